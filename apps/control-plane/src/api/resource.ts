@@ -1,0 +1,72 @@
+import type { FieldError } from '@bramble/api/field-error'
+import type { KubeObject } from '@bramble/api/object'
+import type { ObjectSchema } from './schema/object-schema.ts'
+
+/** One column of the Table that kubectl prints. Name and Age are columns like others. */
+export interface Column<T extends KubeObject = KubeObject> {
+  readonly name: string
+  readonly type: 'string' | 'integer' | 'boolean' | 'date'
+  readonly format?: 'name'
+  /** 0 always, 1 only with `-o wide`. */
+  readonly priority?: 0 | 1
+  readonly description?: string
+  /** @param nowMs Epoch milliseconds, for ages. */
+  value(object: T, nowMs: number): string | number | boolean | null
+}
+
+export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch'
+
+/** JSON paths of `/scale`. Source: CustomResourceSubresourceScale, which the built-in kinds follow as well. */
+export interface ScalePaths {
+  readonly specReplicas: string
+  readonly statusReplicas: string
+  /** A path to a LabelSelector (object) or its string form. */
+  readonly labelSelector: string
+}
+
+/** Everything the API server knows about one kind; routes, discovery, OpenAPI, tables and watch derive from it. */
+export interface ResourceDefinition<T extends KubeObject = KubeObject> {
+  /** '' for core. */
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  readonly plural: string
+  /** Default: the kind in lower case. */
+  readonly singular?: string
+  readonly shortNames?: readonly string[]
+  readonly categories?: readonly string[]
+  readonly scope: 'Namespaced' | 'Cluster'
+  /** Volatile objects live in memory: a restart forgets them, and they never cost a disk write. */
+  readonly durability: 'durable' | 'volatile'
+  /** Default: all. */
+  readonly verbs?: readonly Verb[]
+  readonly schema: ObjectSchema
+  readonly columns: readonly Column<T>[]
+  readonly subresources?: {
+    readonly status?: true
+    readonly scale?: ScalePaths
+    /** Subresources with a route of their own, named for discovery: `log`, `binding`, `eviction`, `finalize` … */
+    readonly named?: readonly NamedSubresource[]
+  }
+  /** How long a deleted object may stay for an orderly end, in seconds; 0 removes it at once. Pods only, for now. */
+  gracePeriodSeconds?(object: T): number
+  /** Field selectors besides metadata.name and metadata.namespace. Method syntax keeps ResourceDefinition<Pod> assignable. */
+  fields?(object: T): Readonly<Record<string, string>>
+  /** Called on every create and update, after decoding and before validation. Changes the draft in place. */
+  applyDefaults?(draft: T): void
+  /** Called before defaults on create and update: drops what a client may not set, keeps what it may not change. In place. */
+  prepare?(draft: T, previous: T | undefined): void
+  /** Only what the schema cannot say. Metadata (names, labels, annotations, owners) is checked for every kind by the machine. */
+  validate?(object: T, previous: T | undefined): readonly FieldError[]
+}
+
+export interface NamedSubresource {
+  readonly name: string
+  readonly kind: string
+  readonly group?: string
+  readonly version?: string
+  readonly verbs: readonly string[]
+}
+
+export const groupVersionOf = ({ group, version }: { group: string; version: string }): string =>
+  group === '' ? version : `${group}/${version}`

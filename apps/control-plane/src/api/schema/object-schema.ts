@@ -1,0 +1,30 @@
+/**
+ * The shape of a value. One source per kind, generated at install time (`tools/generate.ts`) from
+ * @kubernetes/client-node's models and our table of merge and list keys; CustomResourceDefinitions bring their own.
+ */
+export type ObjectSchema =
+  | { readonly type: 'object'; readonly properties: Readonly<Record<string, PropertySchema>>; readonly required?: readonly string[]; readonly description?: string }
+  /** By definition name, e.g. `io.k8s.api.core.v1.Pod`; resolved by `definitions.ts`. */
+  | { readonly type: 'ref'; readonly ref: string }
+  | { readonly type: 'map'; readonly values: ObjectSchema }
+  | { readonly type: 'array'; readonly items: ObjectSchema }
+  | { readonly type: 'string'; readonly format?: 'date-time' | 'micro-time' | 'byte' }
+  | { readonly type: 'integer'; readonly format: 'int32' | 'int64' }
+  | { readonly type: 'number' }
+  | { readonly type: 'boolean' }
+  | { readonly type: 'quantity' }
+  | { readonly type: 'int-or-string' }
+  /** Any JSON. */
+  | { readonly type: 'any' }
+
+export type PropertySchema = ObjectSchema & {
+  readonly description?: string
+  /** Strategic merge. Absent: lists and values are replaced, maps and objects merged. */
+  readonly patchMergeKey?: string
+  /** `merge`, `replace`, `retainKeys`, or several. */
+  readonly patchStrategy?: readonly ('merge' | 'replace' | 'retainKeys')[]
+  /** Server-side apply. Absent: lists atomic, maps granular. */
+  readonly listType?: 'atomic' | 'set' | 'map'
+  readonly listMapKeys?: readonly string[]
+  readonly mapType?: 'atomic' | 'granular'
+}

@@ -1,0 +1,41 @@
+import type { KubeObject, ObjectKey } from '@bramble/api/object'
+import type { Env } from '@bramble/reconcile/env'
+import type { Reconciler } from '@bramble/reconcile/reconciler'
+import type { ApiClient, ClientEvent } from '../api/client.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import type { EventRecorder } from './events.ts'
+
+export interface ControllerDeps {
+  readonly client: ApiClient
+  readonly env: Env
+  readonly events: EventRecorder
+  readonly settings: ControllerSettings
+}
+
+/** What an operator may set. */
+export interface ControllerSettings {
+  /** IPv4 network that is split into one block per node, e.g. 10.42.0.0/16. */
+  readonly podNetwork: string
+  /** Prefix length of a node's block, e.g. 24. */
+  readonly nodePrefix: number
+  /** How long a node may be silent before it counts as gone, milliseconds. */
+  readonly nodeGraceMs: number
+}
+
+/** Which keys of the primary kind a change of another kind wakes. */
+export interface Wake<T extends KubeObject = KubeObject> {
+  readonly resource: ResourceDefinition<T>
+  keys(event: ClientEvent<T>, client: ApiClient): readonly ObjectKey[]
+}
+
+/** One loop. `manager.ts` runs it: a queue of primary keys, woken by the primary kind and by `wakes`. */
+export interface ControllerDefinition {
+  readonly name: string
+  readonly primary: ResourceDefinition
+  readonly wakes: readonly Wake[]
+  readonly concurrency: number
+  create(deps: ControllerDeps): Reconciler<ObjectKey>
+}
+
+/** Wakes with its types kept inside. */
+export const wake = <T extends KubeObject>(resource: ResourceDefinition<T>, keys: Wake<T>['keys']): Wake => ({ resource, keys }) as Wake

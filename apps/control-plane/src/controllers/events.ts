@@ -1,0 +1,7 @@
+import type { KubeObject } from '@bramble/api/object'
+
+/** Tells people what happened to an object: `kubectl describe`, `kubectl events`. Never throws, never waits. */
+export interface EventRecorder {
+  /** Repeats of the same event raise its count. @param reason UpperCamelCase; @param message for a person. */
+  record(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void
+}

@@ -1,0 +1,233 @@
+import type { Condition } from '../conditions.ts'
+import type { KubeObject, Timestamp } from '../object.ts'
+
+// The parts of core/v1 Pod that Bramble's own code reads. What it does not read is kept as it came.
+// Source: Kubernetes 1.36 API, core/v1.
+
+export type Quantity = string | number
+export type ResourceList = Record<string, Quantity>
+
+export interface Pod extends KubeObject {
+  spec: PodSpec
+  status?: PodStatus
+}
+
+export interface PodSpec {
+  containers: Container[]
+  initContainers?: Container[]
+  volumes?: Volume[]
+  restartPolicy?: 'Always' | 'OnFailure' | 'Never'
+  terminationGracePeriodSeconds?: number
+  activeDeadlineSeconds?: number
+  dnsPolicy?: string
+  nodeSelector?: Record<string, string>
+  nodeName?: string
+  hostNetwork?: boolean
+  hostPID?: boolean
+  hostIPC?: boolean
+  hostname?: string
+  subdomain?: string
+  hostAliases?: { ip: string; hostnames?: string[] }[]
+  affinity?: Affinity
+  schedulerName?: string
+  tolerations?: Toleration[]
+  priority?: number
+  priorityClassName?: string
+  serviceAccountName?: string
+  automountServiceAccountToken?: boolean
+  imagePullSecrets?: { name?: string }[]
+  securityContext?: PodSecurityContext
+  enableServiceLinks?: boolean
+  topologySpreadConstraints?: unknown[]
+  readinessGates?: { conditionType: string }[]
+  overhead?: ResourceList
+}
+
+export interface PodSecurityContext {
+  runAsUser?: number
+  runAsGroup?: number
+  runAsNonRoot?: boolean
+  fsGroup?: number
+  supplementalGroups?: number[]
+  sysctls?: { name: string; value: string }[]
+}
+
+export interface SecurityContext {
+  privileged?: boolean
+  runAsUser?: number
+  runAsGroup?: number
+  runAsNonRoot?: boolean
+  readOnlyRootFilesystem?: boolean
+  allowPrivilegeEscalation?: boolean
+  capabilities?: { add?: string[]; drop?: string[] }
+}
+
+export interface Container {
+  name: string
+  image: string
+  command?: string[]
+  args?: string[]
+  workingDir?: string
+  ports?: ContainerPort[]
+  env?: EnvVar[]
+  envFrom?: EnvFromSource[]
+  resources?: { limits?: ResourceList; requests?: ResourceList }
+  volumeMounts?: VolumeMount[]
+  livenessProbe?: Probe
+  readinessProbe?: Probe
+  startupProbe?: Probe
+  lifecycle?: unknown
+  terminationMessagePath?: string
+  terminationMessagePolicy?: 'File' | 'FallbackToLogsOnError'
+  imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never'
+  securityContext?: SecurityContext
+  stdin?: boolean
+  stdinOnce?: boolean
+  tty?: boolean
+  restartPolicy?: 'Always'
+}
+
+export interface ContainerPort {
+  name?: string
+  containerPort: number
+  hostPort?: number
+  hostIP?: string
+  protocol?: Protocol
+}
+export type Protocol = 'TCP' | 'UDP' | 'SCTP'
+
+export interface KeySelector {
+  name?: string
+  key: string
+  optional?: boolean
+}
+export interface EnvVar {
+  name: string
+  value?: string
+  valueFrom?: {
+    fieldRef?: { apiVersion?: string; fieldPath: string }
+    resourceFieldRef?: { containerName?: string; resource: string; divisor?: Quantity }
+    configMapKeyRef?: KeySelector
+    secretKeyRef?: KeySelector
+  }
+}
+export interface EnvFromSource {
+  prefix?: string
+  configMapRef?: { name?: string; optional?: boolean }
+  secretRef?: { name?: string; optional?: boolean }
+}
+
+export interface KeyToPath {
+  key: string
+  path: string
+  mode?: number
+}
+export interface Volume {
+  name: string
+  emptyDir?: { medium?: string; sizeLimit?: Quantity }
+  hostPath?: { path: string; type?: string }
+  configMap?: { name?: string; items?: KeyToPath[]; defaultMode?: number; optional?: boolean }
+  secret?: { secretName?: string; items?: KeyToPath[]; defaultMode?: number; optional?: boolean }
+  downwardAPI?: unknown
+  projected?: unknown
+  persistentVolumeClaim?: { claimName: string; readOnly?: boolean }
+}
+export interface VolumeMount {
+  name: string
+  mountPath: string
+  readOnly?: boolean
+  subPath?: string
+  subPathExpr?: string
+  mountPropagation?: 'None' | 'HostToContainer' | 'Bidirectional'
+}
+
+export interface Probe {
+  httpGet?: { path?: string; port: number | string; host?: string; scheme?: 'HTTP' | 'HTTPS'; httpHeaders?: { name: string; value: string }[] }
+  tcpSocket?: { port: number | string; host?: string }
+  exec?: { command?: string[] }
+  grpc?: { port: number; service?: string }
+  initialDelaySeconds?: number
+  timeoutSeconds?: number
+  periodSeconds?: number
+  successThreshold?: number
+  failureThreshold?: number
+  terminationGracePeriodSeconds?: number
+}
+
+export interface NodeSelectorRequirement {
+  key: string
+  operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt'
+  values?: string[]
+}
+export interface NodeSelectorTerm {
+  matchExpressions?: NodeSelectorRequirement[]
+  matchFields?: NodeSelectorRequirement[]
+}
+export interface Affinity {
+  nodeAffinity?: {
+    requiredDuringSchedulingIgnoredDuringExecution?: { nodeSelectorTerms: NodeSelectorTerm[] }
+    preferredDuringSchedulingIgnoredDuringExecution?: { weight: number; preference: NodeSelectorTerm }[]
+  }
+  podAffinity?: unknown
+  podAntiAffinity?: unknown
+}
+
+export type TaintEffect = 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute'
+export interface Toleration {
+  key?: string
+  operator?: 'Exists' | 'Equal'
+  value?: string
+  effect?: TaintEffect
+  tolerationSeconds?: number
+}
+
+export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown'
+export interface PodCondition extends Condition {
+  lastProbeTime?: Timestamp | null
+  observedGeneration?: number
+}
+export interface PodStatus {
+  phase?: PodPhase
+  conditions?: PodCondition[]
+  message?: string
+  reason?: string
+  hostIP?: string
+  hostIPs?: { ip: string }[]
+  podIP?: string
+  podIPs?: { ip: string }[]
+  startTime?: Timestamp
+  qosClass?: 'Guaranteed' | 'Burstable' | 'BestEffort'
+  observedGeneration?: number
+  initContainerStatuses?: ContainerStatus[]
+  containerStatuses?: ContainerStatus[]
+}
+export interface ContainerStatus {
+  name: string
+  state?: ContainerStatusState
+  lastState?: ContainerStatusState
+  ready: boolean
+  restartCount: number
+  image: string
+  imageID: string
+  containerID?: string
+  started?: boolean
+}
+export interface ContainerStatusState {
+  waiting?: { reason?: string; message?: string }
+  running?: { startedAt?: Timestamp }
+  terminated?: {
+    exitCode: number
+    signal?: number
+    reason?: string
+    message?: string
+    startedAt?: Timestamp
+    finishedAt?: Timestamp
+    containerID?: string
+  }
+}
+
+/** A pod that will never run again. */
+export const isTerminal = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
+
+export const isPodReady = (pod: Pod): boolean =>
+  pod.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false
