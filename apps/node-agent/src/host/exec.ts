@@ -1,0 +1,125 @@
+import { closeSync, openSync } from 'node:fs'
+import { execa } from 'execa'
+
+export interface CommandOptions {
+  readonly signal?: AbortSignal
+  /** Then SIGTERM, five seconds later SIGKILL. Default 30 000. */
+  readonly timeoutMs?: number
+  /** Bytes for its standard input, which is closed afterwards. Without it standard input is empty. */
+  readonly input?: string | Uint8Array
+  /** Added to this process's own environment. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  /** More than this on one of the outputs ends the command with an error. Default 1 MiB. */
+  readonly maxOutputBytes?: number
+  /** Exit codes that are answers, not failures. Default: 0 alone. */
+  readonly exitCodes?: readonly number[] | 'any'
+}
+
+export interface CommandResult {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A command of the host failed. The message names it, its exit code and the first lines of its standard error; never its arguments or input. */
+export class HostError extends Error {
+  override readonly name = 'HostError'
+  readonly command: string
+  /** Absent when it was not started, timed out or was killed. */
+  readonly exitCode: number | undefined
+  readonly stdout: string
+  readonly stderr: string
+  constructor(command: string, problem: string, result: Partial<CommandResult>, options?: ErrorOptions) {
+    const words = firstLines(result.stderr ?? '')
+    super(`${command} ${problem}${words === '' ? '' : `: ${words}`}`, options)
+    this.command = command
+    this.exitCode = result.exitCode
+    this.stdout = result.stdout ?? ''
+    this.stderr = result.stderr ?? ''
+  }
+}
+
+/**
+ * Runs a program of the host to its end; no shell is involved.
+ *
+ * @throws HostError when it cannot be started, exits with a code that is not in `exitCodes`, says too much, or is ended by the
+ * time limit or `signal`.
+ */
+export async function runCommand(file: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS
+  const result = await execa(file, args, {
+    reject: false,
+    stripFinalNewline: false,
+    timeout: timeoutMs,
+    maxBuffer: options.maxOutputBytes ?? OUTPUT_BYTES_MAX,
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    ...(options.signal && { cancelSignal: options.signal }),
+    ...(options.env && { env: options.env }),
+    ...(options.cwd && { cwd: options.cwd }),
+  })
+  const stdout = String(result.stdout ?? '')
+  const stderr = String(result.stderr ?? '')
+  const told = { stdout, stderr }
+  if (result.timedOut) throw new HostError(file, `did not end within ${timeoutMs} ms`, told)
+  if (result.isCanceled) throw new HostError(file, 'was cancelled', told)
+  if (result.isMaxBuffer) throw new HostError(file, `wrote more than ${options.maxOutputBytes ?? OUTPUT_BYTES_MAX} bytes`, { stdout })
+  if (result.signal !== undefined) throw new HostError(file, `was ended by ${result.signal}`, told)
+  if (result.exitCode === undefined) throw notStarted(file, result.cause)
+  const allowed = options.exitCodes ?? [0]
+  if (allowed !== 'any' && !allowed.includes(result.exitCode))
+    throw new HostError(file, `failed with exit code ${result.exitCode}`, { ...told, exitCode: result.exitCode })
+  return { exitCode: result.exitCode, stdout, stderr }
+}
+
+export interface DetachedProcess {
+  readonly pid: number
+  /** Resolves when it ends, if this process still runs then. Never rejects; no code when a signal ended it. */
+  readonly ended: Promise<{ readonly exitCode?: number }>
+}
+
+/**
+ * Starts a program in a session of its own that outlives this process. Its standard input is empty; its outputs are appended to
+ * `outputPath` (mode 0600), or dropped.
+ *
+ * @throws HostError when it cannot be started.
+ */
+export function startDetached(
+  file: string,
+  args: readonly string[],
+  options: { readonly outputPath?: string; readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+): DetachedProcess {
+  const output = options.outputPath === undefined ? undefined : openSync(options.outputPath, 'a', 0o600)
+  const sink = (output ?? 'ignore') as 'ignore' // any descriptor works; execa's types know those below 10
+  try {
+    const child = execa(file, args, {
+      detached: true,
+      cleanup: false,
+      reject: false,
+      buffer: false,
+      stdin: 'ignore',
+      stdout: sink,
+      stderr: sink,
+      ...(options.env && { env: options.env }),
+      ...(options.cwd && { cwd: options.cwd }),
+    })
+    child.nodeChildProcess.unref()
+    if (child.pid === undefined) throw notStarted(file, undefined)
+    return { pid: child.pid, ended: child.then((result) => ({ ...(result.exitCode !== undefined && { exitCode: result.exitCode }) })) }
+  } finally {
+    if (output !== undefined) closeSync(output)
+  }
+}
+
+const TIMEOUT_MS = 30_000
+const OUTPUT_BYTES_MAX = 1 << 20
+const LINES_SHOWN_MAX = 3
+const CHARACTERS_SHOWN_MAX = 500
+
+function notStarted(file: string, cause: unknown): HostError {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code
+  return new HostError(file, code === 'ENOENT' || code === undefined ? 'is not installed or not executable' : `could not be started (${code})`, {}, { cause })
+}
+
+const firstLines = (text: string): string =>
+  text.trim().split('\n').slice(0, LINES_SHOWN_MAX).join('\n').slice(0, CHARACTERS_SHOWN_MAX)
