@@ -1,0 +1,26 @@
+import type { ResourceDefinition } from '../api/resource.ts'
+import { configMaps } from './config-map.ts'
+import { controllerRevisions } from './controller-revision.ts'
+import { daemonSets } from './daemon-set.ts'
+import { deployments } from './deployment.ts'
+import { endpointSlices } from './endpoint-slice.ts'
+import { endpoints } from './endpoints.ts'
+import { events } from './event.ts'
+import { leases } from './lease.ts'
+import { namespaces } from './namespace.ts'
+import { nodeMetrics } from './node-metrics.ts'
+import { nodes } from './node.ts'
+import { pods } from './pod.ts'
+import { replicaSets } from './replica-set.ts'
+import { secrets } from './secret.ts'
+import { serviceAccounts } from './service-account.ts'
+import { services } from './service.ts'
+
+/** Every kind that Bramble serves, in the order of discovery. */
+export const allResources: readonly ResourceDefinition[] = [
+  configMaps, endpoints, events, namespaces, nodes, pods, secrets, serviceAccounts, services,
+  controllerRevisions, daemonSets, deployments, replicaSets,
+  leases,
+  endpointSlices,
+  nodeMetrics,
+]

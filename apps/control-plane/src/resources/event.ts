@@ -1,0 +1,53 @@
+import type { KubeEvent } from '@bramble/api/types/core'
+import type { ResourceDefinition } from '../api/resource.ts'
+import { nameColumn, since } from './columns.ts'
+
+export const events: ResourceDefinition<KubeEvent> = {
+  group: '', version: 'v1', kind: 'Event', plural: 'events', shortNames: ['ev'],
+  scope: 'Namespaced', durability: 'volatile',
+  schema: { type: 'ref', ref: 'io.k8s.api.core.v1.Event' },
+  columns: [
+    { name: 'Last Seen', type: 'string', value: lastSeen },
+    { name: 'Type', type: 'string', value: (event) => event.type ?? '' },
+    { name: 'Reason', type: 'string', value: (event) => event.reason ?? '' },
+    { name: 'Object', type: 'string', value: objectText },
+    { name: 'Subobject', type: 'string', priority: 1, value: (event) => event.involvedObject.fieldPath ?? '' },
+    { name: 'Source', type: 'string', priority: 1, value: sourceText },
+    { name: 'Message', type: 'string', value: (event) => (event.message ?? '').trim() },
+    { name: 'First Seen', type: 'string', priority: 1, value: firstSeen },
+    { name: 'Count', type: 'string', priority: 1, value: (event) => event.series?.count ?? (event.count || 1) },
+    { ...nameColumn, priority: 1 },
+  ],
+  fields: (event) => ({
+    'involvedObject.kind': event.involvedObject.kind ?? '',
+    'involvedObject.namespace': event.involvedObject.namespace ?? '',
+    'involvedObject.name': event.involvedObject.name ?? '',
+    'involvedObject.uid': event.involvedObject.uid ?? '',
+    'involvedObject.apiVersion': event.involvedObject.apiVersion ?? '',
+    'involvedObject.resourceVersion': event.involvedObject.resourceVersion ?? '',
+    'involvedObject.fieldPath': event.involvedObject.fieldPath ?? '',
+    reason: event.reason ?? '',
+    reportingComponent: event.reportingComponent ?? '',
+    source: event.source?.component || (event.reportingComponent ?? ''),
+    type: event.type ?? '',
+  }),
+}
+
+function lastSeen(event: KubeEvent, nowMs: number): string {
+  const last = event.series?.lastObservedTime ?? event.lastTimestamp
+  return last ? since(last, nowMs) : firstSeen(event, nowMs)
+}
+
+function firstSeen(event: KubeEvent, nowMs: number): string {
+  return since(event.firstTimestamp ?? event.eventTime, nowMs)
+}
+
+function objectText({ involvedObject: { kind = '', name } }: KubeEvent): string {
+  return name ? `${kind.toLowerCase()}/${name}` : kind.toLowerCase()
+}
+
+function sourceText(event: KubeEvent): string {
+  const component = event.source?.component || event.reportingComponent || ''
+  const host = event.source?.host || event.reportingInstance || ''
+  return host === '' ? component : `${component}, ${host}`
+}

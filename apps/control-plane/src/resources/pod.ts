@@ -1,0 +1,50 @@
+import { isConditionTrue } from '@bramble/api/conditions'
+import type { Pod } from '@bramble/api/types/pod'
+import type { ResourceDefinition } from '../api/resource.ts'
+import { ageColumn, nameColumn } from './columns.ts'
+import { podRow } from './pod-spec/pod-row.ts'
+
+export const pods: ResourceDefinition<Pod> = {
+  group: '', version: 'v1', kind: 'Pod', plural: 'pods', shortNames: ['po'], categories: ['all'],
+  scope: 'Namespaced', durability: 'durable',
+  schema: { type: 'ref', ref: 'io.k8s.api.core.v1.Pod' },
+  columns: [
+    nameColumn,
+    { name: 'Ready', type: 'string', value: (pod, nowMs) => podRow(pod, nowMs).ready },
+    { name: 'Status', type: 'string', value: (pod, nowMs) => podRow(pod, nowMs).status },
+    { name: 'Restarts', type: 'string', value: (pod, nowMs) => podRow(pod, nowMs).restarts },
+    ageColumn,
+    { name: 'IP', type: 'string', priority: 1, value: (pod) => pod.status?.podIPs?.[0]?.ip || pod.status?.podIP || '<none>' },
+    { name: 'Node', type: 'string', priority: 1, value: (pod) => pod.spec.nodeName || '<none>' },
+    { name: 'Nominated Node', type: 'string', priority: 1, value: (pod) => nominatedNodeName(pod) || '<none>' },
+    { name: 'Readiness Gates', type: 'string', priority: 1, value: gatesText },
+  ],
+  subresources: {
+    status: true,
+    named: [
+      { name: 'log', kind: 'Pod', verbs: ['get'] },
+      { name: 'binding', kind: 'Binding', verbs: ['create'] },
+      { name: 'eviction', kind: 'Eviction', group: 'policy', version: 'v1', verbs: ['create'] },
+    ],
+  },
+  gracePeriodSeconds: (pod) => (pod.spec.nodeName ? (pod.spec.terminationGracePeriodSeconds ?? 30) : 0),
+  fields: (pod) => ({
+    'spec.nodeName': pod.spec.nodeName ?? '',
+    'spec.restartPolicy': pod.spec.restartPolicy ?? '',
+    'spec.schedulerName': pod.spec.schedulerName ?? '',
+    'spec.serviceAccountName': pod.spec.serviceAccountName ?? '',
+    'spec.hostNetwork': String(pod.spec.hostNetwork ?? false),
+    'status.phase': pod.status?.phase ?? '',
+    'status.podIP': pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP ?? '',
+    'status.podIPs': pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP ?? '',
+    'status.nominatedNodeName': nominatedNodeName(pod),
+  }),
+}
+
+const nominatedNodeName = (pod: Pod): string => (pod.status as { nominatedNodeName?: string } | undefined)?.nominatedNodeName ?? ''
+
+function gatesText(pod: Pod): string {
+  const gates = pod.spec.readinessGates ?? []
+  if (gates.length === 0) return '<none>'
+  return `${gates.filter(({ conditionType }) => isConditionTrue(pod.status?.conditions, conditionType)).length}/${gates.length}`
+}

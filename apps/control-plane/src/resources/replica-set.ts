@@ -1,0 +1,19 @@
+import type { ReplicaSet } from '@bramble/api/types/workload'
+import type { ResourceDefinition } from '../api/resource.ts'
+import { ageColumn, nameColumn, templateColumns } from './columns.ts'
+
+export const replicaSets: ResourceDefinition<ReplicaSet> = {
+  group: 'apps', version: 'v1', kind: 'ReplicaSet', plural: 'replicasets', shortNames: ['rs'], categories: ['all'],
+  scope: 'Namespaced', durability: 'durable',
+  schema: { type: 'ref', ref: 'io.k8s.api.apps.v1.ReplicaSet' },
+  columns: [
+    nameColumn,
+    { name: 'Desired', type: 'integer', value: ({ spec }) => spec.replicas ?? 0 },
+    { name: 'Current', type: 'integer', value: ({ status }) => status?.replicas ?? 0 },
+    { name: 'Ready', type: 'integer', value: ({ status }) => status?.readyReplicas ?? 0 },
+    ageColumn,
+    ...templateColumns<ReplicaSet>(),
+  ],
+  subresources: { status: true, scale: { specReplicas: '.spec.replicas', statusReplicas: '.status.replicas', labelSelector: '.spec.selector' } },
+  fields: ({ status }) => ({ 'status.replicas': String(status?.replicas ?? 0) }),
+}
