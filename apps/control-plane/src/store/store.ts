@@ -1,0 +1,238 @@
+import type { KubeObject } from '@bramble/api/object'
+import type { Env } from '@bramble/reconcile/env'
+import type { Backend, Entry, Revision, Write } from './backend/backend.ts'
+import { deepFreeze } from './frozen.ts'
+import { History } from './history.ts'
+import { SortedKeys } from './sorted-keys.ts'
+import { type Listing, type Page, StoreConflict, type StoreEvent, type StoreLike } from './store-types.ts'
+import { WatchWaiters } from './watch-waiters.ts'
+
+export interface StoreOptions {
+  /** Keys whose writes stay in memory. */
+  readonly volatile: (key: string) => boolean
+  /** How many events watches and old snapshots may look back. */
+  readonly historyMax?: number
+  readonly env: Env
+}
+
+const HISTORY_MAX = 5_000
+/** Revisions are set aside on the disk in blocks of this size, so that volatile writes cost next to nothing. */
+const RESERVE_BLOCK = 10_000
+const RESERVE_EARLY = 2_000
+
+/**
+ * Reads everything into memory.
+ *
+ * @throws StorageError when the backend cannot be read, is damaged, or belongs to another process.
+ */
+export async function openStore(backend: Backend, options: StoreOptions): Promise<Store> {
+  const loaded = await backend.load()
+  const entries = new Map<string, Entry>()
+  for await (const entry of loaded.entries) if (!options.volatile(entry.key)) entries.set(entry.key, { ...entry, value: deepFreeze(entry.value) })
+  await backend.reserve(loaded.revision + RESERVE_BLOCK)
+  options.env.log.info('store opened', { objects: entries.size, revision: loaded.revision })
+  return new Store(backend, entries, loaded.revision, options)
+}
+
+interface Commit {
+  readonly revision: Revision
+  readonly events: readonly StoreEvent[]
+  state: 'writing' | 'stored' | 'failed'
+  /** Resolves when it is visible, or has failed. */
+  readonly settled: Promise<void>
+  readonly settle: () => void
+}
+
+/**
+ * The cluster's objects in memory, in front of a backend. One writer at a time per key; commits become visible in the
+ * order of their revisions. Values that are handed in belong to the store afterwards: they are frozen.
+ */
+export class Store implements StoreLike {
+  readonly #backend: Backend
+  readonly #volatile: (key: string) => boolean
+  readonly #log: Env['log']
+  readonly #index: Map<string, Entry>
+  readonly #keys = new SortedKeys()
+  readonly #history: History
+  readonly #waiters = new WatchWaiters()
+  /** Commits under way, in the order of their revisions. */
+  readonly #queue: Commit[] = []
+  /** Keys that a commit under way will change; resolves when it has, or has failed. */
+  readonly #busy = new Map<string, Promise<void>>()
+  #visible: Revision
+  #assigned: Revision
+  #reserved: Revision
+  #reserving: Promise<void> | undefined
+
+  /** Use {@link openStore}. @param revision Not handed out before; `reserve`d with a block after it. */
+  constructor(backend: Backend, entries: Map<string, Entry>, revision: Revision, options: StoreOptions) {
+    this.#backend = backend
+    this.#volatile = options.volatile
+    this.#log = options.env.log
+    this.#index = entries
+    this.#keys.load(entries.keys())
+    this.#history = new History(options.historyMax ?? HISTORY_MAX, revision)
+    this.#visible = revision
+    this.#assigned = revision
+    this.#reserved = revision + RESERVE_BLOCK
+  }
+
+  get revision(): Revision {
+    return this.#visible
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#index.get(key)
+  }
+
+  /** A limit of 0 is none. */
+  list(prefix: string, page: Page = { limit: 0 }): Listing {
+    const revision = Math.min(page.at ?? this.#visible, this.#visible)
+    let entries = revision === this.#visible ? this.#now(prefix) : this.#then(prefix, revision)
+    const { after } = page
+    if (after !== undefined) entries = entries.filter((entry) => entry.key > after)
+    const shown = page.limit > 0 ? entries.slice(0, page.limit) : entries
+    return { entries: shown, revision, remaining: entries.length - shown.length }
+  }
+
+  async *watch(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<StoreEvent, void, undefined> {
+    let next = this.#history.startAfter(after)
+    while (!signal.aborted) {
+      if (next === this.#history.end) {
+        const woken = await this.#waiters.wait(prefix, signal) // no await since the check, so nothing can be missed
+        if (woken === undefined) return
+        next = woken
+        continue
+      }
+      const event = this.#history.at(next++)
+      if (event.key.startsWith(prefix)) yield event
+    }
+  }
+
+  async barrier(): Promise<Revision> {
+    return this.#visible
+  }
+
+  async commit(writes: readonly Write[]): Promise<Revision> {
+    checkKeys(writes)
+    await this.#free(writes)
+    for (const write of writes) this.#checkExpected(write)
+
+    const revision = ++this.#assigned
+    const commit = this.#enqueue(revision, writes)
+    const durable = commit.events.filter((event) => !this.#volatile(event.key)).map(writeOf)
+    try {
+      if (durable.length > 0) await this.#backend.commit({ revision, writes: durable })
+      commit.state = 'stored'
+    } catch (error) {
+      commit.state = 'failed'
+      throw error
+    } finally {
+      this.#publish()
+    }
+    await commit.settled // an earlier one may still be under way
+    return revision
+  }
+
+  /** Lets commits under way finish, ends every watch, closes the backend. */
+  async close(): Promise<void> {
+    while (this.#queue[0]) await this.#queue[0].settled
+    await this.#reserving
+    this.#waiters.stopAll()
+    await this.#backend.close()
+  }
+
+  /** Waits until no other commit is about to change these keys and there is a revision to hand out. */
+  async #free(writes: readonly Write[]): Promise<void> {
+    for (;;) {
+      const busy = writes.map((write) => this.#busy.get(write.key)).find((each) => each !== undefined)
+      if (busy) await busy
+      else if (this.#assigned >= this.#reserved) await this.#reserve()
+      else break
+    }
+    if (this.#assigned >= this.#reserved - RESERVE_EARLY && !this.#reserving)
+      void this.#reserve().catch((error: unknown) => this.#log.warn('cannot set revisions aside yet', { error }))
+  }
+
+  #reserve(): Promise<void> {
+    this.#reserving ??= (async () => {
+      const through = this.#reserved + RESERVE_BLOCK
+      try {
+        await this.#backend.reserve(through)
+        this.#reserved = through
+      } finally {
+        this.#reserving = undefined
+      }
+    })()
+    return this.#reserving
+  }
+
+  #checkExpected({ key, expect }: Write): void {
+    const actual = this.#index.get(key)?.modified ?? 'absent'
+    if (actual !== expect) throw new StoreConflict(key, actual)
+  }
+
+  #enqueue(revision: Revision, writes: readonly Write[]): Commit {
+    const { promise: settled, resolve: settle } = Promise.withResolvers<void>()
+    const events = writes.map((write) => this.#eventOf(write, revision))
+    const commit: Commit = { revision, events, state: 'writing', settled, settle }
+    for (const { key } of writes) this.#busy.set(key, settled)
+    this.#queue.push(commit)
+    return commit
+  }
+
+  #eventOf(write: Write, revision: Revision): StoreEvent {
+    const previous = this.#index.get(write.key)
+    const value = stamped(write.op === 'put' ? write.value : previous!.value, revision)
+    const entry: Entry = { key: write.key, value, created: previous?.created ?? revision, modified: revision }
+    return { type: write.op, key: write.key, revision, entry, ...(previous && { previous }) }
+  }
+
+  /** Makes every finished commit visible that has none under way before it. */
+  #publish(): void {
+    while (this.#queue[0] && this.#queue[0].state !== 'writing') {
+      const commit = this.#queue.shift()!
+      if (commit.state === 'stored') this.#apply(commit)
+      for (const { key } of commit.events) this.#busy.delete(key)
+      commit.settle()
+    }
+  }
+
+  #apply({ revision, events }: Commit): void {
+    const start = this.#history.end
+    for (const event of events) {
+      if (event.type === 'put') this.#index.set(event.key, event.entry)
+      else this.#index.delete(event.key)
+      if (event.type === 'delete') this.#keys.remove(event.key)
+      else if (!event.previous) this.#keys.add(event.key)
+      this.#history.push(event)
+    }
+    this.#visible = revision
+    for (const [index, event] of events.entries()) this.#waiters.announce(event.key, start + index)
+  }
+
+  #now(prefix: string): readonly Entry[] {
+    return this.#keys.withPrefix(prefix).map((key) => this.#index.get(key)!)
+  }
+
+  #then(prefix: string, revision: Revision): readonly Entry[] {
+    const before = this.#history.undo(prefix, revision)
+    if (before.size === 0) return this.#now(prefix)
+    const kept = this.#now(prefix).filter((entry) => !before.has(entry.key))
+    const undone = [...before.values()].filter((entry) => entry !== undefined)
+    return [...kept, ...undone].sort((a, b) => (a.key < b.key ? -1 : 1))
+  }
+}
+
+const stamped = (value: KubeObject, revision: Revision): KubeObject =>
+  deepFreeze({ ...value, metadata: { ...value.metadata, resourceVersion: String(revision) } })
+
+const writeOf = ({ type, key, entry, previous }: StoreEvent): Write =>
+  type === 'put'
+    ? { op: 'put', key, value: entry.value, expect: previous?.modified ?? 'absent' }
+    : { op: 'delete', key, expect: previous!.modified }
+
+function checkKeys(writes: readonly Write[]): void {
+  if (writes.length === 0) throw new TypeError('a commit needs at least one write')
+  if (new Set(writes.map((write) => write.key)).size < writes.length) throw new TypeError('a commit may name a key only once')
+}
