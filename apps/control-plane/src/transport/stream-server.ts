@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto'
+import { type sendUnaryData, Server, ServerCredentials, type ServerDuplexStream, type ServerUnaryCall, status } from '@grpc/grpc-js'
+import { StatusError, serviceUnavailable, timedOut } from '@bramble/api/status-error'
+import {
+  EnrolmentService, type EnrolRequest, type EnrolResponse, type NodeFrame, type RenewRequest, type ServerFrame, StreamsService,
+} from '@bramble/link/grpc/stream'
+import type { Env } from '@bramble/reconcile/env'
+import { type Enrolment, EnrolmentRefused } from '../enrolment/enrolment.ts'
+import type { Pki } from '../pki/pki.ts'
+
+const DIAL_LIMIT_MS = 15_000
+const MESSAGE_BYTES_MAX = 256 * 1024
+const STREAMS_PER_NODE_MAX = 64
+
+type Carry = ServerDuplexStream<NodeFrame, ServerFrame>
+interface Wanted {
+  readonly nodeName: string
+  readonly arrived: (call: Carry) => void
+}
+
+/** Asks the node over the link to dial in and carry a stream. */
+export type AskNode = (nodeName: string, streamId: string) => Promise<void>
+
+export interface StreamServerOptions {
+  readonly host: string
+  readonly port: number
+  readonly mqttPort: number
+  readonly pki: Pki
+}
+
+/**
+ * The gRPC port: enrolment for those who have no certificate yet, streams for nodes that have one. Nodes dial in;
+ * a stream is opened by asking the node over the link and waiting for its call.
+ */
+export class StreamServer {
+  readonly #options: StreamServerOptions
+  readonly #enrolment: Enrolment
+  readonly #ask: AskNode
+  readonly #env: Env
+  readonly #wanted = new Map<string, Wanted>()
+
+  constructor(options: StreamServerOptions, enrolment: Enrolment, ask: AskNode, env: Env) {
+    this.#options = options
+    this.#enrolment = enrolment
+    this.#ask = ask
+    this.#env = env
+  }
+
+  /** Serves until `signal` aborts. @throws Error when the port cannot be had. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { host, port, pki } = this.#options
+    const server = new Server({
+      'grpc.max_receive_message_length': MESSAGE_BYTES_MAX, 'grpc.max_concurrent_streams': STREAMS_PER_NODE_MAX,
+      'grpc.keepalive_time_ms': 60_000, 'grpc.keepalive_timeout_ms': 20_000,
+    })
+    server.addService(EnrolmentService, {
+      enrol: (call: ServerUnaryCall<EnrolRequest, EnrolResponse>, reply: sendUnaryData<EnrolResponse>) =>
+        void this.#answer(reply, () => this.#enrolment.enrol(call.request.token, call.request.nodeName, call.request.csr)),
+      renew: (call: ServerUnaryCall<RenewRequest, EnrolResponse>, reply: sendUnaryData<EnrolResponse>) =>
+        void this.#answer(reply, () => this.#enrolment.renew(call.request.certificate, call.request.csr)),
+    })
+    server.addService(StreamsService, { carry: (call: Carry) => this.#carry(call) })
+    const bound = await bind(server, `${host}:${port}`, credentials(pki))
+    if (bound instanceof Error) throw new Error(`stream port ${port} cannot be used: ${bound.message}; choose another with --stream-port`, { cause: bound })
+    this.#env.log.info('streams and enrolment', { port })
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve()
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    server.forceShutdown()
+  }
+
+  /**
+   * A stream that the node carries, ready for its first frame.
+   * @throws StatusError 503 when the node is not connected, 504 when it does not call back in time.
+   */
+  async open(nodeName: string, signal: AbortSignal): Promise<Carry> {
+    const id = randomBytes(18).toString('base64url')
+    const call = new Promise<Carry>((arrived) => this.#wanted.set(id, { nodeName, arrived }))
+    const done = new AbortController()
+    try {
+      await this.#ask(nodeName, id).catch((error: unknown) => {
+        throw error instanceof StatusError ? error : serviceUnavailable(`node "${nodeName}" is not connected; its pods may be running, try again when it is Ready`, { cause: error })
+      })
+      const late = this.#env.clock.sleep(DIAL_LIMIT_MS, AbortSignal.any([signal, done.signal])).then(() => undefined)
+      const found = await Promise.race([call, late])
+      if (!found) throw timedOut(`node "${nodeName}" did not open the stream within ${DIAL_LIMIT_MS / 1000} s`)
+      return found
+    } finally {
+      this.#wanted.delete(id)
+      done.abort()
+    }
+  }
+
+  #carry(call: Carry): void {
+    call.on('error', () => {}) // a node may vanish before its stream was taken
+    const subject = call.getAuthContext().sslPeerCertificate?.subject
+    call.once('data', (first: NodeFrame) => {
+      call.pause()
+      const id = first.frame?.$case === 'streamId' ? first.frame.value : ''
+      const wanted = this.#wanted.get(id)
+      if (!wanted || subject?.CN !== `system:node:${wanted.nodeName}`) {
+        call.emit('error', { code: status.PERMISSION_DENIED, details: 'nobody waits for this stream' })
+        return
+      }
+      this.#wanted.delete(id)
+      wanted.arrived(call)
+    })
+  }
+
+  async #answer(reply: sendUnaryData<EnrolResponse>, body: () => Promise<Buffer>): Promise<void> {
+    try {
+      const certificate = await body()
+      const { pki, mqttPort, port } = this.#options
+      reply(null, { certificate, authorities: [pemToDer(pki.authority)], mqttPort, streamPort: port, timeMs: this.#env.clock.nowMs() })
+    } catch (error) {
+      if (error instanceof EnrolmentRefused) reply({ code: CODE[error.kind], details: error.message })
+      else {
+        this.#env.log.error('enrolment failed', { error })
+        reply({ code: status.INTERNAL, details: 'the control plane could not store the enrolment; see its log' })
+      }
+    }
+  }
+}
+
+const CODE: Record<EnrolmentRefused['kind'], status> = {
+  unauthenticated: status.UNAUTHENTICATED, invalid: status.INVALID_ARGUMENT, taken: status.ALREADY_EXISTS,
+}
+
+/** Client certificates are verified when given, and not needed for enrolment: the handlers look at the verified peer. */
+function credentials(pki: Pki): ServerCredentials {
+  const chain = Buffer.from(pki.server.certificate + pki.authority)
+  const secure = ServerCredentials.createSsl(Buffer.from(pki.authority), [{ cert_chain: chain, private_key: Buffer.from(pki.server.key) }], true)
+  Object.assign(secure._getConstructorOptions()!, { rejectUnauthorized: false })
+  return secure
+}
+
+const bind = (server: Server, address: string, secure: ServerCredentials): Promise<number | Error> =>
+  new Promise((resolve) => server.bindAsync(address, secure, (error, port) => resolve(error ?? port)))
+
+export const pemToDer = (pem: string): Buffer => Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64')
