@@ -42,6 +42,11 @@ export interface StoreReads {
    * @throws Expired when `after` is older than the history, or the reader fell more than a bounded number of events behind.
    */
   watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<StoreEvent>
+  /**
+   * Calls `listener` with every event, in the instant it becomes visible to reads: for indexes that must never lag
+   * behind. A listener must be quick and must not throw; it stays for the store's life.
+   */
+  onChange(listener: (event: StoreEvent) => void): void
   /** Reads after it see every commit made anywhere before it. */
   barrier(): Promise<Revision>
 }
