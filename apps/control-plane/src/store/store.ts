@@ -55,6 +55,7 @@ export class Store implements StoreLike {
   readonly #keys = new SortedKeys()
   readonly #history: History
   readonly #waiters = new WatchWaiters()
+  readonly #listeners: ((event: StoreEvent) => void)[] = []
   /** Commits under way, in the order of their revisions. */
   readonly #queue: Commit[] = []
   /** Keys that a commit under way will change; resolves when it has, or has failed. */
@@ -109,13 +110,18 @@ export class Store implements StoreLike {
     }
   }
 
+  onChange(listener: (event: StoreEvent) => void): void {
+    this.#listeners.push(listener)
+  }
+
   async barrier(): Promise<Revision> {
     return this.#visible
   }
 
   async commit(writes: readonly Write[]): Promise<Revision> {
     checkKeys(writes)
-    await this.#free(writes)
+    for (let obstacle = this.#obstacle(writes); obstacle; obstacle = this.#obstacle(writes)) await obstacle
+    // From here to the queue nothing may await: what was checked must still hold.
     for (const write of writes) this.#checkExpected(write)
 
     const revision = ++this.#assigned
@@ -137,21 +143,18 @@ export class Store implements StoreLike {
   /** Lets commits under way finish, ends every watch, closes the backend. */
   async close(): Promise<void> {
     while (this.#queue[0]) await this.#queue[0].settled
-    await this.#reserving
+    await this.#reserving?.catch(() => {})
     this.#waiters.stopAll()
     await this.#backend.close()
   }
 
-  /** Waits until no other commit is about to change these keys and there is a revision to hand out. */
-  async #free(writes: readonly Write[]): Promise<void> {
-    for (;;) {
-      const busy = writes.map((write) => this.#busy.get(write.key)).find((each) => each !== undefined)
-      if (busy) await busy
-      else if (this.#assigned >= this.#reserved) await this.#reserve()
-      else break
-    }
+  /** What to wait for first: another commit that is about to change one of these keys, or revisions to hand out. */
+  #obstacle(writes: readonly Write[]): Promise<void> | undefined {
+    for (const { key } of writes) if (this.#busy.has(key)) return this.#busy.get(key)
+    if (this.#assigned >= this.#reserved) return this.#reserve()
     if (this.#assigned >= this.#reserved - RESERVE_EARLY && !this.#reserving)
       void this.#reserve().catch((error: unknown) => this.#log.warn('cannot set revisions aside yet', { error }))
+    return undefined
   }
 
   #reserve(): Promise<void> {
@@ -208,6 +211,7 @@ export class Store implements StoreLike {
       this.#history.push(event)
     }
     this.#visible = revision
+    for (const event of events) for (const listener of this.#listeners) listener(event)
     for (const [index, event] of events.entries()) this.#waiters.announce(event.key, start + index)
   }
 

@@ -23,10 +23,8 @@ export function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSel
   return matchesRequirements(node.metadata.labels, normal(matchExpressions)) && matchesRequirements({ 'metadata.name': node.metadata.name }, normal(matchFields))
 }
 
-/** The sum of the weights of the preferred terms that the node matches. An empty preference matches every node. */
+/** The sum of the weights of the preferred terms that the node matches. An empty preference says nothing. */
 export const preferredAffinityWeight = (spec: Pick<PodSpec, 'affinity'>, node: PlacedNode): number =>
   (spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])
-    .filter(({ preference }) => isEmpty(preference) || matchesTerm(preference, node))
+    .filter(({ preference }) => matchesTerm(preference, node))
     .reduce((sum, { weight }) => sum + weight, 0)
-
-const isEmpty = (term: NodeSelectorTerm): boolean => !term.matchExpressions?.length && !term.matchFields?.length

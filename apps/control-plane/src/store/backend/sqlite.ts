@@ -180,7 +180,7 @@ class DamagedError extends Error {}
 
 function checkIntegrity(database: DatabaseSync): string | undefined {
   const { quick_check: verdict } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }
-  return verdict === 'ok' ? undefined : verdict
+  return verdict === 'ok' ? undefined : verdict.trim().split('\n').at(-1)!
 }
 
 // Source: sqlite.org/rescode.html. The extended codes carry more in the higher bits.
