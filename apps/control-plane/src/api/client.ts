@@ -54,4 +54,6 @@ export interface ApiClient {
   /** Puts a pod on a node, once: Conflict when it is on another already. */
   bind(podKey: ObjectKey, podUid: string, nodeName: string): Promise<void>
   delete<T extends KubeObject>(resource: ResourceDefinition<T>, key: ObjectKey, options?: DeleteOptions): Promise<void>
+  /** `PUT …/finalize` of a Namespace: takes `spec.finalizers` (only); with none left a terminating one is removed. */
+  finalize<T extends KubeObject>(resource: ResourceDefinition<T>, object: T): Promise<void>
 }

@@ -20,6 +20,8 @@ export interface ControllerSettings {
   readonly nodePrefix: number
   /** How long a node may be silent before it counts as gone, milliseconds. */
   readonly nodeGraceMs: number
+  /** PEM of the cluster's authority, which every namespace gets as ConfigMap kube-root-ca.crt. */
+  readonly certificateAuthority?: string
 }
 
 /** Which keys of the primary kind a change of another kind wakes. */
