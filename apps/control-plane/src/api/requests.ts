@@ -16,6 +16,8 @@ export interface WriteContext {
   /** `fieldManager`, or the program part of the User-Agent. */
   readonly fieldManager: string
   readonly fieldValidation: 'Strict' | 'Warn' | 'Ignore'
+  /** Fields that occur twice in the body, as paths; the decoder knows, the decoded body does not. */
+  readonly duplicateFields?: readonly string[]
   /** Becomes a `Warning: 299` header. */
   warn(message: string): void
 }
