@@ -1,0 +1,36 @@
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { parseAgentConfig } from '../../node-agent/src/config.ts'
+import { parseServerConfig } from '../../control-plane/src/config.ts'
+import { SettingsError } from '@bramble/reconcile/settings'
+import { UsageError } from './fail.ts'
+
+export type ProgramName = 'control-plane' | 'node-agent'
+/** Where a program finds its settings: JSON, so that no secret stands in argv. */
+export const CONFIG_VARIABLE = 'BRAMBLE_CONFIG'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+const launcher = createRequire(import.meta.url)(`${root}bin/node.cjs`) as { pinnedNode(): string; FLAGS: readonly string[]; run(args: readonly string[], env: Record<string, string>): void }
+
+export const binBramble = `${root}bin/bramble`
+export const binSupervise = `${root}bin/supervise`
+
+/** How a program is started: the pinned Node.js by path, its flags, its main file. */
+export const programCommand = (name: ProgramName): readonly string[] => [launcher.pinnedNode(), ...launcher.FLAGS, `${root}apps/${name}/src/main.ts`]
+
+/** Checks the settings and turns this process into the program: same pid, none of our memory. */
+export function becomeProgram(name: ProgramName, given: Record<string, unknown>): void {
+  checkConfig(name, given)
+  launcher.run([`${root}apps/${name}/src/main.ts`], { [CONFIG_VARIABLE]: JSON.stringify(given) })
+}
+
+/** @throws UsageError with a line per bad setting. */
+export function checkConfig(name: ProgramName, given: Record<string, unknown>): void {
+  try {
+    if (name === 'control-plane') parseServerConfig(given)
+    else parseAgentConfig(given)
+  } catch (error) {
+    if (error instanceof SettingsError) throw new UsageError(error.message.replace(/^/gm, '--'))
+    throw error
+  }
+}

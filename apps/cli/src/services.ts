@@ -1,0 +1,134 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { binSupervise, CONFIG_VARIABLE, type ProgramName, programCommand } from './programs.ts'
+import { must, run, startDetached } from './run.ts'
+
+/** Keeps the two programs running: systemd units where systemd runs, else a detached supervisor. */
+export interface Services {
+  readonly kind: 'systemd' | 'supervisor'
+  /** Starts it, or restarts it with the new settings. */
+  start(name: ProgramName, config: Record<string, unknown>): Promise<void>
+  /** Stops it and keeps it stopped over a reboot; not running = success. Pods go on. */
+  stop(name: ProgramName): Promise<void>
+  isRunning(name: ProgramName): Promise<boolean>
+  /** Where its log is, for people. */
+  logHint(name: ProgramName): string
+  /** Removes units and pid files. */
+  forget(): Promise<void>
+}
+
+export const PROGRAMS: readonly ProgramName[] = ['control-plane', 'node-agent']
+const STOP_LIMIT_MS = 30_000
+
+export const services = (dataDirectory: string): Services =>
+  existsSync('/run/systemd/system') ? new SystemdServices(dataDirectory) : new SupervisedServices(dataDirectory)
+
+/** Settings of a program as its service starts it; 0600, the folder is root's. */
+const settingsFile = (dataDirectory: string, name: ProgramName): string => join(dataDirectory, `${name}.settings`)
+
+async function writeSettings(dataDirectory: string, name: ProgramName, config: Record<string, unknown>): Promise<string> {
+  await mkdir(dataDirectory, { recursive: true, mode: 0o755 })
+  const path = settingsFile(dataDirectory, name)
+  await rm(path, { force: true })
+  await writeFile(path, `${CONFIG_VARIABLE}=${JSON.stringify(JSON.stringify(config))}\n`, { mode: 0o600 })
+  return path
+}
+
+class SystemdServices implements Services {
+  readonly kind = 'systemd'
+  readonly #dataDirectory: string
+  constructor(dataDirectory: string) {
+    this.#dataDirectory = dataDirectory
+  }
+
+  async start(name: ProgramName, config: Record<string, unknown>): Promise<void> {
+    const environment = await writeSettings(this.#dataDirectory, name, config)
+    await writeFile(unitPath(name), unit(name, environment))
+    await must('systemctl', ['daemon-reload'])
+    await must('systemctl', ['enable', unitName(name)])
+    await must('systemctl', ['restart', unitName(name)])
+  }
+  async stop(name: ProgramName): Promise<void> {
+    if (existsSync(unitPath(name))) await must('systemctl', ['disable', '--now', unitName(name)])
+  }
+  async isRunning(name: ProgramName): Promise<boolean> {
+    return (await run('systemctl', ['is-active', '--quiet', unitName(name)])).exitCode === 0
+  }
+  logHint(name: ProgramName): string {
+    return `journalctl -u ${unitName(name)}`
+  }
+  async forget(): Promise<void> {
+    for (const name of PROGRAMS) await rm(unitPath(name), { force: true })
+    await run('systemctl', ['daemon-reload'])
+  }
+}
+
+const unitName = (name: ProgramName): string => (name === 'control-plane' ? 'bramble-server.service' : 'bramble-agent.service')
+const unitPath = (name: ProgramName): string => `/etc/systemd/system/${unitName(name)}`
+
+/** KillMode=process: containers and their monitors live in the agent's cgroup tree and must outlive it. */
+const unit = (name: ProgramName, environment: string): string => `[Unit]
+Description=Bramble ${name === 'control-plane' ? 'control plane' : 'node agent'}
+After=network.target
+StartLimitIntervalSec=0
+
+[Service]
+EnvironmentFile=${environment}
+ExecStart=${programCommand(name).join(' ')}
+Restart=always
+RestartSec=2
+RestartPreventExitStatus=78
+KillMode=${name === 'node-agent' ? 'process' : 'mixed'}
+${name === 'node-agent' ? 'Delegate=yes\nOOMScoreAdjust=-900\n' : 'NoNewPrivileges=yes\nProtectHome=yes\n'}
+[Install]
+WantedBy=multi-user.target
+`
+
+class SupervisedServices implements Services {
+  readonly kind = 'supervisor'
+  readonly #dataDirectory: string
+  constructor(dataDirectory: string) {
+    this.#dataDirectory = dataDirectory
+  }
+
+  async start(name: ProgramName, config: Record<string, unknown>): Promise<void> {
+    await this.stop(name)
+    await writeSettings(this.#dataDirectory, name, config)
+    await mkdir(this.#logFolder, { recursive: true, mode: 0o750 })
+    await startDetached(binSupervise, [name, this.#logFolder, ...programCommand(name)], { [CONFIG_VARIABLE]: JSON.stringify(config) })
+  }
+  async stop(name: ProgramName): Promise<void> {
+    const pid = await this.#pid(name)
+    if (pid === undefined) return
+    process.kill(pid, 'SIGTERM')
+    for (let waitedMs = 0; await isAlive(pid); waitedMs += 100) {
+      if (waitedMs >= STOP_LIMIT_MS) throw new Error(`${name} (pid ${pid}) did not stop within ${STOP_LIMIT_MS / 1000} s`)
+      await delay(100)
+    }
+  }
+  async isRunning(name: ProgramName): Promise<boolean> {
+    return (await this.#pid(name)) !== undefined
+  }
+  logHint(name: ProgramName): string {
+    return join(this.#logFolder, `${name}.log`)
+  }
+  async forget(): Promise<void> {}
+
+  get #logFolder(): string {
+    return join(this.#dataDirectory, 'log')
+  }
+  /** The supervisor's pid, if it is alive and really ours: pids are used again after a reboot. */
+  async #pid(name: ProgramName): Promise<number | undefined> {
+    const pid = Number(await readFile(join(this.#logFolder, `${name}.pid`), 'utf8').catch(() => ''))
+    if (!Number.isInteger(pid) || pid <= 1) return undefined
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+    return command.includes('supervise') && command.includes(name) && command.includes(this.#logFolder) ? pid : undefined
+  }
+}
+
+const isAlive = async (pid: number): Promise<boolean> => {
+  const state = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  return state !== '' && !/\) Z /.test(state)
+}
