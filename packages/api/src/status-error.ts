@@ -51,6 +51,8 @@ export class StatusError extends Error {
   readonly code: number
   readonly reason: StatusReason
   readonly details: StatusDetails | undefined
+  /** How a client may go on with a list whose snapshot is gone: `metadata.continue` of the Status. */
+  continueToken?: string
 
   constructor(code: number, reason: StatusReason, message: string, details?: StatusDetails, options?: ErrorOptions) {
     super(message, options)
@@ -97,8 +99,12 @@ export const conflict = (
 ): StatusError =>
   new StatusError(409, 'Conflict', `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${why}`, detailsOf(resource, name), options)
 
-export const expired = (message = 'The resourceVersion for the provided list is too old.'): StatusError =>
-  new StatusError(410, 'Expired', message)
+/** @param continueToken Goes on with the list, though not from the same snapshot. */
+export function expired(message = 'The resourceVersion for the provided list is too old.', continueToken?: string): StatusError {
+  const error = new StatusError(410, 'Expired', message)
+  if (continueToken !== undefined) error.continueToken = continueToken
+  return error
+}
 
 /** 422 with one cause per field. Source: apimachinery pkg/api/errors NewInvalid. */
 export function invalid(group: string, kind: string, name: string, errors: readonly FieldError[]): StatusError {
@@ -128,7 +134,7 @@ export const isReason = (error: unknown, ...reasons: StatusReason[]): boolean =>
 
 /** The `v1.Status` body of a failure. Source: meta/v1 Status. */
 export const statusBody = (error: StatusError): JsonObject => ({
-  kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: error.message,
+  kind: 'Status', apiVersion: 'v1', metadata: { ...(error.continueToken !== undefined && { continue: error.continueToken }) }, status: 'Failure', message: error.message,
   ...(error.reason !== '' && { reason: error.reason }),
   ...(error.details !== undefined && { details: error.details as JsonObject }),
   code: error.code,
