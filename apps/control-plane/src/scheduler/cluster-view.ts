@@ -1,0 +1,68 @@
+import type { Node } from '@bramble/api/types/node'
+import { isTerminal, type Pod } from '@bramble/api/types/pod'
+import { NodeView } from './node-view.ts'
+import { needsOf, type PodNeeds } from './pod-needs.ts'
+
+/** All nodes and what is taken of them: by pods that are bound, and by those whose binding is under way. */
+export class ClusterView {
+  readonly #nodes = new Map<string, NodeView>()
+  /** Node name of each pod that counts, by uid. */
+  readonly #placed = new Map<string, string>()
+  #sorted: readonly NodeView[] | undefined
+
+  /** Nodes that exist, by name. */
+  nodes(): readonly NodeView[] {
+    this.#sorted ??= [...this.#nodes].filter(([, view]) => view.node).sort(([a], [b]) => (a < b ? -1 : 1)).map(([, view]) => view)
+    return this.#sorted
+  }
+
+  setNode(node: Node): void {
+    const view = this.#view(node.metadata.name)
+    if (!view.node) this.#sorted = undefined
+    view.setNode(node)
+  }
+
+  removeNode(name: string): void {
+    this.#view(name).setNode(undefined)
+    this.#sorted = undefined
+    this.#forgetIfEmpty(name)
+  }
+
+  /** Takes the pod as it is now: a bound one holds its resources until it ended or is gone. */
+  setPod(pod: Pod): void {
+    const { nodeName } = pod.spec
+    if (!nodeName) return // assumed ones stay assumed
+    if (isTerminal(pod)) this.removePod(pod.metadata.uid)
+    else this.#place(needsOf(pod), nodeName)
+  }
+
+  /** Counts a pod on a node before the binding is stored. {@link removePod} takes it back. */
+  assume(needs: PodNeeds, nodeName: string): void {
+    this.#place(needs, nodeName)
+  }
+
+  removePod(uid: string): void {
+    const nodeName = this.#placed.get(uid)
+    if (nodeName === undefined) return
+    this.#placed.delete(uid)
+    this.#view(nodeName).removePod(uid)
+    this.#forgetIfEmpty(nodeName)
+  }
+
+  #place(needs: PodNeeds, nodeName: string): void {
+    const { uid } = needs.pod.metadata
+    if (this.#placed.get(uid) !== nodeName) this.removePod(uid)
+    this.#placed.set(uid, nodeName)
+    this.#view(nodeName).addPod(needs)
+  }
+
+  #view(name: string): NodeView {
+    let view = this.#nodes.get(name)
+    if (!view) this.#nodes.set(name, (view = new NodeView()))
+    return view
+  }
+
+  #forgetIfEmpty(name: string): void {
+    if (this.#nodes.get(name)?.isEmpty) this.#nodes.delete(name)
+  }
+}
