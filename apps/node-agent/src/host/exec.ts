@@ -72,6 +72,19 @@ export async function runCommand(file: string, args: readonly string[], options:
   return { exitCode: result.exitCode, stdout, stderr }
 }
 
+/**
+ * Lines of a program that runs until `signal` aborts; ends when it ends. No more than one line is held back.
+ * @throws HostError when it cannot be started or ends with another exit code than 0.
+ */
+export async function* followLines(file: string, args: readonly string[], signal: AbortSignal): AsyncIterable<string> {
+  const child = execa(file, args, { reject: false, stdin: 'ignore', buffer: false, cancelSignal: signal })
+  for await (const line of child) yield line
+  const { exitCode, cause } = await child
+  if (signal.aborted) return
+  if (exitCode === undefined) throw notStarted(file, cause)
+  if (exitCode !== 0) throw new HostError(file, `failed with exit code ${exitCode}`, { exitCode })
+}
+
 export interface DetachedProcess {
   readonly pid: number
   /** Resolves when it ends, if this process still runs then. Never rejects; no code when a signal ended it. */
