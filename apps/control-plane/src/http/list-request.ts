@@ -1,0 +1,80 @@
+import { invalidValue, notSupported } from '@bramble/api/field-error'
+import { parseFieldSelector } from '@bramble/api/fields'
+import { parseLabelSelector } from '@bramble/api/labels'
+import type { JsonObject } from '@bramble/api/object'
+import { badRequest, invalid } from '@bramble/api/status-error'
+import type { DeleteRequest, ListRequest, WatchRequest } from '../api/requests.ts'
+import { isTrue } from './request-info.ts'
+
+/** @throws StatusError 400 for selectors and numbers that do not parse. */
+export function listRequest(query: URLSearchParams, namespace: string | undefined): ListRequest {
+  return {
+    ...selection(query, namespace),
+    limit: integer(query, 'limit') ?? 0,
+    ...text(query, 'continue'), ...text(query, 'resourceVersion'), ...text(query, 'resourceVersionMatch'),
+  }
+}
+
+/** @throws StatusError 400 for selectors and booleans that do not parse. */
+export function watchRequest(query: URLSearchParams, namespace: string | undefined): WatchRequest {
+  return {
+    ...selection(query, namespace),
+    ...text(query, 'resourceVersion'), ...text(query, 'resourceVersionMatch'),
+    allowBookmarks: isTrue(query.get('allowWatchBookmarks')),
+    ...(query.has('sendInitialEvents') && { sendInitialEvents: isTrue(query.get('sendInitialEvents')) }),
+  }
+}
+
+/** A non-negative integer parameter; absent or empty: undefined. @throws StatusError 400 */
+export function integer(query: URLSearchParams, name: string): number | undefined {
+  const value = query.get(name)
+  if (value === null || value === '') return undefined
+  if (!/^-?\d{1,15}$/.test(value)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax (parameter ${name})`)
+  return Math.max(0, Number(value))
+}
+
+const selection = (query: URLSearchParams, namespace: string | undefined): Pick<ListRequest, 'namespace' | 'labels' | 'fields'> => ({
+  ...(namespace !== undefined && { namespace }),
+  labels: parseLabelSelector(query.get('labelSelector') ?? ''),
+  fields: parseFieldSelector(query.get('fieldSelector') ?? ''),
+})
+
+const text = <Name extends string>(query: URLSearchParams, name: Name): { readonly [N in Name]?: string } => {
+  const value = query.get(name)
+  return (value ? { [name]: value } : {}) as { readonly [N in Name]?: string }
+}
+
+const PROPAGATION_POLICIES = ['Background', 'Foreground', 'Orphan'] as const
+
+/**
+ * What a deletion asks for. The body (meta/v1 DeleteOptions) goes before the query parameters.
+ *
+ * @throws StatusError 400 for values of a wrong type, 422 for an unknown policy.
+ */
+export function deleteRequest(query: URLSearchParams, body: JsonObject): DeleteRequest {
+  const graceSeconds = body.gracePeriodSeconds ?? integer(query, 'gracePeriodSeconds')
+  const policy = body.propagationPolicy ?? (body.orphanDependents !== undefined ? orphan(body.orphanDependents) : query.get('propagationPolicy') || undefined)
+  if (graceSeconds !== undefined && graceSeconds !== null && !Number.isInteger(graceSeconds))
+    throw badRequest(`DeleteOptions in version "v1" cannot be handled as a DeleteOptions: json: cannot unmarshal ${typeof graceSeconds} into Go struct field DeleteOptions.gracePeriodSeconds of type int64`)
+  if (policy !== undefined && policy !== null && !isPolicy(policy))
+    throw invalid('meta.k8s.io', 'DeleteOptions', '', [notSupported('propagationPolicy', policy, [...PROPAGATION_POLICIES, 'nil'])])
+  const preconditions = preconditionsOf(body.preconditions as JsonObject | null | undefined)
+  return {
+    ...(typeof graceSeconds === 'number' && { gracePeriodSeconds: graceSeconds < 0 ? 1 : graceSeconds }),
+    ...(isPolicy(policy) && { propagationPolicy: policy }),
+    ...(preconditions && { preconditions }),
+  }
+}
+
+const orphan = (value: unknown): string => (value === true ? 'Orphan' : 'Background')
+const isPolicy = (value: unknown): value is (typeof PROPAGATION_POLICIES)[number] =>
+  (PROPAGATION_POLICIES as readonly unknown[]).includes(value)
+
+function preconditionsOf(value: JsonObject | null | undefined): DeleteRequest['preconditions'] {
+  if (value === undefined || value === null) return undefined
+  const { uid, resourceVersion } = value
+  for (const [name, found] of Object.entries({ uid, resourceVersion }))
+    if (found !== undefined && found !== null && typeof found !== 'string')
+      throw invalid('meta.k8s.io', 'DeleteOptions', '', [invalidValue(`preconditions.${name}`, found, 'must be a string')])
+  return { ...(typeof uid === 'string' && { uid }), ...(typeof resourceVersion === 'string' && { resourceVersion }) }
+}

@@ -1,0 +1,90 @@
+import { type FieldError, forbiddenField, invalidValue } from '@bramble/api/field-error'
+import { badRequest, invalid } from '@bramble/api/status-error'
+import type { ContainerStatus, Pod } from '@bramble/api/types/pod'
+import { isTrue } from './request-info.ts'
+
+/** Which part of a container's log, as the node must know it. Source: core/v1 PodLogOptions. */
+export interface LogOptions {
+  readonly container: string
+  readonly follow: boolean
+  /** Of the run before this one. */
+  readonly previous: boolean
+  /** Each line begins with its time, RFC 3339. */
+  readonly timestamps: boolean
+  /** Absent: from the beginning. */
+  readonly tailLines?: number
+  readonly limitBytes?: number
+  /** Epoch milliseconds. */
+  readonly sinceTimeMs?: number
+}
+
+/**
+ * The query of `GET pods/x/log`, checked against the pod.
+ *
+ * @throws StatusError 422 naming every parameter that is wrong; 400 when the container is not named, unknown, or has no log.
+ * @see Source: core/v1 validation ValidatePodLogOptions; pod strategy LogLocation; kubelet validateContainerLogStatus.
+ */
+export function podLogOptions(query: URLSearchParams, pod: Pod, nowMs: number): LogOptions {
+  const errors: FieldError[] = []
+  const number = (name: string, min: number, rule: string): number | undefined => {
+    const text = query.get(name)
+    if (text === null || text === '') return undefined
+    const value = Number(text)
+    if (!/^-?\d{1,15}$/.test(text)) errors.push(invalidValue(name, text, 'must be an integer'))
+    else if (value < min) errors.push(invalidValue(name, value, rule))
+    return value
+  }
+  const tailLines = number('tailLines', 0, 'must be greater than or equal to 0')
+  const limitBytes = number('limitBytes', 1, 'must be greater than 0')
+  const sinceSeconds = number('sinceSeconds', 1, 'must be greater than 0')
+  const sinceTime = query.get('sinceTime') || undefined
+  const sinceTimeMs = sinceTime !== undefined ? Date.parse(sinceTime) : sinceSeconds !== undefined ? nowMs - sinceSeconds * 1000 : undefined
+  if (sinceTime !== undefined && sinceSeconds !== undefined)
+    errors.push(forbiddenField('', 'at most one of `sinceTime` or `sinceSeconds` may be specified'))
+  if (sinceTime !== undefined && Number.isNaN(sinceTimeMs)) errors.push(invalidValue('sinceTime', sinceTime, 'must be a time in RFC 3339'))
+  if (errors.length > 0) throw invalid('', 'PodLogOptions', pod.metadata.name, errors)
+
+  return {
+    container: containerName(query.get('container') ?? '', pod),
+    follow: flag(query, 'follow'), previous: flag(query, 'previous'), timestamps: flag(query, 'timestamps'),
+    ...(tailLines !== undefined && { tailLines }), ...(limitBytes !== undefined && { limitBytes }), ...(sinceTimeMs !== undefined && { sinceTimeMs }),
+  }
+}
+
+const flag = (query: URLSearchParams, name: string): boolean => query.has(name) && isTrue(query.get(name))
+
+function containerName(asked: string, { metadata, spec }: Pod): string {
+  const main = spec.containers.map(({ name }) => name)
+  const init = (spec.initContainers ?? []).map(({ name }) => name)
+  if (asked !== '') {
+    if (![...main, ...init].includes(asked)) throw badRequest(`container ${asked} is not valid for pod ${metadata.name}`)
+    return asked
+  }
+  if (main.length === 1) return main[0]!
+  const orInit = init.length > 0 ? ` or one of the init containers: [${init.join(' ')}]` : ''
+  throw badRequest(`a container name must be specified for pod ${metadata.name}, choose one of: [${main.join(' ')}]${orInit}`)
+}
+
+/** @throws StatusError 400 when there is no log to read, for a reason that the pod's status knows. */
+export function assertHasLog({ metadata, status }: Pod, { container, previous }: Pick<LogOptions, 'container' | 'previous'>): void {
+  const refuse = (what: string): never => {
+    throw badRequest(what)
+  }
+  const of = `container ${JSON.stringify(container)} in pod ${JSON.stringify(metadata.name)}`
+  const found = statusOf(container, status)
+  if (previous) {
+    if (!found?.lastState?.terminated?.containerID) refuse(`previous terminated ${of} not found`)
+    return
+  }
+  const { state, lastState } = found ?? {}
+  if (state?.running || state?.terminated || lastState?.terminated) return
+  refuse(`${of} is waiting to start: ${waitingText(state?.waiting?.reason)}`)
+}
+
+const statusOf = (container: string, status: Pod['status']): ContainerStatus | undefined =>
+  [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].find(({ name }) => name === container)
+
+function waitingText(reason = 'ContainerCreating'): string {
+  if (reason === 'ErrImagePull') return "image can't be pulled"
+  return reason === 'ImagePullBackOff' ? 'trying and failing to pull image' : reason
+}

@@ -1,0 +1,62 @@
+import type { JsonObject } from '@bramble/api/object'
+import { statusBody, StatusError } from '@bramble/api/status-error'
+import type { Log } from '@bramble/reconcile/env'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { HttpContext } from './http-env.ts'
+import { isTrue } from './request-info.ts'
+
+export type Headers = Record<string, string>
+
+/** JSON on one line, or indented for people: `?pretty=true`, curl, Wget and browsers. */
+export function respondJson(c: HttpContext, body: unknown, code = 200, headers: Headers = {}): Response {
+  const text = prettyWanted(c) ? JSON.stringify(body, null, 2) : JSON.stringify(body)
+  return c.body(`${text}\n`, code as ContentfulStatusCode, { 'content-type': 'application/json', ...headers })
+}
+
+/** The only place where errors become HTTP. What we did not foresee is logged, and says nothing about our insides. */
+export function respondError(c: HttpContext, error: unknown, log: Log): Response {
+  const known = toStatusError(error)
+  if (known.code >= 500 && !(error instanceof StatusError))
+    log.error('request failed', { error, method: c.req.method, path: c.req.path })
+  const retryAfter = known.details?.retryAfterSeconds
+  return respondJson(c, statusBody(known), known.code, retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) })
+}
+
+export const toStatusError = (error: unknown): StatusError =>
+  error instanceof StatusError ? error : new StatusError(500, 'InternalError', 'Internal error occurred')
+
+/** Source: meta/v1 Status of a success, as deletions and evictions answer. */
+export const successBody = (details?: JsonObject): JsonObject => ({
+  kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', ...(details && { details }),
+})
+
+/** Source: k8s.io/apiserver handlers/responsewriters isPrettyPrint. */
+function prettyWanted(c: HttpContext): boolean {
+  const asked = c.get('query')?.get('pretty')
+  if (asked !== undefined && asked !== null) return isTrue(asked)
+  return /^(curl\/|Wget|Mozilla\/5\.0)/.test(c.req.header('user-agent') ?? '')
+}
+
+const WARNINGS_CHARACTERS_MAX = 4096
+
+/**
+ * Collects what a write wants to tell its caller and puts it in the `Warning` header.
+ * @see Source: RFC 7234 5.5; code 299 and agent `-` as kube-apiserver sends them.
+ */
+export class Warnings {
+  readonly #messages = new Set<string>()
+  #characters = 0
+
+  add(message: string): void {
+    const clean = message.replace(/[\u0000-\u001f\u007f]/g, ' ')
+    if (this.#messages.has(clean) || this.#characters + clean.length > WARNINGS_CHARACTERS_MAX) return
+    this.#characters += clean.length
+    this.#messages.add(clean)
+  }
+
+  headers(): Headers {
+    if (this.#messages.size === 0) return {}
+    const values = [...this.#messages].map((message) => `299 - "${message.replace(/["\\]/g, '\\$&')}"`)
+    return { warning: Buffer.from(values.join(', '), 'utf8').toString('latin1') }
+  }
+}

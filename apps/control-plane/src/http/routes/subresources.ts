@@ -1,0 +1,101 @@
+import type { JsonObject } from '@bramble/api/object'
+import { objectKey } from '@bramble/api/object'
+import { badRequest, methodNotAllowed, unknownResource } from '@bramble/api/status-error'
+import { scaleResource } from '../../api/discovery.ts'
+import { decodeObject, readBody } from '../body.ts'
+import type { HttpContext } from '../http-env.ts'
+import { deleteRequest } from '../list-request.ts'
+import { negotiateObject } from '../negotiate.ts'
+import type { ResourceRequest } from '../request-info.ts'
+import { respondJson, successBody, Warnings } from '../respond.ts'
+import { showObject } from '../show.ts'
+import { type ApiDeps, type Exchange, keyOfExchange } from './exchange.ts'
+import { podLog } from './streams.ts'
+import { contextOf, patch, write } from './write.ts'
+
+/** @throws StatusError 404 when the kind has no such subresource, 405 when it does not take the method. */
+export async function subresource(exchange: Exchange): Promise<Response> {
+  const { resource, request } = exchange
+  const name = request.subresource!
+  if (name === 'status' && resource.subresources?.status) return status(exchange)
+  if (name === 'scale' && resource.subresources?.scale) return scale(exchange)
+  const named = resource.subresources?.named?.find((one) => one.name === name)
+  const handler = Object.hasOwn(NAMED, `${resource.plural}/${name}`) ? NAMED[`${resource.plural}/${name}`] : undefined
+  if (!named || !handler) throw unknownResource()
+  if (!named.verbs.includes(request.verb)) throw methodNotAllowed()
+  return handler(exchange)
+}
+
+const NAMED: Readonly<Record<string, (exchange: Exchange) => Promise<Response>>> = {
+  'pods/binding': (exchange) => bind(exchange.c, exchange.deps, exchange.namespace!, exchange.request.name!),
+  'pods/eviction': evict,
+  'pods/log': podLog,
+  'namespaces/finalize': async (exchange) => {
+    const key = keyOfExchange(exchange)
+    return write(exchange, 'UpdateOptions', exchange.resource, (body, context) => exchange.deps.resources.finalize(exchange.resource, key, body.value, context))
+  },
+}
+
+async function status(exchange: Exchange): Promise<Response> {
+  const { c, deps, resource, request } = exchange
+  const key = keyOfExchange(exchange)
+  switch (request.verb) {
+    case 'get': return showObject(c, resource, await deps.resources.get(resource, key), negotiateObject(c.req.header('accept')), deps.env.clock.nowMs())
+    case 'update': return write(exchange, 'UpdateOptions', resource, (body, context) => deps.resources.update(resource, key, body.value, context, 'status'))
+    case 'patch': return patch(exchange, (type, body, context) => deps.resources.patch(resource, key, type, body.value, context, 'status'))
+    default: throw methodNotAllowed()
+  }
+}
+
+async function scale(exchange: Exchange): Promise<Response> {
+  const { c, deps, resource: scaled, request } = exchange
+  const key = keyOfExchange(exchange)
+  const shownAs = { ...exchange, resource: scaleResource }
+  switch (request.verb) {
+    case 'get': return showObject(c, scaleResource, await deps.resources.getScale(scaled, key), negotiateObject(c.req.header('accept')), deps.env.clock.nowMs())
+    case 'update': return write(shownAs, 'UpdateOptions', scaleResource, (body, context) => deps.resources.updateScale(scaled, key, body.value, context))
+    case 'patch': return patch(shownAs, (type, body, context) => deps.resources.patchScale(scaled, key, type, body.value, context))
+    default: throw methodNotAllowed()
+  }
+}
+
+/** `POST pods/x/eviction`: an orderly deletion. Source: policy/v1 Eviction. */
+async function evict(exchange: Exchange): Promise<Response> {
+  const { c, deps, resource, request } = exchange
+  const key = keyOfExchange(exchange)
+  const body = await readObject(c, deps, { kind: 'Eviction', version: 'v1' })
+  checkName(body, request.name!)
+  const options = (body.deleteOptions ?? {}) as JsonObject
+  const warnings = new Warnings()
+  const dryRun = Array.isArray(options.dryRun) ? options.dryRun.map(String) : []
+  const context = contextOf(exchange, 'DeleteOptions', warnings, undefined, dryRun)
+  await deps.resources.delete(resource, key, deleteRequest(new URLSearchParams(), options), context)
+  return respondJson(c, successBody(), 201, warnings.headers())
+}
+
+/** `POST bindings`, the way of old schedulers. Source: core/v1 Binding. */
+export async function createBinding(c: HttpContext, deps: ApiDeps, request: ResourceRequest): Promise<Response> {
+  if (request.verb !== 'create' || request.namespace === undefined || request.name !== undefined) throw methodNotAllowed()
+  return bind(c, deps, request.namespace)
+}
+
+async function bind(c: HttpContext, deps: ApiDeps, namespace: string, podName?: string): Promise<Response> {
+  const warnings = new Warnings()
+  const context = contextOf({ c, query: c.get('query') }, 'CreateOptions', warnings)
+  const body = await readObject(c, deps, { kind: 'Binding', version: 'v1' })
+  const name = podName ?? String((body.metadata as JsonObject | undefined)?.name ?? '')
+  if (name === '') throw badRequest('a binding names the pod in metadata.name')
+  checkName(body, name)
+  await deps.resources.bind(objectKey(namespace, name), body, context)
+  return respondJson(c, successBody(), 201, warnings.headers())
+}
+
+async function readObject(c: HttpContext, deps: ApiDeps, expected: { kind: string; version: string }): Promise<JsonObject> {
+  return (await decodeObject(c.req.header('content-type'), await readBody(c, deps.env.clock), expected)).value as JsonObject
+}
+
+function checkName(body: JsonObject, name: string): void {
+  const found = (body.metadata as JsonObject | null | undefined)?.name
+  if (found !== undefined && found !== '' && found !== name)
+    throw badRequest(`the name of the object (${String(found)}) does not match the name on the URL (${name})`)
+}

@@ -1,0 +1,69 @@
+import type { JsonObject, KubeObject } from '@bramble/api/object'
+import { isReason } from '@bramble/api/status-error'
+import type { DeleteRequest, PatchType, WriteContext } from '../../api/requests.ts'
+import { decodeObject, decodePatch, type DecodedBody, patchType, readBody } from '../body.ts'
+import { deleteRequest } from '../list-request.ts'
+import { negotiateObject } from '../negotiate.ts'
+import { Warnings } from '../respond.ts'
+import { showObject } from '../show.ts'
+import { type OptionsKind, writeContext } from '../write-context.ts'
+import { type Exchange, keyOfExchange } from './exchange.ts'
+
+/** Reads a whole object, hands it on, shows what became of it. */
+export async function write(
+  exchange: Exchange,
+  options: OptionsKind,
+  expected: { readonly kind: string; readonly version: string },
+  act: (body: DecodedBody, context: WriteContext) => Promise<KubeObject>,
+  code = 200,
+): Promise<Response> {
+  const { c, deps, resource } = exchange
+  const shown = negotiateObject(c.req.header('accept'))
+  const warnings = new Warnings()
+  const context = contextOf(exchange, options, warnings)
+  const body = await decodeObject(c.req.header('content-type'), await readBody(c, deps.env.clock), expected)
+  const object = await act(body, { ...context, duplicateFields: body.duplicateFields })
+  return showObject(c, resource, object, shown, deps.env.clock.nowMs(), code, warnings.headers())
+}
+
+/** Reads a patch, hands it on, shows what became of it. */
+export async function patch(exchange: Exchange, act: (type: PatchType, body: DecodedBody, context: WriteContext) => Promise<KubeObject>): Promise<Response> {
+  const { c, deps, resource } = exchange
+  const type = patchType(c.req.header('content-type'))
+  const shown = negotiateObject(c.req.header('accept'))
+  const warnings = new Warnings()
+  const context = contextOf(exchange, 'PatchOptions', warnings, type)
+  const body = await decodePatch(type, await readBody(c, deps.env.clock))
+  const creates = type === 'apply' && exchange.request.subresource === undefined && !(await exists(exchange))
+  const object = await act(type, body, { ...context, duplicateFields: body.duplicateFields })
+  return showObject(c, resource, object, shown, deps.env.clock.nowMs(), creates ? 201 : 200, warnings.headers())
+}
+
+async function exists(exchange: Exchange): Promise<boolean> {
+  try {
+    await exchange.deps.resources.get(exchange.resource, keyOfExchange(exchange))
+    return true
+  } catch (error) {
+    if (isReason(error, 'NotFound')) return false
+    throw error
+  }
+}
+
+/** What a deletion asks for: by its body, else by its query. */
+export async function readDelete(exchange: Exchange): Promise<{ request: DeleteRequest; context: WriteContext; warnings: Warnings }> {
+  const { c, deps, query } = exchange
+  const bytes = await readBody(c, deps.env.clock)
+  const expected = { kind: 'DeleteOptions', version: 'v1' }
+  const body = bytes.length === 0 ? {} : ((await decodeObject(c.req.header('content-type'), bytes, expected)).value as JsonObject)
+  const warnings = new Warnings()
+  const dryRun = Array.isArray(body.dryRun) ? body.dryRun.map(String) : []
+  return { request: deleteRequest(query, body), context: contextOf(exchange, 'DeleteOptions', warnings, undefined, dryRun), warnings }
+}
+
+export const contextOf = (
+  { c, query }: Pick<Exchange, 'c' | 'query'>, options: OptionsKind, warnings: Warnings, type?: PatchType, dryRun?: readonly string[],
+): WriteContext =>
+  writeContext(query, {
+    options, user: c.get('user'), userAgent: c.req.header('user-agent'), warn: (message) => warnings.add(message),
+    ...(type !== undefined && { patchType: type }), ...(dryRun && { dryRun }),
+  })
