@@ -20,10 +20,10 @@ export interface ReplicaSetPlan {
  */
 export function planReplicaSet(set: ReplicaSet, pods: readonly Pod[], relatives: readonly Pod[], changesMax: number): ReplicaSetPlan {
   const active = pods.filter(isActive)
-  const surplus = active.length - (set.spec.replicas ?? 1)
-  if (surplus <= 0) return { create: Math.min(-surplus, changesMax), remove: [] }
+  const wanted = set.spec.replicas ?? 1
+  if (active.length <= wanted) return { create: Math.min(wanted - active.length, changesMax), remove: [] }
   const order = deletionOrder(countByNode(relatives.filter(isActive)))
-  return { create: 0, remove: active.sort(order).slice(0, Math.min(surplus, changesMax)) }
+  return { create: 0, remove: active.sort(order).slice(0, Math.min(active.length - wanted, changesMax)) }
 }
 
 function countByNode(pods: readonly Pod[]): ReadonlyMap<string, number> {
