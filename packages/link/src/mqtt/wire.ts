@@ -1,0 +1,136 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import type { Assignment, NodeHello, StatusReport, StreamRequest } from '../link.ts'
+import type { DownMessage, UpMessage } from '../protocol.ts'
+import type { DownType, UpType } from './topics.ts'
+
+// A message's type is in its topic, the rest is JSON: as text, or deflated behind one byte when that is shorter.
+
+/** Largest message on the wire, in bytes. Downwards it must hold all that a node shall know. */
+export const UP_BYTES_MAX = 4 * 2 ** 20
+export const DOWN_BYTES_MAX = 16 * 2 ** 20
+/** Largest message as JSON text, in bytes. */
+const TEXT_BYTES_MAX = 128 * 2 ** 20
+
+const DEFLATE_FROM_BYTES = 1024
+/** First byte of a deflated message; no JSON text starts with it. */
+const DEFLATED = 1
+
+/** @throws RangeError when the message is too large. */
+export const encodeUp = (message: UpMessage): Buffer => encode(message, UP_BYTES_MAX)
+/** @throws RangeError when the message is too large. */
+export const encodeDown = (message: DownMessage): Buffer => encode(message, DOWN_BYTES_MAX)
+
+/** @throws Error when the payload is not a well-formed message of this type. What reports contain is the reader's to check. */
+export function decodeUp(type: UpType, payload: Uint8Array): UpMessage {
+  const fields = decode(payload, UP_BYTES_MAX)
+  const session = text(fields, 'session')
+  switch (type) {
+    case 'hello': return { type, session, hello: toHello(fields['hello']) }
+    case 'report': return { type, session, batch: number(fields, 'batch'), reports: list(fields, 'reports').map(toReport) }
+    case 'resync': return { type, session, batch: number(fields, 'batch') }
+    case 'got': return { type, session, channel: oneOf(fields, 'channel', ['assign', 'stream']), through: number(fields, 'through') }
+    case 'bye': return { type, session, why: oneOf(fields, 'why', ['goodbye', 'lost']) }
+  }
+}
+
+/** @throws Error when the payload is not a well-formed message of this type. */
+export function decodeDown(type: DownType, payload: Uint8Array): DownMessage {
+  const fields = decode(payload, DOWN_BYTES_MAX)
+  const session = text(fields, 'session')
+  switch (type) {
+    case 'welcome': return { type, session }
+    case 'assign': return { type, session, number: number(fields, 'number'), item: toAssignment(fields['item']) }
+    case 'stream': return { type, session, number: number(fields, 'number'), item: toStreamRequest(fields['item']) }
+    case 'taken': return { type, session, batch: number(fields, 'batch'), taken: fields['taken'] === true }
+    case 'end': return { type, session, reason: text(fields, 'reason') }
+  }
+}
+
+function encode({ type, ...fields }: UpMessage | DownMessage, bytesMax: number): Buffer {
+  const plain = Buffer.from(JSON.stringify(fields))
+  const payload = plain.length < DEFLATE_FROM_BYTES ? plain : Buffer.concat([Buffer.of(DEFLATED), deflateRawSync(plain)])
+  if (payload.length > bytesMax || plain.length > TEXT_BYTES_MAX)
+    throw new RangeError(`a "${type}" message of ${payload.length} bytes is larger than the link carries (${bytesMax} bytes)`)
+  return payload
+}
+
+function decode(payload: Uint8Array, bytesMax: number): Fields {
+  if (payload.length > bytesMax) throw new RangeError(`${payload.length} bytes are too many`)
+  const plain = payload[0] === DEFLATED ? inflateRawSync(payload.subarray(1), { maxOutputLength: TEXT_BYTES_MAX }) : payload
+  return record(JSON.parse(Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength).toString()), 'the message')
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+function toHello(value: unknown): NodeHello {
+  const hello = record(value, 'hello')
+  const agentVersion = text(hello, 'agentVersion')
+  return hello['have'] === undefined ? { agentVersion } : { agentVersion, have: text(hello, 'have') }
+}
+
+const REPORT_FIELDS: Readonly<Record<StatusReport['type'], (report: Fields) => unknown>> = {
+  'pod-status': (report) => [text(report, 'namespace'), text(report, 'name'), text(report, 'uid'), record(report['status'], 'status')],
+  'pod-gone': (report) => [text(report, 'namespace'), text(report, 'name'), text(report, 'uid')],
+  'node-status': (report) => [record(report['labels'], 'labels'), record(report['annotations'], 'annotations'), record(report['status'], 'status')],
+  'node-usage': (report) => [amount(report, 'atMs'), amount(report, 'windowMs'), amount(report, 'cpuMillis'), amount(report, 'memoryBytes')],
+  event: (report) => {
+    const metadata = record(record(report['event'], 'event')['metadata'], 'event.metadata')
+    return [text(metadata, 'name'), text(metadata, 'namespace'), record(record(report['event'], 'event')['involvedObject'], 'event.involvedObject')]
+  },
+}
+
+function toReport(value: unknown): StatusReport {
+  const report = record(value, 'a report')
+  const type = oneOf(report, 'type', Object.keys(REPORT_FIELDS) as StatusReport['type'][])
+  REPORT_FIELDS[type](report)
+  return report as unknown as StatusReport
+}
+
+function toAssignment(value: unknown): Assignment {
+  const assignment = record(value, 'the assignment')
+  text(assignment, 'version')
+  if (oneOf(assignment, 'type', ['complete', 'incremental']) === 'complete') for (const object of list(assignment, 'objects')) named(object)
+  else {
+    text(assignment, 'after')
+    for (const object of list(assignment, 'upserts')) named(object)
+    for (const removal of list(assignment, 'removals')) text(record(removal, 'a removal'), 'name')
+  }
+  return assignment as unknown as Assignment
+}
+
+function named(object: unknown): void {
+  text(record(object, 'an object'), 'kind')
+  text(record(record(object, 'an object')['metadata'], 'metadata'), 'name')
+}
+
+const toStreamRequest = (value: unknown): StreamRequest => ({ id: text(record(value, 'the stream request'), 'id') })
+
+function record(value: unknown, what: string): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError(`${what} is not an object`)
+  return value as Fields
+}
+function list(fields: Fields, name: string): readonly unknown[] {
+  const value = fields[name]
+  if (!Array.isArray(value)) throw new TypeError(`${name} is not a list`)
+  return value
+}
+function text(fields: Fields, name: string): string {
+  const value = fields[name]
+  if (typeof value !== 'string' || value === '') throw new TypeError(`${name} is not a text`)
+  return value
+}
+function amount(fields: Fields, name: string): number {
+  const value = fields[name]
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw new TypeError(`${name} is not a number from 0`)
+  return value
+}
+function number(fields: Fields, name: string): number {
+  const value = amount(fields, name)
+  if (!Number.isSafeInteger(value)) throw new TypeError(`${name} is not an integer`)
+  return value
+}
+function oneOf<const T extends string>(fields: Fields, name: string, allowed: readonly T[]): T {
+  const value = text(fields, name)
+  if (!(allowed as readonly string[]).includes(value)) throw new TypeError(`${name} is none of ${allowed.join(', ')}`)
+  return value as T
+}
