@@ -1,6 +1,10 @@
+import { invalidValue, notSupported, required } from '@bramble/api/field-error'
+import type { FieldError } from '@bramble/api/field-error'
 import type { DaemonSet } from '@bramble/api/types/workload'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, labelsText, nameColumn, templateColumns } from './columns.ts'
+import { applyTemplateDefaults } from './pod-spec/defaults.ts'
+import { atMostAll, notNegativeFields, shareValue, validateShare, validateWorkload } from './workload.ts'
 
 export const daemonSets: ResourceDefinition<DaemonSet> = {
   group: 'apps', version: 'v1', kind: 'DaemonSet', plural: 'daemonsets', shortNames: ['ds'], categories: ['all'],
@@ -18,4 +22,37 @@ export const daemonSets: ResourceDefinition<DaemonSet> = {
     ...templateColumns<DaemonSet>(),
   ],
   subresources: { status: true },
+  applyDefaults: ({ spec }) => {
+    applyTemplateDefaults(spec)
+    spec.updateStrategy ??= {}
+    spec.updateStrategy.type ||= 'RollingUpdate'
+    if (spec.updateStrategy.type === 'RollingUpdate') {
+      spec.updateStrategy.rollingUpdate ??= {}
+      spec.updateStrategy.rollingUpdate.maxUnavailable ??= 1
+      spec.updateStrategy.rollingUpdate.maxSurge ??= 0
+    }
+    spec.revisionHistoryLimit ??= 10
+  },
+  validate: (daemonSet, previous) => [
+    ...validateWorkload('DaemonSet', daemonSet, previous),
+    ...notNegativeFields(daemonSet.spec, 'minReadySeconds', 'revisionHistoryLimit'),
+    ...validateStrategy(daemonSet.spec.updateStrategy ?? {}),
+  ],
+}
+
+/** Source: Kubernetes pkg/apis/apps/validation ValidateDaemonSetUpdateStrategy. */
+function validateStrategy({ type, rollingUpdate }: NonNullable<DaemonSet['spec']['updateStrategy']>): readonly FieldError[] {
+  const path = 'spec.updateStrategy.rollingUpdate'
+  if (type === 'OnDelete') return []
+  if (type !== 'RollingUpdate') return [notSupported('spec.updateStrategy.type', type, ['OnDelete', 'RollingUpdate'])]
+  if (rollingUpdate === undefined) return [required(path)]
+  const { maxUnavailable = 0, maxSurge = 0 } = rollingUpdate
+  const errors: FieldError[] = [
+    ...validateShare(`${path}.maxUnavailable`, maxUnavailable), ...atMostAll(`${path}.maxUnavailable`, maxUnavailable),
+    ...validateShare(`${path}.maxSurge`, maxSurge), ...atMostAll(`${path}.maxSurge`, maxSurge),
+  ]
+  const [less, more] = [shareValue(maxUnavailable) !== 0, shareValue(maxSurge) !== 0]
+  if (less && more) errors.push(invalidValue(`${path}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero'))
+  if (!less && !more) errors.push(required(`${path}.maxUnavailable`, 'cannot be 0 when maxSurge is 0'))
+  return errors
 }

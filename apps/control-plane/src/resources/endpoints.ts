@@ -1,13 +1,39 @@
-import type { Endpoints } from '@bramble/api/types/service'
+import { required } from '@bramble/api/field-error'
+import type { FieldError } from '@bramble/api/field-error'
+import type { EndpointAddress, Endpoints } from '@bramble/api/types/service'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, listWithMore, nameColumn } from './columns.ts'
+import { validateEndpointPorts } from './endpoint-ports.ts'
+import { reachableAddress } from './ip-address.ts'
+import { check, dnsLabel, dnsSubdomain } from './rules.ts'
 
 export const endpoints: ResourceDefinition<Endpoints> = {
   group: '', version: 'v1', kind: 'Endpoints', plural: 'endpoints', singular: 'endpoints', shortNames: ['ep'],
   scope: 'Namespaced', durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.Endpoints' },
   columns: [nameColumn, { name: 'Endpoints', type: 'string', value: endpointsText }, ageColumn],
+  applyDefaults: ({ subsets = [] }) => {
+    for (const { ports = [] } of subsets) for (const port of ports) port.protocol ||= 'TCP'
+  },
+  validate: ({ subsets = [] }) => subsets.flatMap(validateSubset),
 }
+
+/** Source: Kubernetes pkg/apis/core/validation validateEndpointSubsets. */
+function validateSubset({ addresses = [], notReadyAddresses = [], ports = [] }: NonNullable<Endpoints['subsets']>[number], index: number): readonly FieldError[] {
+  const path = `subsets[${index}]`
+  return [
+    ...(addresses.length + notReadyAddresses.length === 0 ? [required(path, 'must specify `addresses` or `notReadyAddresses`')] : []),
+    ...validateAddresses(addresses, `${path}.addresses`), ...validateAddresses(notReadyAddresses, `${path}.notReadyAddresses`),
+    ...validateEndpointPorts(ports, `${path}.ports`, { isNumbered: true, isNamed: ports.length > 1 }),
+  ]
+}
+
+const validateAddresses = (addresses: readonly EndpointAddress[], path: string): readonly FieldError[] =>
+  addresses.flatMap(({ ip, hostname, nodeName }, index) => [
+    ...check(`${path}[${index}].ip`, ip ?? '', reachableAddress),
+    ...(hostname ? check(`${path}[${index}].hostname`, hostname, dnsLabel) : []),
+    ...(nodeName === undefined ? [] : check(`${path}[${index}].nodeName`, nodeName, dnsSubdomain)),
+  ])
 
 function endpointsText({ subsets = [] }: Endpoints): string {
   const each = subsets.flatMap(({ addresses = [], ports = [] }) =>

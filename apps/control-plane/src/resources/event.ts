@@ -1,3 +1,5 @@
+import { invalidValue } from '@bramble/api/field-error'
+import type { FieldError } from '@bramble/api/field-error'
 import type { KubeEvent } from '@bramble/api/types/core'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { nameColumn, since } from './columns.ts'
@@ -31,6 +33,17 @@ export const events: ResourceDefinition<KubeEvent> = {
     source: event.source?.component || (event.reportingComponent ?? ''),
     type: event.type ?? '',
   }),
+  applyDefaults: (draft) => {
+    draft.involvedObject ??= {}
+  },
+  validate: validateNamespace,
+}
+
+/** Events about cluster-scoped objects live in `default`, all others beside what they are about. */
+function validateNamespace({ involvedObject, metadata }: KubeEvent): readonly FieldError[] {
+  const about = involvedObject.namespace ?? ''
+  const fits = about === '' ? metadata.namespace === 'default' || metadata.namespace === 'kube-system' : about === metadata.namespace
+  return fits ? [] : [invalidValue('involvedObject.namespace', about, 'does not match event.namespace')]
 }
 
 function lastSeen(event: KubeEvent, nowMs: number): string {

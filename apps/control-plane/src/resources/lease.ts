@@ -1,3 +1,5 @@
+import { invalidValue } from '@bramble/api/field-error'
+import type { FieldError } from '@bramble/api/field-error'
 import type { Lease } from '@bramble/api/types/core'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, nameColumn } from './columns.ts'
@@ -7,4 +9,14 @@ export const leases: ResourceDefinition<Lease> = {
   scope: 'Namespaced', durability: 'volatile',
   schema: { type: 'ref', ref: 'io.k8s.api.coordination.v1.Lease' },
   columns: [nameColumn, { name: 'Holder', type: 'string', value: (lease) => lease.spec?.holderIdentity ?? '' }, ageColumn],
+  validate: validateSpec,
+}
+
+/** Source: Kubernetes pkg/apis/coordination/validation ValidateLeaseSpec. */
+function validateSpec({ spec = {} }: Lease): readonly FieldError[] {
+  const { leaseDurationSeconds = 1, leaseTransitions = 0 } = spec
+  return [
+    ...(leaseDurationSeconds > 0 ? [] : [invalidValue('spec.leaseDurationSeconds', leaseDurationSeconds, 'must be greater than 0')]),
+    ...(leaseTransitions >= 0 ? [] : [invalidValue('spec.leaseTransitions', leaseTransitions, 'must be greater than or equal to 0')]),
+  ]
 }

@@ -1,7 +1,12 @@
 import { conditionOf } from '@bramble/api/conditions'
-import type { Node, NodeAddress } from '@bramble/api/types/node'
+import { duplicate, forbiddenField, invalidValue } from '@bramble/api/field-error'
+import type { FieldError } from '@bramble/api/field-error'
+import type { Node, NodeAddress, Taint } from '@bramble/api/types/node'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, nameColumn } from './columns.ts'
+import { parseNetwork } from './ip-address.ts'
+import { validateEffect } from './pod-spec/validate-scheduling.ts'
+import { check, labelValue, qualifiedName } from './rules.ts'
 
 export const nodes: ResourceDefinition<Node> = {
   group: '', version: 'v1', kind: 'Node', plural: 'nodes', shortNames: ['no'],
@@ -21,6 +26,45 @@ export const nodes: ResourceDefinition<Node> = {
   ],
   subresources: { status: true },
   fields: (node) => ({ 'spec.unschedulable': String(node.spec.unschedulable ?? false) }),
+  applyDefaults: ({ spec }) => {
+    if (spec.podCIDR && !spec.podCIDRs?.length) spec.podCIDRs = [spec.podCIDR]
+    if (spec.podCIDRs?.[0]) spec.podCIDR ||= spec.podCIDRs[0]
+  },
+  validate: (node, previous) => [
+    ...validateTaints(node.spec.taints ?? []),
+    ...validatePodNetworks(node),
+    ...(previous ? validateUpdate(node, previous) : []),
+  ],
+}
+
+/** Source: Kubernetes pkg/apis/core/validation validateNodeTaints. */
+function validateTaints(taints: readonly Taint[]): readonly FieldError[] {
+  return taints.flatMap(({ key, value = '', effect }, index) => {
+    const path = `spec.taints[${index}]`
+    const isRepeated = taints.findIndex((other) => other.key === key && other.effect === effect) < index
+    return [
+      ...check(`${path}.key`, key ?? '', qualifiedName), ...check(`${path}.value`, value, labelValue),
+      ...validateEffect(effect, `${path}.effect`, false),
+      ...(isRepeated ? [duplicate(path, taints[index])] : []),
+    ]
+  })
+}
+
+function validatePodNetworks({ spec: { podCIDR, podCIDRs = [] } }: Node): readonly FieldError[] {
+  return [
+    ...podCIDRs.flatMap((network, index) => (parseNetwork(network) ? [] : [invalidValue(`spec.podCIDRs[${index}]`, network, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')])),
+    ...(podCIDR && podCIDR !== podCIDRs[0] ? [invalidValue('spec.podCIDRs', podCIDRs, 'must contain `spec.podCIDR` as its first element')] : []),
+  ]
+}
+
+/** Source: Kubernetes pkg/apis/core/validation ValidateNodeUpdate. */
+function validateUpdate({ spec }: Node, { spec: before }: Node): readonly FieldError[] {
+  const errors: FieldError[] = []
+  if (before.podCIDR && spec.podCIDR !== before.podCIDR)
+    errors.push(forbiddenField('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid'))
+  if (before.providerID && spec.providerID !== before.providerID)
+    errors.push(forbiddenField('spec.providerID', 'node updates may not change providerID except from "" to valid'))
+  return errors
 }
 
 function statusText(node: Node): string {

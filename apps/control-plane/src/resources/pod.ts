@@ -1,8 +1,12 @@
 import { isConditionTrue } from '@bramble/api/conditions'
-import type { Pod } from '@bramble/api/types/pod'
+import type { Pod, PodSpec } from '@bramble/api/types/pod'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, nameColumn } from './columns.ts'
+import { applyPodDefaults } from './pod-spec/pod-defaults.ts'
 import { podRow } from './pod-spec/pod-row.ts'
+import type { PodSpecRest } from './pod-spec/pod-spec-rest.ts'
+import { validatePodUpdate } from './pod-spec/validate-update.ts'
+import { validatePodSpec } from './pod-spec/validate.ts'
 
 export const pods: ResourceDefinition<Pod> = {
   group: '', version: 'v1', kind: 'Pod', plural: 'pods', shortNames: ['po'], categories: ['all'],
@@ -39,7 +43,25 @@ export const pods: ResourceDefinition<Pod> = {
     'status.podIPs': pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP ?? '',
     'status.nominatedNodeName': nominatedNodeName(pod),
   }),
+  prepare: (draft, previous) => {
+    if (previous) keepAdmitted(draft.spec, previous.spec)
+  },
+  applyDefaults: applyPodDefaults,
+  validate: (pod, previous) => [
+    ...validatePodSpec(pod.spec, 'spec', 'pod'),
+    ...(previous ? validatePodUpdate(pod.spec, previous.spec) : []),
+  ],
 }
+
+/** What admission added to the pod and the manifest of its author does not repeat. */
+function keepAdmitted(spec: PodSpec & PodSpecRest, previous: PodSpec & PodSpecRest): void {
+  spec.priority ??= previous.priority
+  spec.preemptionPolicy ??= previous.preemptionPolicy
+  const missing = (previous.tolerations ?? []).filter((old) => ADDED_KEYS.has(old.key ?? '') && !spec.tolerations?.some(({ key }) => key === old.key))
+  if (missing.length > 0) spec.tolerations = [...(spec.tolerations ?? []), ...missing]
+}
+
+const ADDED_KEYS: ReadonlySet<string> = new Set(['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'])
 
 const nominatedNodeName = (pod: Pod): string => (pod.status as { nominatedNodeName?: string } | undefined)?.nominatedNodeName ?? ''
 

@@ -1,6 +1,8 @@
 import type { ReplicaSet } from '@bramble/api/types/workload'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, nameColumn, templateColumns } from './columns.ts'
+import { applyTemplateDefaults } from './pod-spec/defaults.ts'
+import { notNegativeFields, validateWorkload } from './workload.ts'
 
 export const replicaSets: ResourceDefinition<ReplicaSet> = {
   group: 'apps', version: 'v1', kind: 'ReplicaSet', plural: 'replicasets', shortNames: ['rs'], categories: ['all'],
@@ -16,4 +18,12 @@ export const replicaSets: ResourceDefinition<ReplicaSet> = {
   ],
   subresources: { status: true, scale: { specReplicas: '.spec.replicas', statusReplicas: '.status.replicas', labelSelector: '.spec.selector' } },
   fields: ({ status }) => ({ 'status.replicas': String(status?.replicas ?? 0) }),
+  applyDefaults: ({ spec }) => {
+    applyTemplateDefaults(spec)
+    spec.replicas ??= 1
+  },
+  validate: (replicaSet, previous) => [
+    ...notNegativeFields(replicaSet.spec, 'replicas', 'minReadySeconds'),
+    ...validateWorkload('ReplicaSet', replicaSet, previous, 'deployment'),
+  ],
 }

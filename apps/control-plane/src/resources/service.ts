@@ -1,6 +1,9 @@
 import type { Service } from '@bramble/api/types/service'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, labelsText, nameColumn } from './columns.ts'
+import { applyServiceDefaults } from './service-spec/defaults.ts'
+import { keepAllocated } from './service-spec/keep-allocated.ts'
+import { validateService } from './service-spec/validate.ts'
 
 export const services: ResourceDefinition<Service> = {
   group: '', version: 'v1', kind: 'Service', plural: 'services', shortNames: ['svc'], categories: ['all'],
@@ -17,6 +20,11 @@ export const services: ResourceDefinition<Service> = {
   ],
   subresources: { status: true },
   fields: (service) => ({ 'spec.clusterIP': service.spec.clusterIP ?? '', 'spec.type': service.spec.type ?? '' }),
+  prepare: (draft, previous) => {
+    if (previous) keepAllocated(draft, previous)
+  },
+  applyDefaults: applyServiceDefaults,
+  validate: validateService,
 }
 
 function externalText({ spec, status }: Service): string {

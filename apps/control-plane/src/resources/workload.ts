@@ -1,0 +1,66 @@
+import { forbiddenField, invalidValue, notSupported, required } from '@bramble/api/field-error'
+import type { FieldError } from '@bramble/api/field-error'
+import { matchesRequirements, requirementsOf } from '@bramble/api/labels'
+import type { LabelSelector } from '@bramble/api/labels'
+import type { IntOrString, PodTemplateSpec } from '@bramble/api/types/workload'
+import { validateLabels } from '../api/metadata.ts'
+import { isSame } from './differences.ts'
+import { validatePodSpec } from './pod-spec/validate.ts'
+import { check, notNegative, percent, qualifiedName } from './rules.ts'
+import { isEmptySelector, validateSelector } from './selector.ts'
+
+// What Deployments, ReplicaSets and DaemonSets check alike. Source: Kubernetes pkg/apis/apps/validation.
+
+interface Workload {
+  readonly spec: { readonly selector?: LabelSelector; readonly template: PodTemplateSpec }
+}
+
+/**
+ * Selector and template of a workload whose pods run for ever.
+ * @param emptyName How the refusal of an empty selector calls the kind.
+ */
+export function validateWorkload(kind: string, { spec }: Workload, previous: Workload | undefined, emptyName = kind.toLowerCase()): readonly FieldError[] {
+  return [
+    ...validateWorkloadSelector(spec.selector, emptyName),
+    ...validateTemplate(kind, spec.template, spec.selector),
+    ...immutable('spec.selector', spec.selector, previous, previous?.spec.selector),
+  ]
+}
+
+function validateWorkloadSelector(selector: LabelSelector | undefined, emptyName: string): readonly FieldError[] {
+  if (selector === undefined) return [required('spec.selector')]
+  const errors = validateSelector(selector, 'spec.selector')
+  return isEmptySelector(selector) ? [...errors, invalidValue('spec.selector', selector, `empty selector is invalid for ${emptyName}`)] : errors
+}
+
+function validateTemplate(kind: string, { metadata, spec }: PodTemplateSpec, selector: LabelSelector | undefined): readonly FieldError[] {
+  const path = 'spec.template'
+  const errors: FieldError[] = []
+  if (selector !== undefined && !isEmptySelector(selector) && !matchesRequirements(metadata?.labels, requirementsOf(selector)))
+    errors.push(invalidValue(`${path}.metadata.labels`, metadata?.labels ?? {}, '`selector` does not match template `labels`'))
+  errors.push(
+    ...validateLabels(metadata?.labels, `${path}.labels`),
+    ...Object.keys(metadata?.annotations ?? {}).flatMap((key) => check(`${path}.annotations`, key.toLowerCase(), qualifiedName)),
+    ...validatePodSpec(spec, `${path}.spec`, 'template'))
+  if (spec.restartPolicy === 'OnFailure' || spec.restartPolicy === 'Never') errors.push(notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy, ['Always']))
+  if (spec.activeDeadlineSeconds !== undefined)
+    errors.push(forbiddenField(`${path}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`))
+  return errors
+}
+
+/** @param previous The object before, if this is an update. */
+export const immutable = (path: string, value: unknown, previous: unknown, before: unknown): readonly FieldError[] =>
+  previous === undefined || isSame(before, value) ? [] : [invalidValue(path, value, 'field is immutable')]
+
+export const notNegativeFields = <Spec>(spec: Spec, ...fields: readonly (keyof Spec & string)[]): readonly FieldError[] =>
+  fields.flatMap((field) => (typeof spec[field] === 'number' ? check(`spec.${field}`, spec[field] as number, notNegative) : []))
+
+/** A count, or a share of all such as `25%`. */
+export const validateShare = (path: string, value: IntOrString): readonly FieldError[] =>
+  typeof value === 'number' ? check(path, value, notNegative) : check(path, value, percent)
+
+export const atMostAll = (path: string, value: IntOrString): readonly FieldError[] =>
+  typeof value === 'string' && shareValue(value) > 100 ? [invalidValue(path, value, 'must not be greater than 100%')] : []
+
+/** The number in a count or a percentage: what counts is whether it is 0. */
+export const shareValue = (value: IntOrString): number => (typeof value === 'number' ? value : Number.parseInt(value, 10) || 0)
