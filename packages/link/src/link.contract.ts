@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { KubeObject } from '@bramble/api/object'
 import { Signal } from '@bramble/reconcile/signal'
-import { applyAssignment, type Assigned } from './assignment.ts'
 import type { Assignment, LinkHandler, LinkServer, NodeLink, NodeSession, ServerSession, StatusReport } from './link.ts'
 import { WINDOW } from './protocol.ts'
 
@@ -281,13 +280,3 @@ const aConfigMap = (name: string, text: string): KubeObject & { data: object } =
   apiVersion: 'v1', kind: 'ConfigMap', data: { text },
   metadata: { name, namespace: 'default', uid: `uid-${name}`, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' },
 })
-
-/** Reads assignments as an agent does: applies them and asks for all when one does not follow. */
-export async function follow(session: NodeSession, changed: (assigned: Assigned) => void): Promise<void> {
-  let assigned: Assigned | undefined
-  for await (const message of session.assignments) {
-    const next = applyAssignment(assigned, message)
-    if (next === 'resync') await session.resync().catch(() => {})
-    else changed((assigned = next))
-  }
-}

@@ -8,8 +8,8 @@ import type { DownType, UpType } from './topics.ts'
 /** Largest message on the wire, in bytes. Downwards it must hold all that a node shall know. */
 export const UP_BYTES_MAX = 4 * 2 ** 20
 export const DOWN_BYTES_MAX = 16 * 2 ** 20
-/** Largest message as JSON text, in bytes. */
-const TEXT_BYTES_MAX = 128 * 2 ** 20
+/** How much larger a message may be as JSON text: a few bytes must not inflate to more than memory holds. */
+const INFLATION_MAX = 8
 
 const DEFLATE_FROM_BYTES = 1024
 /** First byte of a deflated message; no JSON text starts with it. */
@@ -49,14 +49,14 @@ export function decodeDown(type: DownType, payload: Uint8Array): DownMessage {
 function encode({ type, ...fields }: UpMessage | DownMessage, bytesMax: number): Buffer {
   const plain = Buffer.from(JSON.stringify(fields))
   const payload = plain.length < DEFLATE_FROM_BYTES ? plain : Buffer.concat([Buffer.of(DEFLATED), deflateRawSync(plain)])
-  if (payload.length > bytesMax || plain.length > TEXT_BYTES_MAX)
-    throw new RangeError(`a "${type}" message of ${payload.length} bytes is larger than the link carries (${bytesMax} bytes)`)
+  if (payload.length > bytesMax || plain.length > bytesMax * INFLATION_MAX)
+    throw new RangeError(`a "${type}" message of ${plain.length} bytes is larger than the link carries (${bytesMax} bytes deflated)`)
   return payload
 }
 
 function decode(payload: Uint8Array, bytesMax: number): Fields {
   if (payload.length > bytesMax) throw new RangeError(`${payload.length} bytes are too many`)
-  const plain = payload[0] === DEFLATED ? inflateRawSync(payload.subarray(1), { maxOutputLength: TEXT_BYTES_MAX }) : payload
+  const plain = payload[0] === DEFLATED ? inflateRawSync(payload.subarray(1), { maxOutputLength: bytesMax * INFLATION_MAX }) : payload
   return record(JSON.parse(Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength).toString()), 'the message')
 }
 
