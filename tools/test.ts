@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { fileURLToPath } from 'node:url'
+
+// node bin/node.cjs tools/test.ts [unit|sim|e2e|all] [FILE…]: checks, then tests. The last line counts them.
+
+const root = fileURLToPath(new URL('../', import.meta.url))
+process.chdir(root)
+
+const SOURCES = ['packages', 'apps', 'test', 'tools', 'bench']
+const ALL = SOURCES.flatMap((folder) => globSync(`${folder}/**/*.test.ts`, { exclude: (path) => path.includes('node_modules') })).sort()
+const isE2e = (file: string): boolean => file.endsWith('.e2e.test.ts') || file.startsWith('test/e2e/')
+const isSim = (file: string): boolean => file.endsWith('.sim.test.ts')
+
+/** e2e tests share the kernel's tables, cgroups and ports: one file at a time. */
+const GROUPS = {
+  unit: { files: ALL.filter((file) => !isE2e(file) && !isSim(file)), concurrency: 2, timeoutMs: 120_000 },
+  sim: { files: ALL.filter(isSim), concurrency: 1, timeoutMs: 300_000 },
+  e2e: { files: ALL.filter(isE2e), concurrency: 1, timeoutMs: 600_000 },
+} as const
+type Group = keyof typeof GROUPS
+
+const [wanted = 'all', ...only] = process.argv.slice(2)
+const groups: readonly Group[] = wanted === 'all' ? ['unit', 'sim', 'e2e'] : [wanted as Group]
+if (!groups.every((group) => group in GROUPS)) throw new Error(`unknown group "${wanted}": unit, sim, e2e or all`)
+
+const counts = { passed: 0, failed: 0, skipped: 0 }
+if (wanted === 'all') for (const [name, args] of checks()) check(name, args)
+for (const group of groups) await runGroup(group)
+process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`)
+process.exit(counts.failed === 0 && counts.passed > 0 ? 0 : 1)
+
+function checks(): readonly (readonly [string, readonly string[]])[] {
+  return [
+    ['types', ['node_modules/.bin/tsc', '-p', 'tsconfig.json']],
+    ['lint and format', ['tools/node_modules/.bin/biome', 'ci', '--diagnostic-level=error', '--max-diagnostics=50']],
+  ]
+}
+
+function check(name: string, [file, ...args]: readonly string[]): void {
+  const { status } = spawnSync(file!, args, { stdio: 'inherit' })
+  process.stdout.write(`${status === 0 ? '✔' : '✖'} ${name}\n`)
+  counts[status === 0 ? 'passed' : 'failed']++
+}
+
+async function runGroup(group: Group): Promise<void> {
+  const { concurrency, timeoutMs } = GROUPS[group]
+  const files = GROUPS[group].files.filter((file) => only.length === 0 || only.some((part) => file.includes(part)))
+  if (files.length === 0) return
+  process.stdout.write(`\n── ${group}: ${files.length} files\n`)
+  const events = run({ files, concurrency, timeout: timeoutMs, execArgv: [...process.execArgv] })
+  events.on('test:summary', ({ file, counts: sum }) => {
+    if (file !== undefined) return // of one file; the last one is of all
+    counts.passed += sum.passed
+    counts.failed += sum.failed + sum.cancelled
+    counts.skipped += sum.skipped
+  })
+  for await (const chunk of events.compose(spec)) process.stdout.write(chunk as string)
+}
