@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto'
+import type { JsonValue, KubeObject } from '@bramble/api/object'
+import { keyOf } from '@bramble/api/object'
+import { alreadyExists, badRequest, invalid, notFound } from '@bramble/api/status-error'
+import { deepFreeze } from '../store/frozen.ts'
+import { storeKey } from '../store/keys.ts'
+import { admit } from './admit.ts'
+import { cleanCopy } from './clean-copy.ts'
+import { decodeObject } from './decode.ts'
+import { type AnyObject, commit, type Machine, stored } from './machine.ts'
+import { validateMetadata } from './metadata.ts'
+import { generatedName } from './names.ts'
+import type { WriteContext } from './requests.ts'
+import type { ResourceDefinition } from './resource.ts'
+import { stampNew } from './server-fields.ts'
+
+/** A generated name that is taken is generated anew, this often. */
+const NAMES_MAX = 8
+
+/** See `Resources.create`. */
+export async function createObject(
+  machine: Machine, resource: ResourceDefinition, namespace: string | undefined, body: JsonValue, context: WriteContext,
+): Promise<KubeObject> {
+  const decoded = decodeObject(resource, body, context)
+  placeIn(resource, decoded, namespace)
+  if (decoded.metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created')
+  checkNamespaceExists(machine, resource, decoded)
+
+  const isNameGenerated = !decoded.metadata.name && Boolean(decoded.metadata.generateName)
+  for (let left = isNameGenerated ? NAMES_MAX : 1; ; left--) {
+    const draft = cleanCopy(decoded)
+    if (isNameGenerated) draft.metadata.name = generatedName(draft.metadata.generateName!, machine.env.random)
+    const created = await createOnce(machine, resource, draft, context)
+    if (created) return created
+    if (left <= 1) throw alreadyExists(resource, draft.metadata.name)
+  }
+}
+
+/** @returns Undefined when the name is taken. */
+async function createOnce(machine: Machine, resource: ResourceDefinition, draft: KubeObject, context: WriteContext): Promise<KubeObject | undefined> {
+  stampNew(resource, draft, { uid: randomUUID(), nowMs: machine.env.clock.nowMs() })
+  if (resource.subresources?.status) delete (draft as AnyObject).status
+  resource.prepare?.(draft, undefined)
+  resource.applyDefaults?.(draft)
+  const errors = [...validateMetadata(resource, draft, undefined), ...(resource.validate?.(draft, undefined) ?? [])]
+  if (errors.length > 0) throw invalid(resource.group, resource.kind, draft.metadata.name ?? '', errors)
+
+  const key = storeKey(resource, keyOf(draft))
+  if (machine.store.get(key)) return undefined
+  const abandon = await admit(machine.admission, { operation: 'create', resource, object: draft, previous: undefined, context })
+  let isStored = false
+  try {
+    const value = cleanCopy(draft)
+    if (context.dryRun) return deepFreeze(value)
+    const revision = await commit(machine, { op: 'put', key, value, expect: 'absent' })
+    if (revision === undefined) return undefined
+    isStored = true
+    return stored(machine, key, value, revision)
+  } finally {
+    if (!isStored) abandon()
+  }
+}
+
+/** @throws StatusError 400 when URL and body name different namespaces. */
+export function placeIn(resource: ResourceDefinition, { metadata }: KubeObject, namespace: string | undefined): void {
+  if (resource.scope === 'Cluster') {
+    delete metadata.namespace
+    return
+  }
+  if (metadata.namespace && namespace && metadata.namespace !== namespace)
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
+  metadata.namespace = namespace || metadata.namespace
+  if (!metadata.namespace) throw badRequest(`an empty namespace may not be set during creation`)
+}
+
+function checkNamespaceExists({ registry, store }: Machine, resource: ResourceDefinition, { metadata }: KubeObject): void {
+  const namespaces = registry.find('', 'v1', 'namespaces')
+  if (!namespaces || resource.scope === 'Cluster') return
+  if (!store.get(storeKey(namespaces, metadata.namespace!))) throw notFound(namespaces, metadata.namespace!)
+}

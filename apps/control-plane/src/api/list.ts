@@ -1,0 +1,65 @@
+import type { KubeObject } from '@bramble/api/object'
+import { expired } from '@bramble/api/status-error'
+import type { Entry } from '../store/backend/backend.ts'
+import { prefixOf, storeKey } from '../store/keys.ts'
+import { Expired, type Listing, type Page } from '../store/store-types.ts'
+import { continueToken, type ListPosition, listPosition, pagingExpired, tooLargeRevision } from './list-position.ts'
+import type { Machine } from './machine.ts'
+import type { ListRequest, ListResult } from './requests.ts'
+import type { ResourceDefinition } from './resource.ts'
+import { selector } from './selection.ts'
+
+/** See `Resources.list`. */
+export async function listObjects({ store }: Machine, resource: ResourceDefinition, request: ListRequest): Promise<ListResult> {
+  const position = listPosition(request)
+  const matches = selector(resource, request)
+  await store.barrier()
+  if ('revision' in position && position.revision > store.revision) throw tooLargeRevision(position.revision, store.revision)
+
+  const single = onlyName(resource, request)
+  if (single !== undefined && position.type !== 'exactly') {
+    const entry = store.get(storeKey(resource, single))
+    return { items: entry && matches(entry.value) ? [entry.value] : [], resourceVersion: String(store.revision) }
+  }
+
+  const prefix = prefixOf(resource, request.namespace)
+  const read = (page: Omit<Page, 'at'>): Listing => {
+    try {
+      return store.list(prefix, { ...page, ...(position.type === 'exactly' && { at: position.revision }) })
+    } catch (error) {
+      throw error instanceof Expired ? expiredList(position) : error
+    }
+  }
+  const start = 'after' in position && position.after !== undefined ? prefix + position.after : undefined
+  const listing = read({ limit: 0, ...(start !== undefined && { after: start }) })
+  return page(listing, prefix, request, matches)
+}
+
+function page({ entries, revision }: Listing, prefix: string, { limit, labels, fields }: ListRequest, matches: (object: KubeObject) => boolean): ListResult {
+  const items: KubeObject[] = []
+  for (const [index, entry] of entries.entries()) {
+    if (!matches(entry.value)) continue
+    items.push(entry.value)
+    const remaining = entries.length - index - 1
+    if (items.length !== limit || remaining === 0) continue
+    return {
+      items, resourceVersion: String(revision), continue: continueToken(revision, keyAfter(entry, prefix)),
+      ...(labels.length === 0 && fields.length === 0 && { remainingItemCount: remaining }),
+    }
+  }
+  return { items, resourceVersion: String(revision) }
+}
+
+/** A token stays within its own list whatever it holds: the prefix is added by us. */
+const keyAfter = (entry: Entry, prefix: string): string => entry.key.slice(prefix.length)
+
+const expiredList = (position: ListPosition): Error =>
+  'after' in position && position.after !== undefined ? pagingExpired(position.after) : expired()
+
+/** `metadata.name=x` in one namespace needs no scan; `kubectl wait` and `get -w` ask so. */
+function onlyName(resource: ResourceDefinition, { namespace, fields }: ListRequest): string | undefined {
+  const name = fields.find((field) => field.path === 'metadata.name' && field.operator === '=')?.value
+  if (!name || name.includes('/')) return undefined
+  if (resource.scope === 'Cluster') return name
+  return namespace ? `${namespace}/${name}` : undefined
+}

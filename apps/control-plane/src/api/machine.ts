@@ -1,0 +1,58 @@
+import type { KubeObject, ObjectKey } from '@bramble/api/object'
+import { splitKey } from '@bramble/api/object'
+import { internalError, notFound } from '@bramble/api/status-error'
+import type { Env } from '@bramble/reconcile/env'
+import { type Entry, type Revision, StorageError, type Write } from '../store/backend/backend.ts'
+import { deepFreeze } from '../store/frozen.ts'
+import { storeKey } from '../store/keys.ts'
+import { StoreConflict, type StoreLike } from '../store/store-types.ts'
+import type { Registry } from './registry.ts'
+import type { AdmissionStep } from './requests.ts'
+import type { ResourceDefinition } from './resource.ts'
+import type { WatchProgress } from './watch-progress.ts'
+
+/** What the verbs work with. */
+export interface Machine {
+  readonly store: StoreLike
+  readonly registry: Registry
+  /** In order. */
+  readonly admission: readonly AdmissionStep[]
+  readonly env: Env
+  readonly progress: WatchProgress
+}
+
+/** An object whose spec and status are looked at whatever its kind. */
+export type AnyObject = KubeObject & { spec?: Record<string, unknown>; status?: Record<string, unknown> }
+
+/** @throws StatusError 404 */
+export function entryOf({ store }: Machine, resource: ResourceDefinition, key: ObjectKey): Entry {
+  const entry = store.get(storeKey(resource, key))
+  if (!entry) throw notFound(resource, splitKey(key).name)
+  return entry
+}
+
+/**
+ * Commits one write.
+ *
+ * @returns Undefined when the object is not what the write expected: look again.
+ * @throws StatusError 500 when the disk said no.
+ */
+export async function commit({ store }: Machine, write: Write): Promise<Revision | undefined> {
+  try {
+    return await store.commit([write])
+  } catch (error) {
+    if (error instanceof StoreConflict) return undefined
+    if (error instanceof StorageError) throw internalError(`the change is not stored: ${error.message}`, { cause: error })
+    throw error
+  }
+}
+
+/** What a put left in the store; what was put, stamped, when the next write has replaced it already. */
+export function stored({ store }: Machine, key: string, value: KubeObject, revision: Revision): KubeObject {
+  const entry = store.get(key)
+  if (entry?.modified === revision) return entry.value
+  return deepFreeze({ ...value, metadata: { ...value.metadata, resourceVersion: String(revision) } })
+}
+
+/** How often a write is tried again when others keep changing the object between our look and our write. */
+export const RACES_MAX = 20

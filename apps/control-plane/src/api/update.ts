@@ -1,0 +1,116 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { JsonValue, KubeObject, ObjectKey } from '@bramble/api/object'
+import { splitKey } from '@bramble/api/object'
+import { badRequest, conflict, invalid } from '@bramble/api/status-error'
+import { deepFreeze } from '../store/frozen.ts'
+import { admit } from './admit.ts'
+import { cleanCopy } from './clean-copy.ts'
+import { decodeObject } from './decode.ts'
+import { type AnyObject, commit, entryOf, type Machine, RACES_MAX, stored } from './machine.ts'
+import { validateMetadata } from './metadata.ts'
+import type { WriteContext } from './requests.ts'
+import type { ResourceDefinition } from './resource.ts'
+import { checkPreconditions, isReleased, keepServerFields, nextGeneration } from './server-fields.ts'
+
+/** See `Resources.update`. */
+export function updateObject(
+  machine: Machine, resource: ResourceDefinition, key: ObjectKey, body: JsonValue, context: WriteContext, subresource?: 'status',
+): Promise<KubeObject> {
+  const decoded = decodeObject(resource, body, context)
+  checkNames(resource, decoded, key)
+  return changeObject(machine, resource, key, context, {
+    ...(subresource && { subresource, takes: 'status' }), propose: () => cleanCopy(decoded),
+  })
+}
+
+export interface Change {
+  /** As admission is told. */
+  readonly subresource?: string
+  /**
+   * What of the proposal counts; the rest stays as it is. Default: all but the status of a kind with a status subresource.
+   * `everything` is for changes that the machine itself makes up: no client's wish to check, no new generation.
+   */
+  readonly takes?: 'status' | 'everything'
+  /**
+   * The new state, a copy that may be changed, made from the newest one; asked again when others were faster. Its uid
+   * and resourceVersion, if it has them, must be those of `previous`.
+   */
+  propose(previous: KubeObject, attempt: number): KubeObject
+}
+
+/**
+ * Changes an object: prepare, defaults, validation, admission, compare, store; all over again while others are faster.
+ * An object that is being deleted and has no finalizer left goes away with its last change.
+ */
+export async function changeObject(machine: Machine, resource: ResourceDefinition, key: ObjectKey, context: WriteContext, change: Change): Promise<KubeObject> {
+  for (let attempt = 0; attempt < RACES_MAX; attempt++) {
+    const changed = await changeOnce(machine, resource, key, context, change, attempt)
+    if (changed) return changed
+  }
+  throw conflict(resource, splitKey(key).name)
+}
+
+async function changeOnce(
+  machine: Machine, resource: ResourceDefinition, key: ObjectKey, context: WriteContext, change: Change, attempt: number,
+): Promise<KubeObject | undefined> {
+  const entry = entryOf(machine, resource, key)
+  const previous = entry.value
+  const draft = draftOf(resource, change.propose(previous, attempt), previous, change.takes)
+
+  const isOwn = change.takes === 'everything'
+  if (change.takes === undefined) resource.prepare?.(draft, previous)
+  resource.applyDefaults?.(draft)
+  const errors = [...validateMetadata(resource, draft, previous), ...(isOwn ? [] : (resource.validate?.(draft, previous) ?? []))]
+  if (errors.length > 0) throw invalid(resource.group, resource.kind, draft.metadata.name, errors)
+
+  const abandon = await admit(machine.admission, {
+    operation: 'update', resource, ...(change.subresource && { subresource: change.subresource }), object: draft, previous, context,
+  })
+  let isStored = false
+  try {
+    const value = cleanCopy(draft)
+    const generation = isOwn ? previous.metadata.generation : nextGeneration(resource, value, previous)
+    if (generation !== undefined) value.metadata.generation = generation
+    if (isReleased(resource, value)) {
+      if (context.dryRun) return deepFreeze(value)
+      isStored = (await commit(machine, { op: 'delete', key: entry.key, expect: entry.modified })) !== undefined
+      return isStored ? deepFreeze(value) : undefined
+    }
+    if (isDeepStrictEqual(value, previous)) {
+      isStored = true
+      return previous
+    }
+    if (context.dryRun) return deepFreeze(value)
+    const revision = await commit(machine, { op: 'put', key: entry.key, value, expect: entry.modified })
+    if (revision === undefined) return undefined
+    isStored = true
+    return stored(machine, entry.key, value, revision)
+  } finally {
+    if (!isStored) abandon()
+  }
+}
+
+/** The proposal, cut to what this request may change. */
+function draftOf(resource: ResourceDefinition, proposed: AnyObject, previous: AnyObject, takes: Change['takes']): KubeObject {
+  checkPreconditions(resource, proposed.metadata, previous)
+  if (takes === 'status') {
+    const draft = cleanCopy(previous)
+    draft.status = proposed.status ?? {}
+    return draft
+  }
+  keepServerFields(resource, proposed, previous)
+  if (resource.subresources?.status && takes !== 'everything') {
+    if (previous.status === undefined) delete proposed.status
+    else proposed.status = cleanCopy(previous.status)
+  }
+  return proposed
+}
+
+/** @throws StatusError 400 when body and URL name different objects. */
+export function checkNames(resource: ResourceDefinition, { metadata }: KubeObject, key: ObjectKey): void {
+  const { name, namespace } = splitKey(key)
+  if (!metadata.name) throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
+  if (metadata.name !== name) throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`)
+  if (resource.scope === 'Namespaced' && metadata.namespace && metadata.namespace !== namespace)
+    throw badRequest(`the namespace of the object (${metadata.namespace}) does not match the namespace on the URL (${namespace})`)
+}
