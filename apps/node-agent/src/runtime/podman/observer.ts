@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs'
+import type { Log } from '@bramble/reconcile/env'
+import type { ContainerState, SandboxState } from '../runtime.ts'
+import type { PodCgroups } from './cgroups.ts'
+import { type PodmanClient, PodmanError } from './client.ts'
+import { type ContainerDetail, containerDetail, containerState, LABEL } from './convert.ts'
+import type { InspectedContainer, ListedContainer } from './libpod.ts'
+import type { Sandboxes } from './sandboxes.ts'
+
+/**
+ * Puts sandboxes together from their records and from Podman's list of labelled containers: one request, and one more for each
+ * container whose state is new since the last look.
+ */
+export class Observer {
+  readonly #client: PodmanClient
+  readonly #sandboxes: Sandboxes
+  readonly #cgroups: () => Promise<PodCgroups>
+  readonly #log: Log
+  readonly #known = new Map<string, Known>()
+  #podCgroups: PodCgroups | undefined
+
+  constructor(options: { readonly client: PodmanClient; readonly sandboxes: Sandboxes; readonly cgroups: () => Promise<PodCgroups>; readonly log: Log }) {
+    this.#client = options.client
+    this.#sandboxes = options.sandboxes
+    this.#cgroups = options.cgroups
+    this.#log = options.log
+  }
+
+  async observe(podUid?: string): Promise<readonly SandboxState[]> {
+    this.#podCgroups ??= await this.#cgroups()
+    const [records, listed] = await Promise.all([this.#sandboxes.list(), this.#list(podUid)])
+    if (podUid === undefined) this.#forgetAbsent(listed)
+    const containers = (await Promise.all(listed.map((container) => this.#look(container)))).filter((found) => found !== undefined)
+
+    const pods = new Map<string, SandboxState>()
+    for (const { record, ready } of records) {
+      if (podUid !== undefined && record.podUid !== podUid) continue
+      pods.set(record.podUid, {
+        id: record.podUid, podUid: record.podUid, namespace: record.namespace, name: record.name, ready,
+        ...(ready && record.made?.ip !== undefined && { ip: record.made.ip }), createdAtMs: record.createdAtMs, containers: [],
+      })
+    }
+    for (const { labels, state } of containers) {
+      const uid = labels[LABEL.podUid]!
+      const pod = pods.get(uid) ?? orphaned(uid, labels, state)
+      pods.set(uid, { ...pod, containers: [...pod.containers, state] })
+    }
+    return [...pods.values()]
+  }
+
+  async containersOf(podUid: string): Promise<readonly string[]> {
+    return (await this.#list(podUid)).map(({ Id }) => Id)
+  }
+
+  podOf(containerId: string): string | undefined {
+    return this.#known.get(containerId)?.podUid
+  }
+
+  /** Learns of a container before it is observed. */
+  adopt(containerId: string, podUid: string): void {
+    if (!this.#known.has(containerId)) this.#known.set(containerId, { podUid, oomSeen: false, version: undefined })
+  }
+
+  forget(containerId: string): void {
+    this.#known.delete(containerId)
+  }
+
+  /** To be called at once when a container ended: how it ended can be read for some ten milliseconds only. */
+  noteExit(containerId: string): void {
+    const known = this.#known.get(containerId)
+    if (!known || !this.#podCgroups) return
+    known.oomSeen ||= this.#podCgroups.oomKills(known.podUid, containerId) > 0
+  }
+
+  #list(podUid: string | undefined): Promise<readonly ListedContainer[]> {
+    const label = podUid === undefined ? LABEL.podUid : `${LABEL.podUid}=${podUid}`
+    return this.#client.call<readonly ListedContainer[]>('GET', '/containers/json', { query: { all: true, filters: JSON.stringify({ label: [label] }) } })
+  }
+
+  async #look(listed: ListedContainer): Promise<{ readonly labels: Readonly<Record<string, string>>; readonly state: ContainerState } | undefined> {
+    const labels = listed.Labels ?? {}
+    this.adopt(listed.Id, labels[LABEL.podUid]!)
+    const known = this.#known.get(listed.Id)!
+    const version = `${listed.State} ${listed.StartedAt}`
+    if (known.version !== version) {
+      this.noteExit(listed.Id)
+      if (!(await this.#inspect(listed.Id, known))) return undefined
+    }
+    // Only an inspection after its watcher was seen gone tells one that lost it from one that has just ended.
+    const seenAlone = !isWatched(known.detail)
+    if (seenAlone && !(await this.#inspect(listed.Id, known))) return undefined
+    const lost = seenAlone && !isWatched(known.detail)
+    if (lost) await this.#kill(listed.Id, known)
+    known.version = known.detail!.status === listed.State ? version : undefined
+    return { labels, state: containerState(listed, known.detail!, !lost) }
+  }
+
+  /** @returns false when it was removed meanwhile. */
+  async #inspect(id: string, known: Known): Promise<boolean> {
+    try {
+      known.detail = containerDetail(await this.#client.call<InspectedContainer>('GET', `/containers/${id}/json`), known.oomSeen)
+      return true
+    } catch (error) {
+      if (error instanceof PodmanError && error.status === 404) return false
+      throw error
+    }
+  }
+
+  /** Its watcher is gone, so nobody would learn of its end: it must not run beside the container that takes its place. */
+  async #kill(id: string, known: Known): Promise<void> {
+    if (known.killed) return
+    this.#log.warn('container has lost its watcher, killing it', { container: id })
+    try {
+      await this.#client.call('POST', `/containers/${id}/kill`, { query: { signal: 'KILL' } })
+    } catch (error) {
+      if (!(error instanceof PodmanError)) throw error
+    }
+    known.killed = true
+  }
+
+  #forgetAbsent(listed: readonly ListedContainer[]): void {
+    const present = new Set(listed.map(({ Id }) => Id))
+    for (const [id, { version }] of this.#known) if (version !== undefined && !present.has(id)) this.#known.delete(id)
+  }
+}
+
+interface Known {
+  readonly podUid: string
+  oomSeen: boolean
+  killed?: boolean
+  /** Of the listing that `detail` belongs to. */
+  version: string | undefined
+  detail?: ContainerDetail
+}
+
+/** Containers whose namespaces are gone, as after a reboot. */
+const orphaned = (podUid: string, labels: Readonly<Record<string, string>>, container: ContainerState): SandboxState => ({
+  id: podUid, podUid, namespace: labels[LABEL.podNamespace] ?? '', name: labels[LABEL.podName] ?? '', ready: false,
+  createdAtMs: container.createdAtMs, containers: [],
+})
+
+/** Whether the end of a running container will be noticed. Nobody needs to watch one that does not run. */
+function isWatched(detail: ContainerDetail | undefined): boolean {
+  if (detail?.status !== 'running' || detail.conmonPid === undefined) return true
+  try {
+    return readFileSync(`/proc/${detail.conmonPid}/comm`, 'utf8').startsWith('conmon')
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,106 @@
+import { constants } from 'node:fs'
+import { access, mkdir, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { delimiter, dirname, join } from 'node:path'
+import type { Clock } from '@bramble/reconcile/env'
+import { startDetached } from '../../host/exec.ts'
+import { readIfPresent } from '../../host/files.ts'
+import { RuntimeError } from '../runtime.ts'
+
+export interface PodmanStorage {
+  /** Podman's `--root`, `--runroot` and `--tmpdir`. */
+  readonly root: string
+  readonly runRoot: string
+  readonly tmpDirectory: string
+}
+
+const IDLE_SECONDS = 60
+const START_MS_MAX = 20_000
+const LOOK_AGAIN_MS = 25
+
+/** Podman's API service: it runs only while there is something to ask. Podman ends it after a minute without a request. */
+export class PodmanService {
+  readonly socketPath: string
+  readonly #storage: PodmanStorage | undefined
+  readonly #clock: Clock
+  #starting: Promise<void> | undefined
+
+  constructor(options: { readonly socketPath: string; readonly storage?: PodmanStorage; readonly clock: Clock }) {
+    this.socketPath = options.socketPath
+    this.#storage = options.storage
+    this.#clock = options.clock
+  }
+
+  /**
+   * Resolves when the service accepts connections. Callers at the same time share one start.
+   *
+   * @throws RuntimeError `RuntimeUnavailable` with what to do.
+   */
+  ensure(): Promise<void> {
+    this.#starting ??= this.#start().finally(() => { this.#starting = undefined })
+    return this.#starting
+  }
+
+  async #start(): Promise<void> {
+    if (await accepts(this.socketPath)) return
+    if (!(await inPath('podman'))) throw new RuntimeError('RuntimeUnavailable', PODMAN_MISSING)
+    const outputPath = `${this.socketPath}.log`
+    await mkdir(dirname(this.socketPath), { recursive: true, mode: 0o700 })
+    await rm(this.socketPath, { force: true })
+    await rm(outputPath, { force: true })
+    const args = [...(await this.#globalFlags()), 'system', 'service', '--time', String(IDLE_SECONDS), `unix://${this.socketPath}`]
+    // Without NOTIFY_SOCKET, or containers would be told to report to the agent's own supervisor.
+    const child = startDetached('podman', args, { outputPath, env: { NOTIFY_SOCKET: '', LISTEN_FDS: '', LISTEN_PID: '' } })
+    let ended = false
+    void child.ended.then(() => { ended = true })
+
+    const untilMs = this.#clock.monotonicMs() + START_MS_MAX
+    while (!(await accepts(this.socketPath))) {
+      const problem = ended ? 'ended at once' : this.#clock.monotonicMs() > untilMs ? `did not answer within ${START_MS_MAX} ms` : undefined
+      if (problem !== undefined) throw new RuntimeError('RuntimeUnavailable', `podman system service ${problem}: ${await lastWords(outputPath)}`)
+      await this.#clock.sleep(LOOK_AGAIN_MS)
+    }
+  }
+
+  async #globalFlags(): Promise<string[]> {
+    const storage = this.#storage
+    const places = storage ? ['--root', storage.root, '--runroot', storage.runRoot, '--tmpdir', storage.tmpDirectory] : []
+    const runtime = await ociRuntime()
+    return [...places, ...(runtime === undefined ? [] : ['--runtime', runtime])]
+  }
+}
+
+export const PODMAN_MISSING = 'podman is not installed: apt-get install podman'
+
+/** Whether an executable of this name is in PATH. */
+export async function inPath(program: string): Promise<boolean> {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    const found = await access(join(folder, program), constants.X_OK).then(() => true, () => false)
+    if (found) return true
+  }
+  return false
+}
+
+/**
+ * The lighter of the installed OCI runtimes that works here: crun needs either cgroup v2 alone or v1 alone; where both are mounted it
+ * refuses to start a container. undefined: Podman's own default.
+ */
+async function ociRuntime(): Promise<string | undefined> {
+  const mounts = (await readIfPresent('/proc/self/mounts')) ?? ''
+  const bothGroups = / cgroup2 /.test(mounts) && / cgroup /.test(mounts)
+  for (const program of bothGroups ? ['runc'] : ['crun', 'runc']) if (await inPath(program)) return program
+  if (bothGroups) throw new RuntimeError('RuntimeUnavailable', 'this system mounts cgroup v1 and v2 together, which needs runc: apt-get install runc')
+  return undefined
+}
+
+const accepts = (socketPath: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(socketPath)
+    socket.once('connect', () => { socket.destroy(); resolve(true) })
+    socket.once('error', () => resolve(false))
+  })
+
+async function lastWords(path: string): Promise<string> {
+  const lines = ((await readIfPresent(path)) ?? '').trim().split('\n')
+  return lines.at(-1) || 'it said nothing'
+}
