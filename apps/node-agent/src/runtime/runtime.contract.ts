@@ -201,6 +201,9 @@ function imagePromises(promise: PromiseOf): void {
     assert.ok((await runtime.listImages()).some(({ id }) => id === status?.id))
     assert.equal((await runtime.imageStatus(status!.id))?.id, status!.id)
   })
+  promise('a name that no image can have is InvalidImageName', async ({ harness: { runtime } }) => {
+    await assert.rejects(runtime.imageStatus('Not An Image'), isRuntimeError('InvalidImageName'))
+  })
   promise('an absent image is undefined, and a failing pull is ErrImagePull', async ({ harness: { runtime, missingImage } }) => {
     assert.equal(await runtime.imageStatus(missingImage), undefined)
     await assert.rejects(runtime.pullImage(missingImage, NEVER), isRuntimeError('ErrImagePull'))

@@ -210,6 +210,7 @@ export class FakeRuntime implements Runtime {
   // ── ImageService ──────────────────────────────────────────────────────────
 
   async imageStatus(reference: string): Promise<ImageState | undefined> {
+    if (!/^[\w./:@-]+$/.test(reference) || /[A-Z]/.test(reference.split(/[:@]/)[0]!)) throw new RuntimeError('InvalidImageName', `image "${reference}" has no valid name`)
     return [...this.#images.values()].find((image) => image.id === reference || image.names.includes(reference) || image.digests.includes(reference))
   }
 

@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto'
+import { timestamp } from '@bramble/api/duration'
+import type { KubeEvent } from '@bramble/api/types/core'
+import type { Pod } from '@bramble/api/types/pod'
+import type { StatusReport } from '@bramble/link/link'
+import type { Clock } from '@bramble/reconcile/env'
+
+/** Events that are remembered, to count repeats; the oldest are forgotten. */
+const REMEMBERED_MAX = 500
+
+/** Tells people what happens to pods, in Kubernetes' words. The same thing again counts up instead of adding a line. */
+export class PodEvents {
+  readonly #clock: Clock
+  readonly #nodeName: string
+  readonly #send: (report: StatusReport) => void
+  readonly #known = new Map<string, KubeEvent>()
+
+  constructor(clock: Clock, nodeName: string, send: (report: StatusReport) => void) {
+    this.#clock = clock
+    this.#nodeName = nodeName
+    this.#send = send
+  }
+
+  /** @param container Name of the container that it is about. */
+  record(pod: Pick<Pod, 'metadata'>, type: 'Normal' | 'Warning', reason: string, message: string, container?: { readonly name: string; readonly isInit?: boolean }): void {
+    const fieldPath = container && `spec.${container.isInit ? 'initContainers' : 'containers'}{${container.name}}`
+    const key = [pod.metadata.uid, type, reason, message, fieldPath].join('\n')
+    const event = this.#counted(this.#known.get(key)) ?? this.#first(pod, type, reason, message, fieldPath)
+    this.#known.delete(key)
+    this.#known.set(key, event)
+    if (this.#known.size > REMEMBERED_MAX) this.#known.delete(this.#known.keys().next().value!)
+    this.#send({ type: 'event', event })
+  }
+
+  #counted(before: KubeEvent | undefined): KubeEvent | undefined {
+    return before && { ...before, count: (before.count ?? 1) + 1, lastTimestamp: timestamp(this.#clock.nowMs()) }
+  }
+
+  #first({ metadata }: Pick<Pod, 'metadata'>, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath: string | undefined): KubeEvent {
+    const uid = randomUUID()
+    const now = timestamp(this.#clock.nowMs())
+    return {
+      apiVersion: 'v1', kind: 'Event',
+      metadata: { name: `${metadata.name}.${uid.replaceAll('-', '').slice(0, 16)}`, namespace: metadata.namespace, uid, resourceVersion: '', creationTimestamp: now },
+      involvedObject: {
+        kind: 'Pod', apiVersion: 'v1', namespace: metadata.namespace, name: metadata.name, uid: metadata.uid, resourceVersion: metadata.resourceVersion,
+        ...(fieldPath !== undefined && { fieldPath }),
+      },
+      type, reason, message, count: 1, firstTimestamp: now, lastTimestamp: now, eventTime: null,
+      source: { component: 'kubelet', host: this.#nodeName }, reportingComponent: 'kubelet', reportingInstance: this.#nodeName,
+    }
+  }
+}

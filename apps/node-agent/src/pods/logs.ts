@@ -1,0 +1,80 @@
+import { watch } from 'node:fs'
+import { dirname } from 'node:path'
+import { badRequest, notFound } from '@bramble/api/status-error'
+import type { Clock } from '@bramble/reconcile/env'
+import { Signal } from '@bramble/reconcile/signal'
+import { type LogOptions, readLogFile } from './log-file.ts'
+
+/** Which log, and how much of it. Source: core/v1 PodLogOptions. */
+export interface PodLogsRequest extends LogOptions {
+  readonly namespace: string
+  readonly pod: string
+  readonly podUid: string
+  readonly container: string
+  readonly follow: boolean
+  /** Of the attempt before the current one. */
+  readonly previous: boolean
+}
+
+/** `openPodLogs(request, signal)`. @throws StatusError, as the API answers it, at the first read. */
+export type OpenPodLogs = (request: PodLogsRequest, signal: AbortSignal) => AsyncIterable<Uint8Array>
+
+/** What the pods of this node are up to, as far as logs need it. */
+export interface LogLookup {
+  /** undefined: no such pod here. */
+  containers(podUid: string): readonly ContainerLogs[] | undefined
+  /** Notified when a container of the pod may have started or ended. */
+  change(podUid: string): Signal
+}
+
+export interface ContainerLogs {
+  readonly name: string
+  /** Attempts that have a log, newest first. */
+  readonly attempts: readonly { readonly logPath: string; readonly running: boolean }[]
+  /** Why it does not run, e.g. `ContainerCreating`. */
+  readonly waitingReason?: string
+}
+
+/** Looks again after this time even when no change was told. */
+const LOOK_AGAIN_MS = 10_000
+
+export const podLogs = (lookup: LogLookup, clock: Clock): OpenPodLogs => async function* (request, signal) {
+  const find = (): ContainerLogs => findContainer(lookup, request)
+  const container = find()
+  const attempt = container.attempts[request.previous ? 1 : 0]
+    ?? (request.previous && container.waitingReason === 'CrashLoopBackOff' ? container.attempts[0] : undefined)
+  if (!attempt && request.previous) throw badRequest(`previous terminated container "${request.container}" in pod "${request.pod}" not found`)
+  if (!attempt) throw badRequest(`container "${request.container}" in pod "${request.pod}" is waiting to start: ${container.waitingReason ?? 'ContainerCreating'}`)
+  if (!request.follow || !attempt.running) return yield* readLogFile(attempt.logPath, request, signal)
+
+  const written = new Signal()
+  const stop = new AbortController()
+  const watcher = watch(dirname(attempt.logPath), { signal: stop.signal }, () => written.notify())
+  watcher.on('error', () => written.notify())
+  try {
+    yield* readLogFile(attempt.logPath, request, signal, {
+      ended: () => !lookup.containers(request.podUid)?.some(({ attempts }) => attempts.some((each) => each.logPath === attempt.logPath && each.running)),
+      change: (until) => firstOf(until, [(each) => written.wait(each), (each) => lookup.change(request.podUid).wait(each), (each) => clock.sleep(LOOK_AGAIN_MS, each)]),
+    })
+  } finally {
+    stop.abort()
+  }
+}
+
+function findContainer(lookup: LogLookup, { pod, podUid, container }: PodLogsRequest): ContainerLogs {
+  const containers = lookup.containers(podUid)
+  if (!containers) throw notFound({ group: '', plural: 'pods' }, pod)
+  const found = containers.find(({ name }) => name === container)
+  if (!found) throw badRequest(`container ${container} is not valid for pod ${pod}`)
+  return found
+}
+
+/** Waits for the first, and lets go of the others. */
+async function firstOf(signal: AbortSignal, waits: readonly ((signal: AbortSignal) => Promise<void>)[]): Promise<void> {
+  const done = new AbortController()
+  try {
+    await Promise.race(waits.map((wait) => wait(AbortSignal.any([signal, done.signal]))))
+  } finally {
+    done.abort()
+  }
+}

@@ -1,0 +1,184 @@
+import type { Container, Pod } from '@bramble/api/types/pod'
+import type { Env } from '@bramble/reconcile/env'
+import { type Runtime, RuntimeError } from '../runtime/runtime.ts'
+import { containerConfig, sandboxConfig } from './container-config.ts'
+import { type ConfigSource, makeEnvironment, type PodFacts } from './environment.ts'
+import type { PodEvents } from './events.ts'
+import type { ImagePulls } from './image-pulls.ts'
+import type { Step } from './plan.ts'
+import { type PodFiles, VolumeError } from './pod-files.ts'
+import type { PodMemory } from './pod-memory.ts'
+import { attemptsOf } from './pod-view.ts'
+import { nextBackoff } from './restart-policy.ts'
+import { within } from './within.ts'
+
+export interface StepsParts {
+  readonly env: Env
+  readonly runtime: Runtime
+  readonly files: PodFiles
+  readonly events: PodEvents
+  readonly pulls: ImagePulls
+  readonly source: ConfigSource
+  readonly facts: (podIp: string | undefined) => PodFacts
+  readonly nodeMemoryBytes: () => number
+  readonly hostname: () => string
+  readonly logFolder: string
+  readonly wake: (podUid: string) => void
+}
+
+/** A runtime that needs longer than this is stuck. */
+const STEP_LIMIT_MS = 120_000
+
+/** Does what a plan says. What fails is remembered as a problem with a time to try again, so that a plan can wait for it. */
+export class PodSteps {
+  readonly #parts: StepsParts
+
+  constructor(parts: StepsParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * @returns false when it failed and the rest of the plan is void.
+   * @throws when removing failed: the caller tries again with back-off.
+   */
+  async perform(step: Step, memory: PodMemory, signal: AbortSignal): Promise<boolean> {
+    const { runtime, pulls, files, env } = this.#parts
+    switch (step.type) {
+      case 'prepare': return this.prepare(memory, signal)
+      case 'run-sandbox': return this.#runSandbox(memory, signal)
+      case 'get-image':
+        await pulls.get(memory.pod, step.container, step.attempt, step.mayUsePresent, signal)
+        return true
+      case 'create-and-start': return this.#createAndStart(step, memory, signal)
+      case 'start': return this.#start(memory, step.container, step.id, signal)
+      case 'stop':
+        this.#stop(step, memory, signal)
+        return true
+      case 'remove-container':
+        await within(env.clock, STEP_LIMIT_MS, 'removing a container', signal, () => runtime.removeContainer(step.state.id))
+        await files.removeAttempt(memory.pod, step.state)
+        return true
+      case 'remove-sandbox':
+        await this.#removeSandbox(step, memory, signal)
+        return true
+      case 'forget':
+        await files.removePod(memory.pod)
+        memory.gone = true
+        return true
+    }
+  }
+
+  /** Volumes as the pod and its ConfigMaps and Secrets want them now. */
+  async prepare(memory: PodMemory, signal: AbortSignal): Promise<boolean> {
+    const { env, files, events, source } = this.#parts
+    try {
+      await within(env.clock, STEP_LIMIT_MS, 'preparing volumes', signal, () => files.prepare(memory.pod, source))
+    } catch (error) {
+      signal.throwIfAborted()
+      const volume = error instanceof VolumeError ? error.volume : ''
+      events.record(memory.pod, 'Warning', 'FailedMount', `MountVolume.SetUp failed for volume "${volume}" : ${messageOf(error)}`)
+      if (!memory.prepared) memory.addProblem('', 'FailedMount', messageOf(error), env.clock.monotonicMs())
+      return false
+    }
+    memory.prepared = true
+    memory.problems.delete('')
+    return true
+  }
+
+  async #runSandbox(memory: PodMemory, signal: AbortSignal): Promise<boolean> {
+    const { env, runtime, events, logFolder, hostname } = this.#parts
+    try {
+      await within(env.clock, STEP_LIMIT_MS, 'running the sandbox', signal, (until) => runtime.runSandbox(sandboxConfig(memory.pod, logFolder, hostname()), until))
+    } catch (error) {
+      signal.throwIfAborted()
+      events.record(memory.pod, 'Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`)
+      memory.addProblem('', 'CreatePodSandboxError', messageOf(error), env.clock.monotonicMs())
+      return false
+    }
+    memory.problems.delete('')
+    return true
+  }
+
+  async #createAndStart(step: Extract<Step, { type: 'create-and-start' }>, memory: PodMemory, signal: AbortSignal): Promise<boolean> {
+    const { env, runtime, events, pulls } = this.#parts
+    const { container } = step
+    let id: string
+    try {
+      id = await within(env.clock, STEP_LIMIT_MS, 'creating the container', signal, async (until) =>
+        runtime.createContainer(step.sandboxId, await this.#config(step, memory), until))
+    } catch (error) {
+      signal.throwIfAborted()
+      const message = messageOf(error)
+      events.record(memory.pod, 'Warning', 'Failed', `Error: ${message}`, named(memory.pod, container))
+      memory.addProblem(container.name, error instanceof RuntimeError ? error.reason : 'CreateContainerError', message, env.clock.monotonicMs())
+      pulls.forget(memory.pod.metadata.uid, container.name)
+      return false
+    }
+    events.record(memory.pod, 'Normal', 'Created', `Created container: ${container.name}`, named(memory.pod, container))
+    memory.problems.delete(container.name)
+    pulls.forget(memory.pod.metadata.uid, container.name)
+    if (step.endedAtMs !== undefined) memory.backoffs.set(container.name, nextBackoff(memory.backoffs.get(container.name), step.endedAtMs, env.clock.monotonicMs()))
+    return this.#start(memory, container, id, signal)
+  }
+
+  async #config({ container, attempt, imageId }: Extract<Step, { type: 'create-and-start' }>, memory: PodMemory) {
+    const { runtime, files, source, facts, nodeMemoryBytes, logFolder } = this.#parts
+    const { pod } = memory
+    const image = await runtime.imageStatus(imageId)
+    if (!image) throw new RuntimeError('CreateContainerError', `image ${container.image} is gone again`)
+    const podFacts = facts(memory.sandbox?.ip)
+    const env = makeEnvironment(pod, container, source, podFacts)
+    const mounts = await files.containerMounts(pod, container, attempt, env, podFacts)
+    return containerConfig({ pod, container, attempt, image, env, mounts, logRoot: logFolder, nodeMemoryBytes: nodeMemoryBytes() })
+  }
+
+  async #start(memory: PodMemory, container: Container, id: string, signal: AbortSignal): Promise<boolean> {
+    const { env, runtime, events } = this.#parts
+    try {
+      await within(env.clock, STEP_LIMIT_MS, 'starting the container', signal, () => runtime.startContainer(id))
+    } catch (error) {
+      signal.throwIfAborted()
+      const nowMs = env.clock.monotonicMs()
+      memory.failedStarts.set(id, { reason: 'RunContainerError', message: messageOf(error), retryAtMs: nowMs })
+      memory.endSeenAtMs.set(id, nowMs)
+      events.record(memory.pod, 'Warning', 'Failed', `Error: ${messageOf(error)}`, named(memory.pod, container))
+      return false
+    }
+    events.record(memory.pod, 'Normal', 'Started', `Started container ${container.name}`, named(memory.pod, container))
+    return true
+  }
+
+  /** Goes on in the background: a grace period must not hold up other pods. */
+  #stop({ state, graceMs, message }: Extract<Step, { type: 'stop' }>, memory: PodMemory, signal: AbortSignal): void {
+    const { env, runtime, events, wake } = this.#parts
+    const { pod, stopping } = memory
+    if (!stopping.has(state.id)) events.record(pod, 'Normal', 'Killing', message, named(pod, state))
+    stopping.set(state.id, env.clock.monotonicMs() + graceMs)
+    const stopped = within(env.clock, graceMs + STEP_LIMIT_MS, `stopping container ${state.name}`, signal, () => runtime.stopContainer(state.id, graceMs))
+    void stopped.then(() => wake(pod.metadata.uid), async (error: unknown) => {
+      if (signal.aborted) return
+      env.log.warn('a container could not be stopped; trying again', { pod: `${pod.metadata.namespace}/${pod.metadata.name}`, container: state.name, error })
+      await env.clock.sleep(RETRY_STOP_MS, signal)
+      stopping.delete(state.id)
+      wake(pod.metadata.uid)
+    })
+  }
+
+  async #removeSandbox({ sandbox, changed }: Extract<Step, { type: 'remove-sandbox' }>, memory: PodMemory, signal: AbortSignal): Promise<void> {
+    const { env, runtime, files, events } = this.#parts
+    if (changed) {
+      events.record(memory.pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
+      memory.keepHistory(sandbox)
+      for (const name of new Set(sandbox.containers.map((container) => container.name)))
+        for (const old of attemptsOf(sandbox, name).slice(1)) await files.removeAttempt(memory.pod, old)
+    }
+    await within(env.clock, STEP_LIMIT_MS, 'removing the sandbox', signal, () => runtime.removeSandbox(sandbox.id))
+  }
+}
+
+const RETRY_STOP_MS = 1_000
+
+const named = (pod: Pod, { name }: { readonly name: string }): { readonly name: string; readonly isInit: boolean } =>
+  ({ name, isInit: (pod.spec.initContainers ?? []).some((init) => init.name === name) })
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
