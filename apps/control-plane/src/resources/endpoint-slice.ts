@@ -18,7 +18,7 @@ export const endpointSlices: ResourceDefinition<EndpointSlice> = {
     nameColumn,
     { name: 'AddressType', type: 'string', value: (slice) => slice.addressType },
     { name: 'Ports', type: 'string', value: (slice) => listWithMore((slice.ports ?? []).map(({ port, name }) => String(port ?? name ?? '*'))) || '<unset>' },
-    { name: 'Endpoints', type: 'string', value: (slice) => listWithMore((slice.endpoints ?? []).flatMap(({ addresses }) => addresses)) || '<unset>' },
+    { name: 'Endpoints', type: 'string', value: (slice) => listWithMore((slice.endpoints ?? []).flatMap(({ addresses = [] }) => addresses)) || '<unset>' },
     ageColumn,
   ],
   applyDefaults: (draft) => {

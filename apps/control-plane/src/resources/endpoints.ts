@@ -37,8 +37,8 @@ const validateAddresses = (addresses: readonly EndpointAddress[], path: string):
 
 function endpointsText({ subsets = [] }: Endpoints): string {
   const each = subsets.flatMap(({ addresses = [], ports = [] }) =>
-    ports.length === 0 ? addresses.map(({ ip }) => ip) : ports.flatMap(({ port }) => addresses.map(({ ip }) => hostPort(ip, port))))
+    ports.length === 0 ? addresses.map(({ ip = '' }) => ip) : ports.flatMap(({ port }) => addresses.map(({ ip }) => hostPort(ip, port))))
   return each.length === 0 ? '<none>' : listWithMore(each)
 }
 
-const hostPort = (ip: string, port: number): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)
+const hostPort = (ip = '', port = 0): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)

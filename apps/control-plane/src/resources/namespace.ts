@@ -4,7 +4,6 @@ import { ageColumn, nameColumn } from './columns.ts'
 
 /** Keeps the namespace until its content is gone. */
 const FINALIZER = 'kubernetes'
-const NAME_LABEL = 'kubernetes.io/metadata.name'
 
 export const namespaces: ResourceDefinition<Namespace> = {
   group: '', version: 'v1', kind: 'Namespace', plural: 'namespaces', shortNames: ['ns'],
@@ -26,6 +25,5 @@ export const namespaces: ResourceDefinition<Namespace> = {
   applyDefaults: (draft) => {
     draft.status ??= {}
     draft.status.phase ||= 'Active'
-    if (draft.metadata.name) draft.metadata.labels = { ...draft.metadata.labels, [NAME_LABEL]: draft.metadata.name }
   },
 }

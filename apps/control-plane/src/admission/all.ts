@@ -1,0 +1,23 @@
+import type { Env } from '@bramble/reconcile/env'
+import type { ApiClient } from '../api/client.ts'
+import type { AdmissionStep } from '../api/requests.ts'
+import { defaultTolerations } from './default-tolerations.ts'
+import { NamespaceLifeCycle } from './namespace-life-cycle.ts'
+import { podPriority } from './pod-priority.ts'
+import type { ServiceRanges } from './service-addresses/ranges.ts'
+import { ServiceAddresses } from './service-addresses/service-addresses.ts'
+
+export interface AdmissionDeps {
+  /** Looks at what is stored; asked at each write, so it may be given before the API is complete. */
+  readonly reads: Pick<ApiClient, 'get' | 'list'>
+  readonly ranges: ServiceRanges
+  readonly env: Pick<Env, 'random'>
+}
+
+/** What every write passes, in this order. Whoever reserves something comes last: nobody after it can refuse. */
+export const allAdmissionSteps = ({ reads, ranges, env }: AdmissionDeps): readonly AdmissionStep[] => [
+  new NamespaceLifeCycle(reads),
+  defaultTolerations,
+  podPriority,
+  new ServiceAddresses(reads, ranges, env.random),
+]

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { JsonObject, JsonValue, KubeObject } from '@bramble/api/object'
+import { mutableCopy } from '@bramble/api/object'
+import { seeded } from '@bramble/reconcile/sim/seeded'
+import { decodeObject } from '../api/decode.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import { resolve } from '../api/schema/definitions.ts'
+import type { ObjectSchema } from '../api/schema/object-schema.ts'
+import { allResources } from './all.ts'
+
+const SEEDS = 60
+const ignoringUnknown = { fieldValidation: 'Ignore', warn: () => {} } as const
+
+for (const resource of allResources) {
+  const label = `${resource.kind}.${resource.group}`
+
+  test(`${label}: whatever the schema lets through is defaulted, checked and printed without a throw`, () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const draft = anyObject(resource, seed)
+      const previous = anyObject(resource, seed + SEEDS)
+      assert.doesNotThrow(() => {
+        resource.applyDefaults?.(previous)
+        resource.prepare?.(draft, seed % 2 === 0 ? previous : undefined)
+        resource.applyDefaults?.(draft)
+        resource.validate?.(draft, undefined)
+        resource.validate?.(draft, previous)
+        resource.fields?.(draft)
+        resource.gracePeriodSeconds?.(draft)
+        for (const column of resource.columns) column.value(draft, Date.UTC(2026, 0, 1))
+      }, `seed ${seed}`)
+    }
+  })
+
+  test(`${label}: defaulting twice is defaulting once`, () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const draft = anyObject(resource, seed)
+      resource.prepare?.(draft, undefined)
+      resource.applyDefaults?.(draft)
+      const once = mutableCopy(draft)
+      resource.applyDefaults?.(draft)
+      assert.deepEqual(draft, once, `seed ${seed}`)
+    }
+  })
+
+  test(`${label}: an update that changes nothing is refused for nothing new`, () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const stored = anyObject(resource, seed)
+      resource.prepare?.(stored, undefined)
+      resource.applyDefaults?.(stored)
+      const draft = mutableCopy(stored)
+      resource.prepare?.(draft, stored)
+      resource.applyDefaults?.(draft)
+      const onCreate = (resource.validate?.(stored, undefined) ?? []).map(({ path, message }) => `${path}: ${message}`)
+      const onUpdate = (resource.validate?.(draft, stored) ?? []).map(({ path, message }) => `${path}: ${message}`)
+      assert.deepEqual(onUpdate.filter((error) => !onCreate.includes(error) && !/when `immutable` is set/.test(error)), [], `seed ${seed}`)
+    }
+  })
+}
+
+test('every kind is named once', () => {
+  const names = allResources.map(({ group, version, plural }) => `${group}/${version}/${plural}`)
+  assert.equal(new Set(names).size, names.length)
+})
+
+test('clients can only read what nodes measure', () => {
+  const metrics = allResources.find(({ kind }) => kind === 'NodeMetrics')
+  assert.deepEqual(metrics?.verbs, ['get', 'list'])
+})
+
+const COLUMNS: Readonly<Record<string, string>> = {
+  ConfigMap: 'Name; Data; Age',
+  Endpoints: 'Name; Endpoints; Age',
+  Event: 'Last Seen; Type; Reason; Object; Subobject:1; Source:1; Message; First Seen:1; Count:1; Name:1',
+  Namespace: 'Name; Status; Age',
+  Node: 'Name; Status; Roles; Age; Version; Internal-IP:1; External-IP:1; OS-Image:1; Kernel-Version:1; Container-Runtime:1',
+  Pod: 'Name; Ready; Status; Restarts; Age; IP:1; Node:1; Nominated Node:1; Readiness Gates:1',
+  Secret: 'Name; Type; Data; Age',
+  ServiceAccount: 'Name; Age',
+  Service: 'Name; Type; Cluster-IP; External-IP; Port(s); Age; Selector:1',
+  ControllerRevision: 'Name; Controller; Revision; Age',
+  DaemonSet: 'Name; Desired; Current; Ready; Up-to-date; Available; Node Selector; Age; Containers:1; Images:1; Selector:1',
+  Deployment: 'Name; Ready; Up-to-date; Available; Age; Containers:1; Images:1; Selector:1',
+  ReplicaSet: 'Name; Desired; Current; Ready; Age; Containers:1; Images:1; Selector:1',
+  Lease: 'Name; Holder; Age',
+  EndpointSlice: 'Name; AddressType; Ports; Endpoints; Age',
+  NodeMetrics: 'Name; CPU; Memory; Window; Age',
+}
+
+test('every kind has the columns of Kubernetes', () => {
+  const columns = Object.fromEntries(allResources.map((resource) =>
+    [resource.kind, resource.columns.map(({ name, priority }) => (priority ? `${name}:${priority}` : name)).join('; ')]))
+  assert.deepEqual(columns, COLUMNS)
+})
+
+/** A body that the schema accepts, with some of the fields of the kind, decoded as a client's would be. */
+function anyObject(resource: ResourceDefinition, seed: number): KubeObject {
+  const random = seeded(seed)
+  const { metadata: _, apiVersion: _version, kind: _kind, ...rest } = anyValue(resource.schema, random, 0) as JsonObject
+  const metadata = { name: 'x', ...(resource.scope === 'Namespaced' && { namespace: 'default' }) }
+  return mutableCopy(decodeObject(resource, { metadata, ...rest }, ignoringUnknown))
+}
+
+const DEPTH_MAX = 9
+const WORDS = ['', 'a', 'web', 'Always', 'ClusterIP', 'NodePort', 'ExternalName', 'LoadBalancer', 'RollingUpdate', 'TCP', '10.43.0.7', 'None', '25%', 'Exists', 'In', '../x', 'A B']
+
+function anyValue(schema: ObjectSchema, random: () => number, depth: number): JsonValue {
+  const of = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!
+  const shape = resolve(schema)
+  switch (shape.type) {
+    case 'object': {
+      const share = depth === 0 ? 1 : depth > DEPTH_MAX ? 0 : 0.35
+      const fields = Object.entries(shape.properties).filter(([name]) => random() < (['spec', 'template', 'containers', 'ports'].includes(name) ? share * 2.5 : share))
+      return Object.fromEntries(fields.map(([name, inner]) => [name, anyValue(inner, random, depth + 1)]))
+    }
+    case 'map': return Object.fromEntries(Array.from({ length: Math.floor(random() * 3) }, () => [of(WORDS), anyValue(shape.values, random, depth + 1)]))
+    case 'array': return Array.from({ length: depth > DEPTH_MAX ? 0 : Math.floor(random() * 3) }, () => anyValue(shape.items, random, depth + 1))
+    case 'string': return shape.format === 'byte' ? 'eA==' : shape.format === undefined ? of(WORDS) : '2026-01-01T00:00:00Z'
+    case 'integer': return of([-1, 0, 1, 80, 30080, 70000])
+    case 'number': return random()
+    case 'boolean': return random() < 0.5
+    case 'quantity': return of(['0', '1', '500m', '64Mi', '-1'])
+    case 'int-or-string': return of([0, 1, 80, 'http', '25%', '300%'])
+    case 'any': return of<JsonValue>([{}, 'x', 1])
+  }
+}
