@@ -9,6 +9,7 @@ import { respondError, respondJson } from './respond.ts'
 import { discoveryRoutes } from './routes/discovery.ts'
 import type { ApiDeps } from './routes/exchange.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
+import { openapiRoutes } from './routes/openapi.ts'
 import { handleResource } from './routes/resources.ts'
 
 export interface AppDeps extends ApiDeps {
@@ -41,6 +42,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
 
   healthRoutes(app, deps.checks ?? [], deps.version)
   discoveryRoutes(app, deps.registry)
+  openapiRoutes(app, deps.registry, deps.version)
   app.get('/', (c) => respondJson(c, { paths: app.routes.map(({ path }) => path).filter((path) => /^\/[\w/]+$/.test(path)) }))
   app.all('*', async (c, next) => {
     const info = c.get('info')

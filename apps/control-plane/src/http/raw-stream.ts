@@ -24,6 +24,7 @@ export class RawStream {
     this.#outgoing = c.env.outgoing as ServerResponse
     this.#clock = clock
     this.#outgoing.once('close', () => this.#gone.abort())
+    this.#outgoing.on('error', () => this.#gone.abort())
     if (this.#outgoing.destroyed || stop?.aborted) this.#gone.abort()
     stop?.addEventListener('abort', () => this.#gone.abort(), { once: true, signal: this.#gone.signal })
   }

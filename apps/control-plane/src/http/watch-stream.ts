@@ -60,6 +60,7 @@ async function pump(
     last = line({ type: 'ERROR', object: statusBody(status) })
   }
   stream.abort()
+  await events.return?.()
   await stream.end(last)
 }
 

@@ -1,0 +1,139 @@
+import { constants } from 'node:crypto'
+import { createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2'
+import type { IncomingMessage, ServerOptions } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { getRequestListener } from '@hono/node-server'
+import type { Hono } from 'hono'
+import type { Env } from '@bramble/reconcile/env'
+import type { HttpEnv } from './http-env.ts'
+
+/** Go's clients keep idle connections for 90 s: ours must outlive theirs, or requests meet a closing socket. */
+const KEEP_ALIVE_MS = 120_000
+const HEADERS_MS_MAX = 20_000
+const REQUEST_MS_MAX = 90_000
+const HANDSHAKE_MS_MAX = 15_000
+const IDLE_SESSION_MS_MAX = 300_000
+const TCP_PROBE_AFTER_MS = 30_000
+const HEADER_BYTES_MAX = 64 * 1024
+const STREAMS_PER_SESSION_MAX = 250
+const CONNECTIONS_MAX = 2_000
+/** How long requests under way may take to finish when we stop. */
+const STOP_MS_MAX = 5_000
+
+export interface HttpsOptions {
+  readonly app: Hono<HttpEnv>
+  /** PEM. */
+  readonly cert: string
+  readonly key: string
+  /** PEM of the authorities whose client certificates count. */
+  readonly clientCa: string
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  readonly env: Env
+  /** Stops the server: no new requests, a short time for those under way. */
+  readonly signal: AbortSignal
+  /** Connections that become something else: WebSocket, SPDY. */
+  readonly upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+}
+
+export interface HttpsServer {
+  readonly port: number
+  /** Resolves when the last connection is closed. */
+  readonly closed: Promise<void>
+  /** For new connections, e.g. after a renewal. PEM. */
+  setCertificate(cert: string, key: string): void
+}
+
+/**
+ * HTTP/2 and HTTP/1.1 over TLS on one port. Clients may show a certificate; what it is worth is for the app to say.
+ *
+ * @returns As soon as it listens.
+ * @throws Error that names the address and the flag to change when the port cannot be had.
+ */
+export async function serveHttps(options: HttpsOptions): Promise<HttpsServer> {
+  const { app, host, port, env, signal, upgrade } = options
+  const server = createSecureServer(serverOptions(options), getRequestListener(app.fetch, { overrideGlobalObjects: false }))
+  server.maxConnections = CONNECTIONS_MAX
+  const sockets = trackSockets(server)
+  closeIdleSessions(server)
+  if (upgrade) server.on('upgrade', upgrade)
+
+  await listen(server, host, port)
+  server.on('error', (error) => env.log.error('https server', { error }))
+  server.on('tlsClientError', (error) => env.log.debug('TLS handshake failed', { error: error.message }))
+
+  const closed = new Promise<void>((resolve) => server.once('close', () => resolve()))
+  const stop = async (): Promise<void> => {
+    server.close()
+    const done = new AbortController()
+    void closed.then(() => done.abort())
+    await env.clock.sleep(STOP_MS_MAX, done.signal)
+    for (const socket of sockets) socket.destroy()
+  }
+  if (signal.aborted) void stop()
+  signal.addEventListener('abort', () => void stop(), { once: true })
+  return {
+    port: (server.address() as AddressInfo).port, closed,
+    setCertificate: (cert, key) => server.setSecureContext(tlsOptions({ ...options, cert, key })),
+  }
+}
+
+const tlsOptions = ({ cert, key, clientCa }: Pick<HttpsOptions, 'cert' | 'key' | 'clientCa'>): SecureServerOptions => ({
+  cert, key, ca: clientCa, minVersion: 'TLSv1.2',
+  secureOptions: constants.SSL_OP_NO_TICKET, // each connection proves anew who it is
+})
+
+const serverOptions = (options: HttpsOptions): SecureServerOptions => ({
+  ...tlsOptions(options),
+  allowHTTP1: true, requestCert: true, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_MS_MAX,
+  noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_PROBE_AFTER_MS,
+  settings: { maxConcurrentStreams: STREAMS_PER_SESSION_MAX },
+  ...HTTP1,
+})
+
+const HTTP1: ServerOptions = {
+  keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS_MAX, requestTimeout: REQUEST_MS_MAX,
+  connectionsCheckingInterval: HEADERS_MS_MAX / 4, maxHeaderSize: HEADER_BYTES_MAX,
+}
+
+function listen(server: Http2SecureServer, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(new Error(listenProblem(error, host, port), { cause: error })))
+    server.listen(port, host, () => {
+      server.removeAllListeners('error')
+      resolve()
+    })
+  })
+}
+
+function listenProblem({ code, message }: NodeJS.ErrnoException, host: string, port: number): string {
+  if (code === 'EADDRINUSE') return `port ${port} of ${host} is taken by another program: stop it, or choose another port with --api-port`
+  if (code === 'EACCES') return `port ${port} may not be opened by this user: choose one above 1023 with --api-port`
+  if (code === 'EADDRNOTAVAIL') return `${host} is no address of this machine: choose another with --listen-address`
+  return `cannot listen on ${host}:${port}: ${message}`
+}
+
+function trackSockets(server: Http2SecureServer): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  return sockets
+}
+
+/** Closes HTTP/2 connections on which nothing has happened and nothing is open; watches may be silent for long. */
+function closeIdleSessions(server: Http2SecureServer): void {
+  server.on('session', (session) => {
+    let open = 0
+    session.on('stream', (stream) => {
+      open++
+      stream.once('close', () => open--)
+    })
+    session.setTimeout(IDLE_SESSION_MS_MAX, () => {
+      if (open === 0) session.close()
+    })
+  })
+}
