@@ -78,7 +78,7 @@ const jobs = {
     installModules()
     installPackages(withKubectl(PACKAGES.run))
     pinned(['tools/generate.ts'])
-    pinned(['tools/images/build.ts', 'hello'])
+    pinned(['tools/images/build.ts'])
     pinned(['apps/cli/src/main.ts', 'up'].concat(extra))
   },
   stop: function () { pinned(['apps/cli/src/main.ts', 'down'].concat(extra)) },

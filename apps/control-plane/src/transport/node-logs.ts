@@ -1,31 +1,58 @@
 import { StatusError, type StatusReason } from '@bramble/api/status-error'
-import type { NodeFrame, LogsRequest } from '@bramble/link/grpc/stream'
-import type { StreamServer } from './stream-server.ts'
+import type { Pod } from '@bramble/api/types/pod'
+import type { LogsRequest, NodeFrame } from '@bramble/link/grpc/stream'
+import type { LogOptions } from '../http/pod-log-options.ts'
+import type { PodLogs } from '../http/routes/streams.ts'
+import type { Carry, StreamServer } from './stream-server.ts'
 
-/**
- * A container's log, carried by its node.
- *
- * @returns Text as the container wrote it; ends when the log ends, the signal aborts or the node is lost.
- * @throws StatusError as the node says (no such container, no previous one …), 503 or 504 when it cannot be reached.
- */
-export async function* nodeLogs(streams: StreamServer, nodeName: string, request: LogsRequest, signal: AbortSignal): AsyncIterable<Uint8Array> {
-  const call = await streams.open(nodeName, signal)
+/** Logs of containers, carried by the node that runs them. */
+export class NodeLogs implements PodLogs {
+  readonly #streams: StreamServer
+
+  constructor(streams: StreamServer) {
+    this.#streams = streams
+  }
+
+  /** Resolves with the first part of the log, so that an error is still an answer of its own. */
+  async open(pod: Pod, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const call = await this.#streams.open(pod.spec.nodeName!, signal)
+    const chunks = read(call, signal)
+    call.write({ frame: { $case: 'logs', value: requestOf(pod, options) } })
+    const first = await chunks.next()
+    return prepend(first, chunks)
+  }
+}
+
+async function* read(call: Carry, signal: AbortSignal): AsyncGenerator<Uint8Array, undefined> {
   const stop = (): void => { call.end(); call.destroy() }
   signal.addEventListener('abort', stop, { once: true })
   try {
-    call.write({ frame: { $case: 'logs', value: request } })
     for await (const { frame } of call as AsyncIterable<NodeFrame>) {
       if (frame?.$case === 'chunk') yield frame.value.data
-      if (frame?.$case === 'ended') {
-        const { code, reason, message } = frame.value
-        if (code !== 0) throw new StatusError(code, reason as StatusReason, message)
-        return
-      }
+      if (frame?.$case !== 'ended') continue
+      const { code, reason, message } = frame.value
+      if (code !== 0) throw new StatusError(code, reason as StatusReason, message)
+      return
     }
   } catch (error) {
-    if (!signal.aborted) throw error
+    if (error instanceof StatusError || !signal.aborted) throw error
   } finally {
     signal.removeEventListener('abort', stop)
     stop()
   }
 }
+
+async function* prepend(first: IteratorResult<Uint8Array, undefined>, rest: AsyncGenerator<Uint8Array, undefined>): AsyncIterable<Uint8Array> {
+  try {
+    if (first.done) return
+    yield first.value
+    yield* rest
+  } finally {
+    await rest.return(undefined)
+  }
+}
+
+const requestOf = (pod: Pod, { container, follow, previous, timestamps, tailLines, limitBytes, sinceTimeMs }: LogOptions): LogsRequest => ({
+  namespace: pod.metadata.namespace ?? '', pod: pod.metadata.name, podUid: pod.metadata.uid, container, follow, previous, timestamps,
+  tailLines, limitBytes, sinceTimeMs,
+})

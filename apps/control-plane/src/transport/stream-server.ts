@@ -12,7 +12,8 @@ const DIAL_LIMIT_MS = 15_000
 const MESSAGE_BYTES_MAX = 256 * 1024
 const STREAMS_PER_NODE_MAX = 64
 
-type Carry = ServerDuplexStream<NodeFrame, ServerFrame>
+/** A stream as the node carries it. */
+export type Carry = ServerDuplexStream<NodeFrame, ServerFrame>
 interface Wanted {
   readonly nodeName: string
   readonly arrived: (call: Carry) => void

@@ -1,0 +1,76 @@
+import type { LinkServer } from '@bramble/link/link'
+import type { Env } from '@bramble/reconcile/env'
+import { allAdmissionSteps } from './admission/all.ts'
+import { apiServiceIp, serviceRanges } from './admission/service-addresses/ranges.ts'
+import { allOrNone } from './all-or-none.ts'
+import type { ApiClient } from './api/client.ts'
+import { LocalClient } from './api/local-client.ts'
+import { Registry } from './api/registry.ts'
+import type { Resources } from './api/requests.ts'
+import { ResourceService } from './api/resource-service.ts'
+import { allControllers } from './controllers/all.ts'
+import { ApiEventRecorder } from './controllers/event-recorder.ts'
+import { runControllers } from './controllers/manager.ts'
+import { createNodeGateway, type NodeGateway } from './gateway/node-gateway.ts'
+import { allResources } from './resources/all.ts'
+import { ensureStandardObjects } from './resources/standard-objects.ts'
+import { runScheduler } from './scheduler/scheduler.ts'
+import type { Backend } from './store/backend/backend.ts'
+import { volatileKeys } from './store/keys.ts'
+import { openStore, type Store } from './store/store.ts'
+
+export interface ControlPlaneSettings {
+  readonly podNetwork: string
+  readonly serviceNetwork: string
+  readonly nodePrefix: number
+  readonly nodeGraceMs: number
+  /** Where the API is reached: what the Service `kubernetes` leads to. */
+  readonly advertiseAddress: string
+  readonly apiPort: number
+  /** PEM. */
+  readonly certificateAuthority?: string
+}
+
+export interface ControlPlane {
+  readonly store: Store
+  readonly registry: Registry
+  readonly resources: Resources
+  readonly client: ApiClient
+  readonly gateway: NodeGateway
+  /** Controllers, scheduler and gateway until `signal` aborts. One fails, all stop: a half-alive control plane lies. */
+  run(signal: AbortSignal): Promise<void>
+}
+
+/**
+ * Everything but the ports: `main.ts` adds HTTPS, MQTT and gRPC, the simulation a link in memory. Reads the store and makes
+ * the objects that clients expect to find.
+ */
+export async function createControlPlane(deps: {
+  readonly backend: Backend
+  readonly linkServer: LinkServer
+  readonly env: Env
+  readonly settings: ControlPlaneSettings
+}): Promise<ControlPlane> {
+  const { backend, linkServer, env, settings } = deps
+  const registry = new Registry(allResources)
+  const store = await openStore(backend, { volatile: volatileKeys(() => allResources), env })
+  const ranges = serviceRanges(settings.serviceNetwork)
+  const reads: Pick<ApiClient, 'get' | 'list'> = { get: (kind, key) => client.get(kind, key), list: (kind, options) => client.list(kind, options) }
+  const resources = new ResourceService({ store, registry, admission: allAdmissionSteps({ reads, ranges, env }), env })
+  const client: ApiClient = new LocalClient({ store, resources })
+  await ensureStandardObjects(client, { ...settings, apiServiceIp: apiServiceIp(ranges) })
+
+  const gateway = createNodeGateway({ client, env, linkServer })
+  const controllerEvents = new ApiEventRecorder(client, env, 'bramble-controllers')
+  const schedulerEvents = new ApiEventRecorder(client, env, 'default-scheduler')
+  return {
+    store, registry, resources, client, gateway,
+    run: (signal) => allOrNone(signal, [
+      (stop) => runControllers(allControllers, { client, env, events: controllerEvents, settings }, stop),
+      (stop) => runScheduler({ client, env, events: schedulerEvents }, stop),
+      (stop) => gateway.run(stop),
+      (stop) => controllerEvents.run(stop),
+      (stop) => schedulerEvents.run(stop),
+    ]),
+  }
+}

@@ -1,0 +1,100 @@
+import { mkdir } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { MqttLinkServer } from '@bramble/link/mqtt/mqtt-link-server'
+import { type Env, systemEnv } from '@bramble/reconcile/env'
+import { advertiseAddress, ownAddresses } from './advertise-address.ts'
+import { createControlPlane } from './control-plane.ts'
+import { allOrNone } from './all-or-none.ts'
+import { parseServerConfig, type ServerConfig } from './config.ts'
+import { Enrolment } from './enrolment/enrolment.ts'
+import { createApp } from './http/app.ts'
+import { serveHttps } from './http/server.ts'
+import { adminKubeconfig } from './pki/kubeconfig.ts'
+import { openPki, type Pki } from './pki/pki.ts'
+import { writeDurably } from './pki/write-durably.ts'
+import { apiServiceIp, serviceRanges } from './admission/service-addresses/ranges.ts'
+import { openBackend } from './store/backend/open.ts'
+import { MqttBroker } from './transport/broker.ts'
+import { NodeLogs } from './transport/node-logs.ts'
+import { StreamServer } from './transport/stream-server.ts'
+import manifest from '../../../package.json' with { type: 'json' }
+
+// The only file that names concrete adapters. Read top to bottom, it is the architecture.
+
+/** EX_CONFIG: starting again cannot help. */
+const EXIT_CONFIG = 78
+const CERTIFICATES_LOOK_MS = 12 * 3_600_000
+const CERTIFICATES_SPARE_MS = 30 * 86_400_000
+
+const config = parseServerConfig(JSON.parse(process.env['BRAMBLE_CONFIG'] ?? '{}') as Record<string, unknown>)
+delete process.env['BRAMBLE_CONFIG']
+const env = systemEnv('control-plane', config.logLevel)
+
+try {
+  await serve(config, env, stopSignal())
+} catch (error) {
+  env.log.error(error instanceof Error ? error.message : String(error), { error })
+  process.exit(error instanceof Error && 'permanent' in error ? EXIT_CONFIG : 1)
+}
+process.exit(0)
+
+async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promise<void> {
+  const folder = join(config.dataDirectory, 'server')
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const address = config.advertiseAddress ?? (await advertiseAddress())
+  const { listenAddress: host, apiPort, mqttPort, streamPort } = config
+  const pki = await openPki(join(folder, 'pki'), serverNames(config), serverAddresses(config, address), env.clock)
+
+  const broker = new MqttBroker({ host, port: mqttPort, authority: pki.authority, certificate: pki.server.certificate, key: pki.server.key }, env.log)
+  const controlPlane = await createControlPlane({
+    backend: openBackend({ engine: 'sqlite', path: join(folder, 'store.db') }, env),
+    linkServer: new MqttLinkServer(broker, env),
+    env,
+    settings: { ...config, advertiseAddress: address, certificateAuthority: pki.authority },
+  })
+  const streams = new StreamServer(
+    { host, port: streamPort, mqttPort, pki }, new Enrolment(controlPlane.client, pki, env),
+    (nodeName, id) => controlPlane.gateway.requestStream(nodeName, id), env,
+  )
+  const https = async (stop: AbortSignal): Promise<void> => {
+    const app = createApp({ ...controlPlane, env, podLogs: new NodeLogs(streams), version: manifest.version, stop })
+    const server = await serveHttps({ app, cert: pki.server.certificate + pki.authority, key: pki.server.key, clientCa: pki.authority, host, port: apiPort, env, signal: stop })
+    await writeDurably(join(folder, 'kubeconfig'), adminKubeconfig(pki, `https://${address}:${apiPort}`), 0o600)
+    env.log.info('Kubernetes API', { address, port: apiPort })
+    await server.closed
+  }
+
+  try {
+    await allOrNone(signal, [
+      (stop) => controlPlane.run(stop),
+      (stop) => streams.run(stop),
+      https,
+      (stop) => certificatesLast(pki, env, stop),
+    ])
+  } finally {
+    await controlPlane.store.close()
+  }
+}
+
+/** Ends before a certificate does: whoever restarts us gets new ones. */
+async function certificatesLast(pki: Pki, env: Env, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    if (pki.expiresMs - env.clock.nowMs() < CERTIFICATES_SPARE_MS) throw new Error('certificates run out soon; starting again to renew them')
+    await env.clock.sleep(CERTIFICATES_LOOK_MS, signal)
+  }
+}
+
+const serverNames = ({ tlsNames }: ServerConfig): readonly string[] =>
+  [hostname(), 'localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', ...tlsNames.filter((name) => !isAddress(name))]
+
+const serverAddresses = ({ tlsNames, serviceNetwork }: ServerConfig, address: string): readonly string[] =>
+  [...new Set(['127.0.0.1', address, ...ownAddresses(), apiServiceIp(serviceRanges(serviceNetwork)), ...tlsNames.filter(isAddress)])]
+
+const isAddress = (name: string): boolean => /^\d+(\.\d+){3}$/.test(name)
+
+function stopSignal(): AbortSignal {
+  const stop = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  return stop.signal
+}
