@@ -123,7 +123,7 @@ export class PodmanRuntime implements Runtime {
 
   async removeContainer(id: string): Promise<void> {
     this.#fresh.delete(id)
-    await absent(this.#client.call('DELETE', `/containers/${id}`, { query: { force: true, timeout: 0, v: true } }))
+    for (let tries = 1; !(await this.#tryRemove(id, tries === REMOVE_TRIES_MAX)); tries++) await this.#clock.sleep(tries * REMOVE_AGAIN_MS)
     this.#observer.forget(id)
   }
 
@@ -179,6 +179,19 @@ export class PodmanRuntime implements Runtime {
     return found?.Config.Labels?.[LABEL.podUid] === undefined ? undefined : found.Id
   }
 
+  /** Podman refuses to remove a container that ends at this very moment: "container state improper". @returns whether it is gone. */
+  async #tryRemove(id: string, isLastTry: boolean): Promise<boolean> {
+    try {
+      await this.#client.call('DELETE', `/containers/${id}`, { query: { force: true, timeout: 0, v: true } })
+      return true
+    } catch (error) {
+      if (!(error instanceof PodmanError)) throw error
+      if (error.status === 404) return true
+      if (isLastTry) throw new RuntimeError('RuntimeUnavailable', error.message, { cause: error })
+      return false
+    }
+  }
+
   /** A retried start must not run an ended container a second time. */
   async #wasStarted(id: string): Promise<boolean> {
     const found = await reasoned('RunContainerError', this.#client.call<InspectedContainer>('GET', `/containers/${id}/json`))
@@ -215,6 +228,8 @@ interface Traits extends Pick<HostTraits, 'limits' | 'controllers'> {
 
 const LOG_BYTES_MAX = 10 << 20
 const SLACK_MS = 30_000
+const REMOVE_TRIES_MAX = 5
+const REMOVE_AGAIN_MS = 50
 
 /** Podman's refusal under the reason that a pod status shows. */
 async function reasoned<T>(reason: RuntimeReason, work: Promise<T>): Promise<T> {
