@@ -65,7 +65,7 @@ export class StatusError extends Error {
 
 const qualified = ({ group, plural }: ResourceName): string => (group === '' ? plural : `${plural}.${group}`)
 const detailsOf = (resource: ResourceName, name: string): StatusDetails => ({
-  name, ...(resource.group !== '' && { group: resource.group }), kind: resource.plural,
+  ...(name !== '' && { name }), ...(resource.group !== '' && { group: resource.group }), kind: resource.plural,
 })
 
 export const badRequest = (message: string, options?: ErrorOptions): StatusError =>
@@ -112,7 +112,7 @@ export function invalid(group: string, kind: string, name: string, errors: reado
   const list = each.length === 1 ? each[0] : `[${each.join(', ')}]`
   const shown = group === '' ? kind : `${kind}.${group}`
   return new StatusError(422, 'Invalid', `${shown} "${name}" is invalid: ${list}`, {
-    name, ...(group !== '' && { group }), kind,
+    ...(name !== '' && { name }), ...(group !== '' && { group }), kind,
     causes: errors.map(({ type, message, path }) => ({ reason: type, message, field: path })),
   })
 }

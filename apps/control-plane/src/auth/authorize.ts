@@ -44,11 +44,11 @@ const RIGHTS: Readonly<Record<string, Rights>> = {
       { verbs: ['create'], apiGroups: ['authorization.k8s.io'], resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'] },
       { verbs: ['create'], apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'] },
     ],
-    paths: [{ verbs: ['get', 'head'], nonResourceURLs: [...HEALTH, ...DISCOVERY, '/healthz/*', '/livez/*', '/readyz/*'] }],
+    paths: [{ verbs: ['get'], nonResourceURLs: [...HEALTH, ...DISCOVERY, '/healthz/*', '/livez/*', '/readyz/*'] }],
   },
   'system:unauthenticated': {
     resources: [],
-    paths: [{ verbs: ['get', 'head'], nonResourceURLs: HEALTH }],
+    paths: [{ verbs: ['get'], nonResourceURLs: HEALTH }],
   },
 }
 

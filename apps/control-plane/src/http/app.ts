@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { authenticate } from '../auth/authenticate.ts'
 import { authorize, forbiddenError } from '../auth/authorize.ts'
+import { Registry } from '../api/registry.ts'
 import type { UserInfo } from '../api/requests.ts'
 import type { HttpContext, HttpEnv } from './http-env.ts'
 import { peerCredentials } from './peer.ts'
@@ -11,6 +12,7 @@ import type { ApiDeps } from './routes/exchange.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { handleResource } from './routes/resources.ts'
+import { reviewResources } from './routes/reviews.ts'
 
 export interface AppDeps extends ApiDeps {
   /** Bramble's own, e.g. `0.1.0`. */
@@ -26,6 +28,7 @@ export interface AppDeps extends ApiDeps {
  * Serve it with {@link serveHttps}: watches and logs write to the connection itself.
  */
 export function createApp(deps: AppDeps): Hono<HttpEnv> {
+  const api = { ...deps, registry: new Registry([...deps.registry.all(), ...reviewResources]) }
   const { identify = (c) => authenticate(peerCredentials(c)) } = deps
   const app = new Hono<HttpEnv>()
   app.onError((error, c) => respondError(c, error, deps.env.log))
@@ -41,12 +44,12 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   })
 
   healthRoutes(app, deps.checks ?? [], deps.version)
-  discoveryRoutes(app, deps.registry)
-  openapiRoutes(app, deps.registry, deps.version)
+  discoveryRoutes(app, api.registry)
+  openapiRoutes(app, api.registry, deps.version)
   app.get('/', (c) => respondJson(c, { paths: app.routes.map(({ path }) => path).filter((path) => /^\/[\w/]+$/.test(path)) }))
   app.all('*', async (c, next) => {
     const info = c.get('info')
-    return info.type === 'resource' ? handleResource(c, deps, info) : next()
+    return info.type === 'resource' ? handleResource(c, api, info) : next()
   })
   return app
 }

@@ -16,7 +16,7 @@ export interface ResourceRequest {
 /** A request for anything else: discovery, health, version. */
 export interface PathRequest {
   readonly type: 'path'
-  /** The method in lower case. */
+  /** The method in lower case; HEAD asks for what GET does. */
   readonly verb: string
   readonly path: string
 }
@@ -33,7 +33,7 @@ export function requestInfo(method: string, path: string, query: URLSearchParams
   const decoded = decodePath(path)
   const parts = decoded.replace(/^\/+|\/+$/g, '').split('/')
   const rest = parts[0] === 'api' ? parts.slice(2) : parts[0] === 'apis' ? parts.slice(3) : []
-  if (rest.length === 0) return { type: 'path', verb: method.toLowerCase(), path: decoded }
+  if (rest.length === 0) return { type: 'path', verb: method === 'HEAD' ? 'get' : method.toLowerCase(), path: decoded }
 
   const group = parts[0] === 'api' ? '' : parts[1]!
   const version = parts[0] === 'api' ? parts[1]! : parts[2]!

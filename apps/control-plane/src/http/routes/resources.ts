@@ -9,6 +9,7 @@ import { respondJson, successBody } from '../respond.ts'
 import { showList, showObject } from '../show.ts'
 import { watchResponse } from '../watch-stream.ts'
 import { type ApiDeps, type Exchange, keyOfExchange, openExchange } from './exchange.ts'
+import { answerReview } from './reviews.ts'
 import { createBinding, subresource } from './subresources.ts'
 import { patch, readDelete, write } from './write.ts'
 
@@ -18,7 +19,7 @@ export async function handleResource(c: HttpContext, deps: ApiDeps, request: Res
   const exchange = openExchange(c, deps, request)
   if (request.subresource !== undefined) return subresource(exchange)
   if (exchange.resource.verbs && !exchange.resource.verbs.includes(request.verb)) throw methodNotAllowed()
-  return HANDLERS[request.verb](exchange)
+  return answerReview(exchange) ?? HANDLERS[request.verb](exchange)
 }
 
 const HANDLERS: Readonly<Record<Verb, (exchange: Exchange) => Promise<Response>>> = {
