@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { readdir, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { Clock } from '@bramble/reconcile/env'
 import { runCommand } from '../../host/exec.ts'
+import { isMissing } from '../../host/files.ts'
 
 const ROOT = '/sys/fs/cgroup'
 export const CGROUP_NAME = 'bramble'
@@ -10,10 +12,12 @@ export const CGROUP_NAME = 'bramble'
 export class PodCgroups {
   readonly #name: string
   readonly #systemd: boolean
+  readonly #clock: Clock
 
   /** @param name Of the group above all pods; one word. */
-  constructor(manager: 'systemd' | 'cgroupfs', name: string = CGROUP_NAME) {
+  constructor(manager: 'systemd' | 'cgroupfs', name: string, clock: Clock) {
     this.#systemd = manager === 'systemd'
+    this.#clock = clock
     this.#name = name
   }
 
@@ -47,18 +51,19 @@ export class PodCgroups {
       () => writeFile(join(ROOT, base, 'cpu.weight'), String(weightOf(shares))).catch(() => {}))
   }
 
-  /** Removes the pod's group when nothing runs in it, and the group above when it was the last. Absent = success. */
+  /**
+   * Removes the pod's group, and the group above when it was the last. Podman's own clean-up process may be in it for some hundred
+   * milliseconds after the last container is gone: it is waited for, up to a limit. Absent = success.
+   */
   async remove(podUid: string): Promise<void> {
     if (this.#systemd) {
       await runCommand('systemctl', ['stop', this.#slice(podUid)], { exitCodes: 'any' })
       return
     }
     const controllers = await readdir(ROOT).catch(() => [])
-    for (const top of [ROOT, ...controllers.map((name) => join(ROOT, name))]) {
-      const pod = join(top, this.#path(podUid))
-      await removeEmpty(pod)
-      await rmdir(dirname(pod)).catch(() => {}) // other pods are in it
-    }
+    const pods = [ROOT, ...controllers.map((name) => join(ROOT, name))].map((top) => join(top, this.#path(podUid)))
+    for (let tries = 1; !(await removeAllEmpty(pods)) && tries < REMOVE_TRIES_MAX; tries++) await this.#clock.sleep(REMOVE_AGAIN_MS)
+    for (const pod of pods) await rmdir(dirname(pod)).catch(() => {}) // other pods are in it
   }
 
   #slice(podUid: string): string {
@@ -70,6 +75,8 @@ export class PodCgroups {
   }
 }
 
+const REMOVE_TRIES_MAX = 20
+const REMOVE_AGAIN_MS = 50
 const SHARES_MIN = 2
 const SHARES_MAX = 262_144
 
@@ -84,8 +91,18 @@ function readNow(path: string): string {
   }
 }
 
-async function removeEmpty(folder: string): Promise<void> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
-  for (const entry of entries) if (entry.isDirectory()) await removeEmpty(join(folder, entry.name))
-  await rmdir(folder).catch(() => {}) // absent, or something still runs in it
+async function removeAllEmpty(folders: readonly string[]): Promise<boolean> {
+  let areGone = true
+  for (const folder of folders) areGone = (await removeEmpty(folder)) && areGone
+  return areGone
+}
+
+async function removeEmpty(folder: string): Promise<boolean> {
+  try {
+    for (const entry of await readdir(folder, { withFileTypes: true })) if (entry.isDirectory()) await removeEmpty(join(folder, entry.name))
+    await rmdir(folder)
+    return true
+  } catch (error) {
+    return isMissing(error)
+  }
 }

@@ -1,36 +1,255 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { before, type TestContext } from 'node:test'
+import { after, before, describe, it, type TestContext } from 'node:test'
 import { systemClock } from '@bramble/reconcile/env'
 import { silentLog } from '@bramble/reconcile/log'
 import { BUSYBOX_IMAGE, buildImages } from '../../../../../tools/images/build.ts'
+import { runCommand } from '../../host/exec.ts'
 import { insidePrivateHost, privateHostTest } from '../../host/private-host.ts'
 import { CniNetwork } from '../../network/pod-network/cni-network.ts'
+import type { ContainerConfig, ContainerState, SandboxConfig, SandboxState } from '../runtime.ts'
 import { runtimeContract, type RuntimeHarness } from '../runtime.contract.ts'
 import { PodmanRuntime } from './podman-runtime.ts'
 
+const CGROUP_NAME = 'brt-podman'
 const PAUSE_MS = 20
+const PAUSES_MAX = 500
+const NEVER = new AbortController().signal
 
-if (insidePrivateHost()) tests()
-else privateHostTest(import.meta.filename)
-
-function tests(): void {
+if (insidePrivateHost()) {
   before(async () => void (await buildImages({ names: [BUSYBOX_IMAGE] })))
-  runtimeContract('podman', harness)
-}
+  after(nothingIsLeft)
+  runtimeContract('podman', contractHarness)
+  describe('podman, beyond the contract', ownTests)
+} else privateHostTest(import.meta.filename)
 
-async function harness(t: TestContext): Promise<RuntimeHarness> {
-  const folder = await mkdtemp(join(tmpdir(), 'bramble-podman-'))
-  t.after(() => rm(folder, { recursive: true }))
-  const network = new CniNetwork()
-  await network.setCidr('10.42.1.0/24')
-  const runtime = new PodmanRuntime({ network, clock: systemClock, log: silentLog, cgroupName: 'brt-podman' })
-  t.after(() => runtime.close())
+async function contractHarness(t: TestContext): Promise<RuntimeHarness> {
+  const runtime = await aRuntime(t)
+  const folder = await aFolder(t)
   return {
     runtime, folder, image: BUSYBOX_IMAGE, missingImage: 'localhost/no-such-image',
     pause: () => systemClock.sleep(PAUSE_MS),
     readLog: (path) => readFile(path, 'utf8').catch(() => ''),
     real: { writeFile: (path, text) => writeFile(path, text) },
   }
+}
+
+function ownTests(): void {
+  it('a container whose memory ran out says so', async (t) => {
+    const pod = await aPod(t)
+    const hints = pod.runtime.hints(t.signal)[Symbol.asyncIterator]()
+    const hinted = hints.next()
+    const id = await pod.start({ args: ['x=$(head -c 60000000 /dev/zero | tr "\\0" a); echo $x | wc'], limits: { memoryBytes: 16 << 20 } })
+    assert.equal((await hinted).value.podUid, pod.uid)
+    const seen = await pod.until(id, ({ state }) => state === 'exited')
+    assert.deepEqual([seen.exitCode, seen.oomKilled], [137, true])
+  })
+
+  it('limits, rights, user and the files of the pod reach the process', async (t) => {
+    const pod = await aPod(t, { hostname: 'pi-pod' })
+    const id = await pod.start({
+      args: ['id -u; id -g; id -G; cat /etc/hosts /etc/hostname; grep CapEff /proc/self/status; touch /x; ulimit -n; grep NoNew /proc/self/status; sleep 600'],
+      limits: { cpuMillis: 250, memoryBytes: 64 << 20 },
+      security: { ...SECURITY, user: 1000, group: 2000, supplementalGroups: [3000], readOnlyRoot: true, noNewPrivileges: true, dropCapabilities: ['ALL'] },
+    })
+    const log = await pod.logged(id, /NoNewPrivs/)
+    assert.match(log, /F 1000\n.*F 2000\n.*F 2000 3000\n/)
+    assert.match(log, new RegExp(`F ${(await pod.observe()).ip!.replaceAll('.', '\\.')}\\tpi-pod\\n`))
+    assert.match(log, /CapEff:\t0{16}\n/)
+    assert.match(log, /touch: \/x: Read-only file system/)
+    assert.match(log, /NoNewPrivs:\t1/)
+    const group = `/sys/fs/cgroup/memory/${CGROUP_NAME}/pod${pod.uid}/libpod-${id}/memory.limit_in_bytes`
+    assert.equal((await readFile(group, 'utf8')).trim(), String(64 << 20))
+  })
+
+  it('containers of a pod share /dev/shm and its ipc namespace', async (t) => {
+    const pod = await aPod(t)
+    const [a, b] = [await pod.start({ name: 'a' }), await pod.start({ name: 'b' })]
+    await pod.runtime.exec(a, ['/bin/sh', '-c', 'echo shared > /dev/shm/note'], 10_000)
+    assert.equal((await pod.runtime.exec(b, ['cat', '/dev/shm/note'], 10_000)).output, 'shared\n')
+    const ipc = async (id: string): Promise<string> => (await pod.runtime.exec(id, ['readlink', '/proc/1/ns/ipc'], 10_000)).output
+    assert.equal(await ipc(a), await ipc(b))
+  })
+
+  it('a later agent finds the same containers, running', async (t) => {
+    const pod = await aPod(t)
+    const id = await pod.start({ annotations: { restarts: '2' } })
+    const before = await pod.observe()
+    const [seen] = await (await aRuntime(t)).observe(pod.uid)
+    assert.deepEqual(seen, before)
+    assert.equal(seen?.containers[0]?.id, id)
+  })
+
+  it('a container that ended is not started again by a repeated start', async (t) => {
+    const pod = await aPod(t)
+    const id = await pod.start({ args: ['exit 4'] })
+    const ended = await pod.until(id, ({ state }) => state === 'exited')
+    await (await aRuntime(t)).startContainer(id)
+    assert.deepEqual(await pod.container(id), ended)
+  })
+
+  it('a container whose watcher is gone counts as ended, and does not run on', async (t) => {
+    const pod = await aPod(t)
+    const id = await pod.start({})
+    const { State } = JSON.parse((await runCommand('podman', ['inspect', id])).stdout)[0] as { State: { ConmonPid: number; Pid: number } }
+    process.kill(State.ConmonPid, 'SIGKILL')
+    const seen = await pod.until(id, ({ state }) => state === 'exited')
+    assert.equal(seen.exitCode, undefined)
+    await pod.waitFor(() => !isRunning(State.Pid), 'the process is gone')
+    await pod.runtime.removeContainer(id)
+    assert.deepEqual((await pod.observe()).containers, [])
+  })
+
+  it('after a reboot sandboxes are not ready and containers ended with an unknown code; they can be removed and made anew', async (t) => {
+    const pod = await aPod(t)
+    const id = await pod.start({})
+    await reboot()
+    const { ready, containers, name } = await pod.observe()
+    assert.deepEqual({ ready, name }, { ready: false, name: 'web' })
+    assert.deepEqual(containers.map((container) => [container.id, container.state, container.exitCode]), [[id, 'exited', undefined]])
+    await pod.runtime.removeSandbox(pod.uid)
+    assert.deepEqual(await pod.runtime.observe(pod.uid), [])
+    const next = await pod.start({ attempt: 1 })
+    assert.equal((await pod.container(next)).state, 'running')
+  })
+
+  it('a pull that fails says why, in the words of the other side', async (t) => {
+    const runtime = await aRuntime(t)
+    const registry = createServer((_request, response) => response.writeHead(404, { 'content-type': 'application/json' }).end('{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known to registry"}]}'))
+    await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve))
+    t.after(() => registry.close())
+    const at = `127.0.0.1:${(registry.address() as AddressInfo).port}`
+    await assert.rejects(runtime.pullImage(`${at}/web:1`, NEVER), (error: Error) => error.message.includes(`pulling ${at}/web:1:`) && /HTTPS|tls/i.test(error.message))
+    await assert.rejects(runtime.pullImage('localhost/hello', NEVER), /made on the node itself/)
+  })
+
+  it('an image can be removed, twice', async (t) => {
+    const runtime = await aRuntime(t)
+    const { id } = (await buildImages({ names: ['localhost/hello:latest'] }))[0]!
+    assert.equal((await runtime.imageStatus('localhost/hello'))?.id, id)
+    await runtime.removeImage(id)
+    await runtime.removeImage(id)
+    assert.equal(await runtime.imageStatus('localhost/hello'), undefined)
+  })
+
+  it('without podman it says how to get it', async (t) => {
+    const runtime = await aRuntime(t)
+    const path = process.env['PATH']
+    t.after(() => { process.env['PATH'] = path })
+    process.env['PATH'] = '/nowhere'
+    assert.deepEqual(await runtime.status(), { ready: false, reason: 'podman is not installed: apt-get install podman', version: '' })
+  })
+}
+
+const SECURITY = { supplementalGroups: [], privileged: false, readOnlyRoot: false, noNewPrivileges: false, addCapabilities: [], dropCapabilities: [] }
+
+async function aRuntime(t: TestContext): Promise<PodmanRuntime> {
+  const network = new CniNetwork()
+  await network.setCidr('10.42.1.0/24')
+  const runtime = new PodmanRuntime({ network, clock: systemClock, log: silentLog, cgroupName: CGROUP_NAME })
+  t.after(() => runtime.close())
+  return runtime
+}
+
+async function aFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'bramble-podman-'))
+  t.after(() => rm(folder, { recursive: true }))
+  return folder
+}
+
+async function aPod(t: TestContext, change: Partial<SandboxConfig> = {}): Promise<PodInTest> {
+  const pod = new PodInTest(await aRuntime(t), await aFolder(t), change)
+  t.after(() => pod.runtime.removeSandbox(pod.uid))
+  return pod
+}
+
+class PodInTest {
+  readonly uid = randomUUID()
+  readonly runtime: PodmanRuntime
+  readonly #folder: string
+  readonly #change: Partial<SandboxConfig>
+
+  constructor(runtime: PodmanRuntime, folder: string, change: Partial<SandboxConfig>) {
+    this.runtime = runtime
+    this.#folder = folder
+    this.#change = change
+  }
+
+  async start(change: Partial<ContainerConfig>): Promise<string> {
+    const sandboxId = await this.runtime.runSandbox({
+      podUid: this.uid, namespace: 'default', name: 'web', hostname: 'web', hostNetwork: false, hostPid: false, hostIpc: false,
+      portMappings: [], logDirectory: this.#folder, sysctls: {}, ...this.#change,
+    }, NEVER)
+    const id = await this.runtime.createContainer(sandboxId, {
+      name: 'main', attempt: 0, image: (await this.runtime.imageStatus(BUSYBOX_IMAGE))!.id, imageReference: BUSYBOX_IMAGE,
+      command: ['/bin/sh', '-c'], args: ['sleep 600'], env: [], mounts: [], logPath: join(this.#folder, `${change.name}-${change.attempt}.log`),
+      limits: {}, cpuRequestMillis: 100, oomScoreAdj: -997, security: SECURITY, tty: false, stdin: false,
+      terminationMessagePath: '/dev/termination-log', annotations: {}, ...change,
+    }, NEVER)
+    await this.runtime.startContainer(id)
+    return id
+  }
+
+  async observe(): Promise<SandboxState> {
+    return (await this.runtime.observe(this.uid))[0]!
+  }
+
+  async container(id: string): Promise<ContainerState> {
+    return (await this.observe()).containers.find((container) => container.id === id)!
+  }
+
+  async until(id: string, good: (container: ContainerState) => boolean): Promise<ContainerState> {
+    let seen = await this.container(id)
+    await this.waitFor(async () => good(seen = await this.container(id)), 'the container is as expected')
+    return seen
+  }
+
+  async logged(id: string, pattern: RegExp): Promise<string> {
+    const { logPath } = await this.container(id)
+    let text = ''
+    await this.waitFor(async () => pattern.test(text = await readFile(logPath, 'utf8').catch(() => '')), `log has ${pattern}`)
+    return text
+  }
+
+  async waitFor(good: () => boolean | Promise<boolean>, what: string): Promise<void> {
+    for (let pauses = 0; !(await good()); pauses++) {
+      assert.ok(pauses < PAUSES_MAX, `in time: ${what}`)
+      await systemClock.sleep(PAUSE_MS)
+    }
+  }
+}
+
+/** As a power cut does it: every other process dies at once, /run and /dev/shm are empty afterwards. */
+async function reboot(): Promise<void> {
+  for (const pid of (await readdir('/proc')).map(Number)) if (pid > 1 && pid !== process.pid && pid !== process.ppid) killQuietly(pid)
+  await runCommand('umount', ['--lazy', '/run', '/dev/shm'])
+  for (const folder of ['/run', '/dev/shm']) await runCommand('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', folder])
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // it has gone with another
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+async function nothingIsLeft(): Promise<void> {
+  assert.equal((await runCommand('podman', ['ps', '--all', '--quiet'])).stdout, '')
+  assert.equal((await runCommand('ip', ['netns', 'list'])).stdout, '')
+  assert.deepEqual(await readdir('/run/bramble/sandboxes'), [])
+  await assert.rejects(readdir(`/sys/fs/cgroup/memory/${CGROUP_NAME}`), { code: 'ENOENT' })
 }

@@ -216,7 +216,7 @@ export class PodmanRuntime implements Runtime {
     const [info, limits] = await Promise.all([unavailable(this.#client.call<PodmanInfo>('GET', '/info')), readProcessLimits()])
     return {
       version: info.version.Version, limits, controllers: info.host.cgroupControllers ?? [],
-      cgroups: new PodCgroups(info.host.cgroupManager, this.#cgroupName),
+      cgroups: new PodCgroups(info.host.cgroupManager, this.#cgroupName, this.#clock),
     }
   }
 }
