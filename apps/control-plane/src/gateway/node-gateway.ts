@@ -1,0 +1,196 @@
+import { keyOf, type KubeObject, type ObjectKey } from '@bramble/api/object'
+import { serviceUnavailable } from '@bramble/api/status-error'
+import type { Assignment, LinkHandler, LinkServer, ServerSession, StatusReport } from '@bramble/link/link'
+import type { Env } from '@bramble/reconcile/env'
+import { Signal } from '@bramble/reconcile/signal'
+import type { ApiClient } from '../api/client.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import { configMaps } from '../resources/config-map.ts'
+import { endpointSlices } from '../resources/endpoint-slice.ts'
+import { nodes } from '../resources/node.ts'
+import { pods } from '../resources/pod.ts'
+import { secrets } from '../resources/secret.ts'
+import { services } from '../resources/service.ts'
+import { AssignmentIndex, type Changes } from './assignment-index.ts'
+import { NodeLeases } from './node-leases.ts'
+import { StatusIntake } from './status-intake.ts'
+
+const LEASE_RENEW_MS = 10_000
+/** How long a burst of changes is gathered. Longer when many nodes must hear of it, so that the work stays bounded. */
+const GATHER_MS = 5
+const GATHER_PER_NODE_MS = 0.2
+const GATHER_MAX_MS = 250
+
+/** Kinds that nodes see, named ones (ConfigMaps, Secrets) first so that they are known when a pod names them. */
+const WATCHED: readonly ResourceDefinition[] = [configMaps, secrets, services, endpointSlices, nodes, pods] as readonly ResourceDefinition[]
+
+interface NodeSession {
+  readonly session: ServerSession
+  /** What the node was told last; `undefined` when that is not known, so that it must be told all. */
+  version: string | undefined
+}
+
+export interface NodeGatewayDeps {
+  readonly client: ApiClient
+  readonly env: Env
+  readonly linkServer: LinkServer
+}
+
+export const createNodeGateway = (deps: NodeGatewayDeps): NodeGateway => new NodeGateway(deps)
+
+/** The control plane's side of all nodes: tells each what it shall know, and writes down what it reports. */
+export class NodeGateway {
+  readonly #client: ApiClient
+  readonly #env: Env
+  readonly #linkServer: LinkServer
+  readonly #index: AssignmentIndex
+  readonly #intake: StatusIntake
+  readonly #leases: NodeLeases
+  readonly #sessions = new Map<string, NodeSession>()
+  readonly #changed = new Signal()
+
+  constructor({ client, env, linkServer }: NodeGatewayDeps) {
+    this.#client = client
+    this.#env = env
+    this.#linkServer = linkServer
+    this.#index = new AssignmentIndex((kind, key) => this.#find(kind, key))
+    this.#intake = new StatusIntake(client, env)
+    this.#leases = new NodeLeases(client, env.clock)
+  }
+
+  /** Serves nodes until `signal` aborts. @throws when the link cannot be served. */
+  async run(signal: AbortSignal): Promise<void> {
+    // All that is there is known before the first node is told what it shall run; what is missing would be stopped.
+    for (const resource of WATCHED) for (const object of this.#client.list(resource)) this.#index.update(resource.kind, keyOf(object), object)
+    this.#index.takeChanges()
+
+    const failed = new AbortController()
+    const stop = AbortSignal.any([signal, failed.signal])
+    const parts = [
+      ...WATCHED.map((resource) => this.#watch(resource, stop)), this.#push(stop), this.#renewLeases(stop),
+      this.#linkServer.run(this.#handler, stop),
+    ]
+    try {
+      await Promise.all(parts)
+    } finally {
+      failed.abort()
+      await Promise.allSettled(parts)
+      this.#sessions.clear()
+    }
+  }
+
+  /**
+   * Asks a node to dial the stream server and carry a stream.
+   * @throws StatusError 503 when the node is not connected.
+   */
+  async requestStream(nodeName: string, id: string): Promise<void> {
+    const open = this.#sessions.get(nodeName)
+    if (!open) throw serviceUnavailable(`node ${nodeName} is not connected`)
+    try {
+      await open.session.stream({ id })
+    } catch (error) {
+      throw serviceUnavailable(`node ${nodeName} is not connected`, { cause: error })
+    }
+  }
+
+  readonly #handler: LinkHandler = {
+    opened: async (session) => {
+      const { nodeName, hello } = session
+      this.#env.log.info('node connected', { node: nodeName, agentVersion: hello.agentVersion })
+      const open: NodeSession = { session, version: hello.have }
+      this.#sessions.set(nodeName, open)
+      try {
+        if (hello.have !== this.#index.version(nodeName)) await this.#tellAll(nodeName, open)
+      } catch (error) {
+        this.#sessions.delete(nodeName)
+        throw error
+      }
+      await this.#renew(nodeName)
+    },
+    resync: async (session) => {
+      const open = this.#sessions.get(session.nodeName)
+      if (open?.session === session) await this.#tellAll(session.nodeName, open)
+    },
+    reported: async (session, reports: readonly StatusReport[]) => {
+      await this.#intake.take(session.nodeName, reports)
+      if (reports.some(({ type }) => type === 'node-status')) await this.#renew(session.nodeName) // it may be new
+    },
+    closed: async (session, why) => {
+      const { nodeName } = session
+      if (this.#sessions.get(nodeName)?.session === session) this.#sessions.delete(nodeName)
+      this.#env.log.info('node disconnected', { node: nodeName, why })
+      if (why === 'replaced') return
+      await this.#intake.markLost(nodeName, why === 'goodbye' ? 'The agent stopped' : 'The link to the node was lost')
+    },
+  }
+
+  async #watch(resource: ResourceDefinition, signal: AbortSignal): Promise<void> {
+    for await (const { object } of this.#client.watch(resource, signal)) {
+      const key = keyOf(object)
+      this.#index.update(resource.kind, key, this.#client.get(resource, key)) // events may be behind what is there
+      this.#changed.notify()
+    }
+    if (!signal.aborted) throw new Error(`the watch of ${resource.plural} ended`)
+  }
+
+  async #push(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (!this.#index.hasChanges) {
+        await this.#changed.wait(signal)
+        continue
+      }
+      await this.#env.clock.sleep(Math.min(GATHER_MS + this.#sessions.size * GATHER_PER_NODE_MS, GATHER_MAX_MS), signal)
+      const changes = this.#index.takeChanges()
+      const concerned = changes.shared.size > 0 ? this.#sessions.keys() : changes.own.keys()
+      await Promise.all([...concerned].map((nodeName) => this.#tell(nodeName, changes)))
+    }
+  }
+
+  async #tell(nodeName: string, changes: Changes): Promise<void> {
+    const open = this.#sessions.get(nodeName)
+    if (!open || open.version === this.#index.version(nodeName)) return
+    try {
+      if (open.version === undefined) await this.#tellAll(nodeName, open)
+      else await this.#assign(open, this.#index.increment(nodeName, open.version, changes))
+    } catch (error) {
+      this.#env.log.warn('a node was not told of a change; it will be told all', { node: nodeName, error })
+    }
+  }
+
+  #tellAll(nodeName: string, open: NodeSession): Promise<void> {
+    return this.#assign(open, this.#index.complete(nodeName))
+  }
+
+  /** The version moves in the same instant as the message leaves, so that messages always chain. */
+  async #assign(open: NodeSession, assignment: Assignment): Promise<void> {
+    open.version = assignment.version
+    try {
+      await open.session.assign(assignment)
+    } catch (error) {
+      open.version = undefined
+      throw error
+    }
+  }
+
+  async #renewLeases(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#env.clock.sleep(LEASE_RENEW_MS, signal)
+      for (const nodeName of [...this.#sessions.keys()]) {
+        if (signal.aborted) return
+        await this.#renew(nodeName)
+      }
+    }
+  }
+
+  async #renew(nodeName: string): Promise<void> {
+    try {
+      await this.#leases.renew(nodeName)
+    } catch (error) {
+      this.#env.log.warn('the lease of a node was not renewed', { node: nodeName, error })
+    }
+  }
+
+  #find(kind: string, key: ObjectKey): KubeObject | undefined {
+    return kind === 'Secret' ? this.#client.get(secrets, key) : this.#client.get(configMaps, key)
+  }
+}
