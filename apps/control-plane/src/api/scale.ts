@@ -85,6 +85,9 @@ function setPath(object: object, path: string, value: unknown): void {
   const names = [...steps(path)]
   const last = names.pop()!
   let place = object as Record<string, unknown>
-  for (const name of names) place = (place[name] ??= {}) as Record<string, unknown>
+  for (const name of names) {
+    place[name] ??= {}
+    place = place[name] as Record<string, unknown>
+  }
   place[last] = value
 }

@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test'
 import type { JsonObject, KubeObject } from '@bramble/api/object'
-import { type SimClock } from '@bramble/reconcile/sim/sim-clock'
+import type { SimClock } from '@bramble/reconcile/sim/sim-clock'
 import { simEnv } from '@bramble/reconcile/sim/sim-env'
 import { MemoryBackend } from '../store/backend/memory.ts'
 import { volatileKeys } from '../store/keys.ts'

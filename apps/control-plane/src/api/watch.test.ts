@@ -11,7 +11,7 @@ function watching(t: TestContext, { service }: Bench, request: Partial<WatchRequ
   t.after(() => stop.abort())
   return reader(service.watch(CONFIG_MAPS, aWatch(request), stop.signal))
 }
-const version = (event: { object: object } | undefined): string => (event?.object as KubeObject).metadata.resourceVersion
+const version = (event: { object: object } | undefined): string => (event!.object as KubeObject).metadata.resourceVersion
 
 test('without a version: what is there, then what happens', async (t) => {
   const b = await bench(t)
@@ -72,7 +72,7 @@ test('a version that is too old or too new is an ERROR event, then the end', asy
   assert.deepEqual([code, reason, message], [410, 'Expired', `too old resource version: 1 (${b.store.revision})`])
   assert.equal(await old.shown(), 'end')
   const future = await watching(t, b, { resourceVersion: '99999' }).next()
-  assert.deepEqual([future?.type, (future?.object as JsonObject)['code']], ['ERROR', 504])
+  assert.deepEqual([future!.type, (future!.object as JsonObject)['code']], ['ERROR', 504])
 })
 
 test('a watch list is what is there, a bookmark that says so, then what happens', async (t) => {

@@ -1,7 +1,7 @@
 import { type FieldError, forbiddenField, notSupported } from '@bramble/api/field-error'
 import type { JsonObject, KubeObject } from '@bramble/api/object'
 import { apiVersionOf } from '@bramble/api/object'
-import { expired, statusBody, StatusError } from '@bramble/api/status-error'
+import { expired, statusBody, type StatusError } from '@bramble/api/status-error'
 import type { Revision } from '../store/backend/backend.ts'
 import { prefixOf } from '../store/keys.ts'
 import { Expired, type StoreEvent } from '../store/store-types.ts'
