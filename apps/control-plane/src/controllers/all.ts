@@ -1,0 +1,20 @@
+import { allResources } from '../resources/all.ts'
+import type { ControllerDefinition } from './controller.ts'
+import { daemonSetController } from './daemon-set/controller.ts'
+import { deploymentController } from './deployment/controller.ts'
+import { endpointSliceController } from './endpoint-slice/controller.ts'
+import { garbageCollector } from './garbage-collector/controller.ts'
+import { namespaceController } from './namespace/controller.ts'
+import { nodeLifeCycleController } from './node-life-cycle/controller.ts'
+import { podCidrController } from './pod-cidr/controller.ts'
+import { podGarbageController } from './pod-garbage/controller.ts'
+import { replicaSetController } from './replica-set/controller.ts'
+import { serviceAccountController } from './service-account/controller.ts'
+
+/** Every loop that the control plane runs. */
+export const allControllers: readonly ControllerDefinition[] = [
+  deploymentController, replicaSetController, daemonSetController,
+  endpointSliceController,
+  nodeLifeCycleController, podCidrController, podGarbageController,
+  namespaceController(allResources), serviceAccountController, garbageCollector(allResources),
+]
