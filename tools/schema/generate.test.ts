@@ -19,7 +19,7 @@ test('generates once, then only when something changed', (t) => {
   assert.equal(generate(folder), true)
   const { 'io.k8s.api.core.v1.Pod': pod } = JSON.parse(readFileSync(join(folder, 'descriptions.json'), 'utf8')) as Record<string, Record<string, string>>
   assert.match(pod!['']!, /^Pod is a collection of containers/)
-  assert.match(pod!['spec']!, /^Specification of the desired behavior of the pod/)
+  assert.match(pod!['kind']!, /^Kind is a string value representing the REST resource/)
 })
 
 test('reads a model as text: JSON names, types, what is optional, descriptions', () => {

@@ -4,7 +4,10 @@ import type { ObjectSchema } from './object-schema.ts'
 
 const FOLDER = join(import.meta.dirname, 'generated')
 
-/** The texts of a definition by property, its own under ''. Read when OpenAPI documents are built, then forgotten. */
+/**
+ * The texts of a definition by property, its own under ''. A property that refers to a definition has that one's text
+ * unless it has its own. Read when OpenAPI documents are built, then forgotten.
+ */
 export type Descriptions = Readonly<Record<string, Readonly<Record<string, string>>>>
 
 let loaded: ReadonlyMap<string, ObjectSchema> | undefined
