@@ -92,6 +92,20 @@ export class PodReconciler implements Reconciler<string>, LogLookup {
     this.#assignedOnce.notify()
   }
 
+  /** Looks at every pod again, at once: what kept it may be over. */
+  wakeAll(): void {
+    for (const [uid, memory] of this.#pods) {
+      memory.forgetProblems()
+      this.#queue.add(uid)
+    }
+  }
+
+  /** Tells all statuses again, as to a server that may have judged otherwise meanwhile. */
+  tellAll(): void {
+    for (const { pod, status, orphaned, gone } of this.#pods.values())
+      if (status && !orphaned && !gone) this.#parts.send({ type: 'pod-status', namespace: pod.metadata.namespace ?? '', name: pod.metadata.name, uid: pod.metadata.uid, status })
+  }
+
   /** Works until `signal` aborts. What runs goes on running then. */
   async run(signal: AbortSignal): Promise<void> {
     while (!this.#isAssigned && !signal.aborted) await this.#assignedOnce.wait(signal)

@@ -1,0 +1,266 @@
+import { type Assigned, applyAssignment } from '@bramble/link/assignment'
+import type { NodeLink, NodeSession, StreamRequest } from '@bramble/link/link'
+import { StatusOutbox } from '@bramble/link/status-outbox'
+import { backoffMs } from '@bramble/reconcile/backoff'
+import type { Env } from '@bramble/reconcile/env'
+import { Signal } from '@bramble/reconcile/signal'
+import type { Routes } from './network/routes/host-routes.ts'
+import { ProxyReconciler } from './network/service-proxy/proxy-reconciler.ts'
+import type { ServiceProxy } from './network/service-proxy/service-proxy.ts'
+import { serviceTable } from './network/service-proxy/service-table.ts'
+import { NodeReporter } from './node-reporter.ts'
+import type { NodeStatusSettings } from './node/node-status.ts'
+import type { SystemFacts } from './node/system-facts.ts'
+import { type OpenPodLogs, podLogs } from './pods/logs.ts'
+import type { PodFiles } from './pods/pod-files.ts'
+import { PodReconciler } from './pods/pod-reconciler.ts'
+import type { ProbeDialer } from './pods/probes/probe-dialer.ts'
+import type { Runtime } from './runtime/runtime.ts'
+import type { AssignedStore } from './state/assigned.ts'
+import { AssignedIndex } from './state/assigned-index.ts'
+
+export interface AgentSettings {
+  /** Name, version, labels and address of this node. */
+  readonly node: NodeStatusSettings
+  /** All pods of the cluster, e.g. 10.42.0.0/16. */
+  readonly podNetwork: string
+  /** All cluster IPs, e.g. 10.43.0.0/16. */
+  readonly serviceNetwork: string
+  /** Where containers' logs are kept, e.g. /var/log/pods. */
+  readonly logFolder: string
+}
+
+export interface AgentParts {
+  readonly env: Env
+  readonly link: NodeLink
+  readonly runtime: Runtime
+  readonly proxy: ServiceProxy
+  readonly facts: SystemFacts
+  readonly assigned: AssignedStore
+  readonly files: PodFiles
+  readonly dialer: ProbeDialer
+  readonly settings: AgentSettings
+  /** Routes to the pods of other nodes; absent where something else makes them. */
+  readonly routes?: Pick<Routes, 'sync'>
+  /** Told this node's share of the pod addresses; absent where the runtime makes the network itself. */
+  readonly podNetwork?: { setCidr(cidr: string): Promise<void> }
+  /** Carries bytes for the control plane; absent: stream requests are ignored. Never rejects. */
+  readonly streams?: (openLogs: OpenPodLogs) => { carry(request: StreamRequest, signal: AbortSignal): Promise<void> }
+}
+
+export interface Agent {
+  /**
+   * Works until `signal` aborts; pods go on running then. Starts pods from the saved assignment before any network is there.
+   * @throws what a part threw unexpectedly, after all others have stopped: start it again.
+   */
+  run(signal: AbortSignal): Promise<void>
+}
+
+const REOPEN_MS_MIN = 500
+const REOPEN_MS_MAX = 60_000
+const NETWORK_RETRY_MS_MIN = 500
+const NETWORK_RETRY_MS_MAX = 30_000
+const SAVE_PAUSE_MS = 2_000
+const SAVE_RETRY_MS = 30_000
+
+/** Puts the parts of a node agent together; `main` brings real ones, the simulation its own. */
+export const createAgent = (parts: AgentParts): Agent => ({ run: (signal) => runAgent(parts, signal) })
+
+async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
+  const outbox = new StatusOutbox()
+  const { env, facts, runtime, settings } = parts
+  const reporter = await NodeReporter.create({ env, facts, runtime, settings: settings.node, send: (report) => outbox.put(report) })
+  const running = new RunningAgent(parts, outbox, reporter)
+  await running.start()
+  await allOrNone(signal, [
+    (until) => running.pods.run(until),
+    (until) => running.proxy.run(until),
+    (until) => running.followNetwork(until),
+    (until) => running.saveAssignments(until),
+    (until) => reporter.run(() => running.pods.wakeAll(), until),
+    (until) => running.keepSession(until),
+  ])
+}
+
+/** What an agent has while it runs: one assignment, and the parts that follow it. */
+class RunningAgent {
+  readonly pods: PodReconciler
+  readonly proxy: ProxyReconciler
+  readonly #parts: AgentParts
+  readonly #outbox: StatusOutbox
+  readonly #reporter: NodeReporter
+  readonly #index = new AssignedIndex()
+  readonly #change = new Signal()
+  readonly #carry: (request: StreamRequest, signal: AbortSignal) => Promise<void>
+  #networkVersion: string | undefined
+  #savedVersion: string | undefined
+
+  constructor(parts: AgentParts, outbox: StatusOutbox, reporter: NodeReporter) {
+    const { env, runtime, files, dialer, settings, proxy } = parts
+    this.#parts = parts
+    this.#outbox = outbox
+    this.#reporter = reporter
+    this.proxy = new ProxyReconciler(proxy, env)
+    this.pods = new PodReconciler({
+      env, nodeName: settings.node.nodeName, runtime, files, dialer, source: this.#index, node: () => reporter.nodeFacts,
+      logFolder: settings.logFolder, send: (report) => outbox.put(report),
+    })
+    const carrier = parts.streams?.(podLogs(this.pods, env.clock))
+    this.#carry = async (request, signal) => carrier?.carry(request, signal)
+  }
+
+  /** What was assigned last, before any network. */
+  async start(): Promise<void> {
+    const saved = await this.#parts.assigned.load()
+    this.#reporter.tell()
+    if (!saved) return
+    this.#savedVersion = saved.version
+    this.#take(saved)
+    try {
+      await this.#syncNetwork()
+    } catch (error) {
+      this.#parts.env.log.warn('the network of pods is not ready yet', { error })
+    }
+  }
+
+  /** Holds a session with the control plane, and opens another one when it is lost. */
+  async keepSession(signal: AbortSignal): Promise<void> {
+    const { env, link, settings } = this.#parts
+    let failures = 0
+    while (!signal.aborted) {
+      let session: NodeSession | undefined
+      try {
+        const have = this.#index.assigned?.version
+        session = await link.open({ agentVersion: settings.node.version, ...(have !== undefined && { have }) }, signal)
+        failures = 0
+      } catch (error) {
+        if (signal.aborted) return
+        failures++
+        env.log.warn('the control plane cannot be reached; pods go on, trying again', { failures, error })
+      }
+      if (session) {
+        env.log.info('connected to the control plane')
+        await this.#serve(session, signal)
+        if (!signal.aborted) env.log.warn('the link to the control plane is lost')
+      }
+      await env.clock.sleep(backoffMs(Math.max(1, failures), REOPEN_MS_MIN, REOPEN_MS_MAX, env.random), signal)
+    }
+  }
+
+  /** Keeps the newest assignment on the disk; a burst of changes is written once. */
+  async saveAssignments(signal: AbortSignal): Promise<void> {
+    const { env, assigned } = this.#parts
+    while (!signal.aborted) {
+      const current = this.#index.assigned
+      if (!current || current.version === this.#savedVersion) {
+        await this.#change.wait(signal)
+        continue
+      }
+      try {
+        await assigned.save(current)
+        this.#savedVersion = current.version
+        await env.clock.sleep(SAVE_PAUSE_MS, signal)
+      } catch (error) {
+        env.log.error('the assignment cannot be saved: after a power cut an older one starts; is the disk full?', { error })
+        await env.clock.sleep(SAVE_RETRY_MS, signal)
+      }
+    }
+  }
+
+  /** Addresses and routes as Node objects say. */
+  async followNetwork(signal: AbortSignal): Promise<void> {
+    const { env } = this.#parts
+    let failures = 0
+    while (!signal.aborted) {
+      if (this.#networkVersion === this.#wantedNetwork()) {
+        await this.#change.wait(signal)
+        continue
+      }
+      try {
+        await this.#syncNetwork()
+        failures = 0
+      } catch (error) {
+        failures++
+        env.log.warn('addresses or routes of pods could not be set; trying again', { failures, error })
+        await env.clock.sleep(backoffMs(failures, NETWORK_RETRY_MS_MIN, NETWORK_RETRY_MS_MAX, env.random), signal)
+      }
+    }
+  }
+
+  async #serve(session: NodeSession, signal: AbortSignal): Promise<void> {
+    const ended = new AbortController()
+    const until = AbortSignal.any([signal, ended.signal])
+    void session.closed.then(() => ended.abort())
+    this.#reporter.tell()
+    this.pods.tellAll()
+    const stopped = new Promise<void>((resolve) => {
+      if (until.aborted) resolve()
+      until.addEventListener('abort', () => resolve(), { once: true })
+    })
+    const parts = [this.#followAssignments(session), this.#followStreams(session, until), this.#outbox.run((batch) => session.report(batch), this.#parts.env.clock, until)]
+    try {
+      await Promise.race([stopped, Promise.all(parts)])
+    } finally {
+      await session.close()
+      ended.abort()
+      await Promise.allSettled(parts)
+    }
+  }
+
+  async #followAssignments(session: NodeSession): Promise<void> {
+    let asked = false
+    for await (const message of session.assignments) {
+      if (message.type === 'complete') asked = false
+      const next = applyAssignment(this.#index.assigned, message)
+      if (next !== 'resync') this.#take(next)
+      else if (!asked) {
+        asked = true
+        await session.resync().catch(() => { asked = false }) // the session has ended, or the next message asks again
+      }
+    }
+  }
+
+  async #followStreams(session: NodeSession, signal: AbortSignal): Promise<void> {
+    for await (const request of session.streams) void this.#carry(request, signal)
+  }
+
+  #take(assigned: Assigned): void {
+    if (assigned === this.#index.assigned) return
+    const { nodeName } = this.#parts.settings.node
+    const { podNetwork, serviceNetwork } = this.#parts.settings
+    this.#index.set(assigned)
+    this.pods.assign(this.#index.pods().filter((pod) => pod.spec.nodeName === nodeName))
+    this.proxy.set(() => serviceTable({ nodeName, podNetwork, serviceNetwork, services: this.#index.services(), slices: this.#index.slices() }))
+    this.#change.notify()
+  }
+
+  async #syncNetwork(): Promise<void> {
+    const wanted = this.#wantedNetwork()
+    const { podNetwork, routes, settings } = this.#parts
+    const nodes = this.#index.nodes()
+    const cidr = nodes.find(({ metadata }) => metadata.name === settings.node.nodeName)?.spec?.podCIDR
+    if (cidr) await podNetwork?.setCidr(cidr)
+    await routes?.sync(nodes, settings.node.nodeName)
+    this.#networkVersion = wanted
+    this.pods.wakeAll()
+  }
+
+  /** Differs when addresses or routes have to. */
+  #wantedNetwork(): string {
+    return this.#index.nodes().map(({ metadata, spec, status }) => [metadata.name, spec?.podCIDR, ...(status?.addresses ?? []).map(({ address }) => address)].join(' ')).sort().join('\n')
+  }
+}
+
+/** Runs parts together: when one fails, or `signal` aborts, all are stopped; a half-alive agent would lie. */
+async function allOrNone(signal: AbortSignal, parts: readonly ((signal: AbortSignal) => Promise<void>)[]): Promise<void> {
+  const stop = new AbortController()
+  const until = AbortSignal.any([signal, stop.signal])
+  const outcomes = await Promise.allSettled(parts.map(async (part) => {
+    try {
+      await part(until)
+    } finally {
+      stop.abort()
+    }
+  }))
+  for (const outcome of outcomes) if (outcome.status === 'rejected' && !signal.aborted) throw outcome.reason
+}

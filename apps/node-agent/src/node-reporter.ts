@@ -1,0 +1,102 @@
+import { timestamp } from '@bramble/api/duration'
+import { cpuMillis, memoryBytes } from '@bramble/api/quantity'
+import type { NodeStatus } from '@bramble/api/types/node'
+import type { StatusReport } from '@bramble/link/link'
+import type { Env } from '@bramble/reconcile/env'
+import { nodeLabels, nodeStatus, type NodeStatusSettings, type RuntimeStatus } from './node/node-status.ts'
+import type { Inventory, SystemFacts, Usage } from './node/system-facts.ts'
+import type { NodeFacts } from './pods/pod-reconciler.ts'
+import type { RuntimeService } from './runtime/runtime.ts'
+
+const LOOK_MS = 15_000
+/** The usage goes over the link only this often: it is most of what an idle node says. */
+const USAGE_MS = 60_000
+/** Asking may start the runtime's service; while it is not ready it is asked at every look. */
+const RUNTIME_MS = 300_000
+
+export interface NodeReporterParts {
+  readonly env: Env
+  readonly facts: SystemFacts
+  readonly runtime: Pick<RuntimeService, 'name' | 'status'>
+  readonly settings: NodeStatusSettings
+  readonly send: (report: StatusReport) => void
+}
+
+/** Looks at the node again and again, and tells what changed. */
+export class NodeReporter {
+  readonly #parts: NodeReporterParts
+  readonly #inventory: Inventory
+  #usage: Usage
+  #runtime: RuntimeStatus
+  #runtimeAskedMs: number
+  #usageSentMs = -Infinity
+  #status: NodeStatus
+
+  private constructor(parts: NodeReporterParts, inventory: Inventory, usage: Usage, runtime: RuntimeStatus) {
+    this.#parts = parts
+    this.#inventory = inventory
+    this.#usage = usage
+    this.#runtime = runtime
+    this.#runtimeAskedMs = parts.env.clock.monotonicMs()
+    this.#status = this.#newStatus(undefined)
+  }
+
+  /** Finds out what the node is, which may take seconds. */
+  static async create(parts: NodeReporterParts): Promise<NodeReporter> {
+    const [inventory, usage, runtime] = await Promise.all([parts.facts.inventory(), parts.facts.usage(), parts.runtime.status()])
+    return new NodeReporter(parts, inventory, usage, { name: parts.runtime.name, ...runtime })
+  }
+
+  get nodeFacts(): NodeFacts {
+    const { allocatable = {}, addresses = [] } = this.#status
+    return {
+      hostname: this.#inventory.hostname, hostIp: addresses.find(({ type }) => type === 'InternalIP')?.address ?? '', memoryBytes: this.#inventory.memoryBytes,
+      allocatable: { cpuMillis: cpuMillis(allocatable.cpu), memoryBytes: memoryBytes(allocatable.memory) },
+    }
+  }
+
+  /** Tells everything, as to a server that has forgotten. */
+  tell(): void {
+    const { settings, send } = this.#parts
+    send({ type: 'node-status', labels: nodeLabels(this.#inventory, settings), annotations: {}, status: this.#status })
+  }
+
+  /** @param changed Called after something other than the measured use has changed. */
+  async run(changed: () => void, signal: AbortSignal): Promise<void> {
+    const { env, facts, runtime } = this.#parts
+    while (!signal.aborted) {
+      const nowMs = env.clock.monotonicMs()
+      this.#usage = await facts.usage()
+      if (!this.#runtime.ready || nowMs - this.#runtimeAskedMs >= RUNTIME_MS) {
+        this.#runtime = { name: runtime.name, ...(await runtime.status()) }
+        this.#runtimeAskedMs = nowMs
+      }
+      const next = this.#newStatus(this.#status)
+      if (JSON.stringify(next) !== JSON.stringify(this.#status)) {
+        this.#status = next
+        this.tell()
+        changed()
+      }
+      this.#tellUsage(nowMs)
+      await env.clock.sleep(LOOK_MS * (0.9 + env.random() / 5), signal)
+    }
+  }
+
+  #tellUsage(nowMs: number): void {
+    if (nowMs - this.#usageSentMs < USAGE_MS) return
+    this.#usageSentMs = nowMs
+    const { atMs, windowMs, cpuMillis: used, memoryBytes: memory } = this.#usage
+    this.#parts.send({ type: 'node-usage', atMs, windowMs, cpuMillis: used, memoryBytes: memory })
+  }
+
+  /** Equal to `before` when nothing changed: the time of a transition is when the status did. */
+  #newStatus(before: NodeStatus | undefined): NodeStatus {
+    const { env, settings } = this.#parts
+    const status = nodeStatus(this.#inventory, this.#usage, settings, this.#runtime, undefined, timestamp(env.clock.nowMs()))
+    const conditions = status.conditions?.map((condition) => {
+      const old = before?.conditions?.find(({ type }) => type === condition.type)
+      return old?.status === condition.status ? { ...condition, lastTransitionTime: old.lastTransitionTime } : condition
+    })
+    return { ...status, conditions }
+  }
+}

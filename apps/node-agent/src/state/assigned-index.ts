@@ -1,0 +1,46 @@
+import { type KubeObject, objectKey } from '@bramble/api/object'
+import type { ConfigMap, Secret } from '@bramble/api/types/core'
+import type { Node } from '@bramble/api/types/node'
+import type { Pod } from '@bramble/api/types/pod'
+import type { EndpointSlice, Service } from '@bramble/api/types/service'
+import type { Assigned } from '@bramble/link/assignment'
+
+/** What this node was assigned, by kind and name. Replaced as a whole; nobody changes the objects. */
+export class AssignedIndex {
+  #assigned: Assigned | undefined
+  readonly #byKind = new Map<string, readonly KubeObject[]>()
+
+  get assigned(): Assigned | undefined {
+    return this.#assigned
+  }
+
+  set(assigned: Assigned): void {
+    this.#assigned = assigned
+    this.#byKind.clear()
+  }
+
+  pods(): readonly Pod[] {
+    return this.#all<Pod>('Pod')
+  }
+  nodes(): readonly Node[] {
+    return this.#all<Node>('Node')
+  }
+  services(): readonly Service[] {
+    return this.#all<Service>('Service')
+  }
+  slices(): readonly EndpointSlice[] {
+    return this.#all<EndpointSlice>('EndpointSlice')
+  }
+  configMap(namespace: string, name: string): ConfigMap | undefined {
+    return this.#assigned?.objects.get(`ConfigMap ${objectKey(namespace, name)}`) as ConfigMap | undefined
+  }
+  secret(namespace: string, name: string): Secret | undefined {
+    return this.#assigned?.objects.get(`Secret ${objectKey(namespace, name)}`) as Secret | undefined
+  }
+
+  #all<T extends KubeObject>(kind: string): readonly T[] {
+    const known = this.#byKind.get(kind) ?? [...(this.#assigned?.objects.values() ?? [])].filter((object) => object.kind === kind)
+    this.#byKind.set(kind, known)
+    return known as readonly T[]
+  }
+}
