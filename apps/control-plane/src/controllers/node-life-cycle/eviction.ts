@@ -3,8 +3,6 @@ import { isTerminal, type Pod, type PodSpec } from '@bramble/api/types/pod'
 import { tolerates, toleratesTaints } from '../../scheduler/filters/taints.ts'
 import { NOT_READY_TAINT, UNREACHABLE_TAINT } from './plan.ts'
 
-/** Everybody's tolerance of a node that is away, unless the pod says otherwise. Source: DefaultTolerationSeconds. */
-const DEFAULT_TOLERATION_SECONDS = 300
 const HOSTNAME_LABEL = 'kubernetes.io/hostname'
 
 /**
@@ -18,15 +16,11 @@ const HOSTNAME_LABEL = 'kubernetes.io/hostname'
 export function toleratedMs(pod: Pod, taints: readonly Taint[]): number {
   const executing = taints.filter((taint) => taint.effect === 'NoExecute' && !(isAway(taint) && isPinned(pod.spec)))
   if (executing.length === 0 || isTerminal(pod) || pod.metadata.deletionTimestamp) return Infinity
-  const tolerations = [...(pod.spec.tolerations ?? []), ...defaultsFor(pod.spec, executing)]
+  const { tolerations = [] } = pod.spec
   if (!toleratesTaints(executing, tolerations, ['NoExecute'])) return 0
   const used = tolerations.filter((toleration) => executing.some((taint) => tolerates(toleration, taint)))
   return Math.min(...used.map(({ tolerationSeconds: seconds }) => (seconds === undefined ? Infinity : Math.max(0, seconds) * 1000)))
 }
-
-const defaultsFor = ({ tolerations = [] }: PodSpec, taints: readonly Taint[]) =>
-  taints.filter(isAway).filter((taint) => !tolerations.some((toleration) => tolerates(toleration, taint)))
-    .map(({ key }) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: DEFAULT_TOLERATION_SECONDS }) as const)
 
 const isAway = ({ key }: Taint): boolean => key === NOT_READY_TAINT || key === UNREACHABLE_TAINT
 
