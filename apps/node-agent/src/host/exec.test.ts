@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { HostError, runCommand, startDetached } from './exec.ts'
+import { HostError, runCommand, runTalkative, startDetached } from './exec.ts'
 
 test('a command gets its input and environment and gives its outputs', async () => {
   const result = await runCommand('sh', ['-c', 'cat; echo "$WORD" >&2'], { input: 'in\n', env: { WORD: 'err' } })
@@ -26,6 +26,12 @@ for (const { name, script, options, message } of failures)
 test('an exit code can be an answer', async () => {
   assert.equal((await runCommand('sh', ['-c', 'exit 7'], { exitCodes: [0, 7] })).exitCode, 7)
   assert.equal((await runCommand('sh', ['-c', 'exit 9'], { exitCodes: 'any' })).exitCode, 9)
+})
+
+test('of a talkative program the beginning is kept, and its exit code', async () => {
+  const result = await runTalkative('sh', ['-c', 'echo start; head -c 3000000 /dev/zero; echo end >&2; exit 6'], { timeoutMs: 10_000, keepBytes: 8 })
+  assert.deepEqual(result, { exitCode: 6, output: 'start\n\0\0' })
+  await assert.rejects(runTalkative('sh', ['-c', 'exec sleep 60'], { timeoutMs: 50, keepBytes: 8 }), /sh did not end within 50 ms/)
 })
 
 test('a program that is not there is said to be missing', async () => {

@@ -85,6 +85,31 @@ export async function* followLines(file: string, args: readonly string[], signal
   if (exitCode !== 0) throw new HostError(file, `failed with exit code ${exitCode}`, { exitCode })
 }
 
+/**
+ * Runs a program that may say much to its end: any exit code is an answer, of its outputs (as one text) the first `keepBytes` are kept.
+ *
+ * @throws HostError when it cannot be started, or is ended by a signal or by its time limit.
+ */
+export async function runTalkative(
+  file: string, args: readonly string[], options: { readonly timeoutMs: number; readonly keepBytes: number },
+): Promise<{ readonly exitCode: number; readonly output: string }> {
+  const child = execa(file, args, {
+    reject: false, buffer: false, all: true, stdin: 'ignore', timeout: options.timeoutMs, forceKillAfterDelay: KILL_AFTER_MS,
+  })
+  const kept: Uint8Array[] = []
+  let room = options.keepBytes
+  child.all.on('data', (chunk: Uint8Array) => {
+    if (room > 0) kept.push(chunk.subarray(0, room))
+    room = Math.max(0, room - chunk.length)
+  })
+  const result = await child
+  const output = Buffer.concat(kept).toString('utf8')
+  if (result.timedOut) throw new HostError(file, `did not end within ${options.timeoutMs} ms`, { stdout: output })
+  if (result.signal !== undefined) throw new HostError(file, `was ended by ${result.signal}`, { stdout: output })
+  if (result.exitCode === undefined) throw notStarted(file, result.cause)
+  return { exitCode: result.exitCode, output }
+}
+
 export interface DetachedProcess {
   readonly pid: number
   /** Resolves when it ends, if this process still runs then. Never rejects; no code when a signal ended it. */
@@ -126,6 +151,7 @@ export function startDetached(
 
 const TIMEOUT_MS = 30_000
 const OUTPUT_BYTES_MAX = 1 << 20
+const KILL_AFTER_MS = 500
 const LINES_SHOWN_MAX = 3
 const CHARACTERS_SHOWN_MAX = 500
 

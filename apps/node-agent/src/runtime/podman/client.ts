@@ -1,5 +1,4 @@
 import { Agent, type IncomingMessage, request, type RequestOptions } from 'node:http'
-import type { Socket } from 'node:net'
 import { RuntimeError } from '../runtime.ts'
 import type { PodmanService } from './podman-service.ts'
 
@@ -55,24 +54,6 @@ export class PodmanClient {
       if (response.statusCode! >= 400) throw errorOf(response.statusCode!, text)
       return text.split('\n').filter((line) => line.trim() !== '').map((line) => JSON.parse(line) as T)
     })
-  }
-
-  /** A request that turns its connection into a stream of bytes. The caller ends it; `signal` does too. */
-  async hijack(path: string, body: unknown, signal: AbortSignal): Promise<{ readonly socket: Socket; readonly head: Buffer }> {
-    const send = (): Promise<{ socket: Socket; head: Buffer }> => new Promise((resolve, reject) => {
-      const data = JSON.stringify(body)
-      const outgoing = request({
-        ...this.#target('POST', path), agent: false, signal,
-        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(data), connection: 'Upgrade', upgrade: 'tcp' },
-      })
-      outgoing.once('upgrade', (_response, socket, head) => resolve({ socket: socket as Socket, head }))
-      outgoing.once('response', (response) => {
-        textOf(response).then((text) => reject(errorOf(response.statusCode!, text)), reject)
-      })
-      outgoing.once('error', reject)
-      outgoing.end(data)
-    })
-    return this.#retried(send, signal, true)
   }
 
   close(): void {

@@ -76,6 +76,16 @@ function ownTests(): void {
     assert.equal(await ipc(a), await ipc(b))
   })
 
+  it('exec of what is not there is 127, in a container that does not run an error, and leaves no process', async (t) => {
+    const pod = await aPod(t)
+    const id = await pod.start({})
+    assert.equal((await pod.runtime.exec(id, ['no-such-program'], 10_000)).exitCode, 127)
+    await assert.rejects(pod.runtime.exec(id, ['/bin/sh', '-c', 'trap "" TERM; sleep 567; sleep 567'], 200), { reason: 'ExecTimeout' })
+    await pod.waitFor(async () => !(await runCommand('ps', ['-e', '-o', 'args'])).stdout.includes('sleep 567'), 'the command is killed, and its child')
+    await pod.runtime.stopContainer(id, 0)
+    await assert.rejects(pod.runtime.exec(id, ['true'], 10_000), { reason: 'RuntimeUnavailable' })
+  })
+
   it('a later agent finds the same containers, running', async (t) => {
     const pod = await aPod(t)
     const id = await pod.start({ annotations: { restarts: '2' } })

@@ -5,8 +5,8 @@ import type { PodNetwork } from '../../network/pod-network/pod-network.ts'
 import { type ContainerConfig, type ImageState, type Runtime, RuntimeError, type RuntimeReason, type SandboxConfig, type SandboxState } from '../runtime.ts'
 import { CGROUP_NAME, PodCgroups } from './cgroups.ts'
 import { PodmanClient, PodmanError } from './client.ts'
+import { execInContainer } from './container-exec.ts'
 import { containerName, containerSpec, type HostTraits, LABEL } from './convert.ts'
-import { execInContainer } from './exec-session.ts'
 import { containerExits } from './exits.ts'
 import { PodmanImages } from './images.ts'
 import type { InspectedContainer, PodmanInfo } from './libpod.ts'
@@ -40,6 +40,7 @@ export class PodmanRuntime implements Runtime {
   readonly #sandboxes: Sandboxes
   readonly #observer: Observer
   readonly #clock: Clock
+  readonly #stateDirectory: string
   readonly #exitsDirectory: string
   readonly #cgroupName: string
   readonly #logBytesMax: number
@@ -51,6 +52,7 @@ export class PodmanRuntime implements Runtime {
   constructor(options: PodmanOptions) {
     const { network, clock, storage, stateDirectory = '/run/bramble' } = options
     this.#clock = clock
+    this.#stateDirectory = stateDirectory
     this.#cgroupName = options.cgroupName ?? CGROUP_NAME
     this.#logBytesMax = options.logBytesMax ?? LOG_BYTES_MAX
     this.#exitsDirectory = join(storage?.tmpDirectory ?? '/run/libpod', 'exits')
@@ -136,7 +138,7 @@ export class PodmanRuntime implements Runtime {
   }
 
   exec(containerId: string, command: readonly string[], timeoutMs: number): Promise<{ readonly exitCode: number; readonly output: string }> {
-    return unavailable(execInContainer(this.#client, containerId, command, timeoutMs))
+    return execInContainer(containerId, command, timeoutMs, this.#stateDirectory)
   }
 
   imageStatus(reference: string): Promise<ImageState | undefined> {
