@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { KubeObject } from '@bramble/api/object'
 import { seeded } from '@bramble/reconcile/sim/seeded'
 import type { ClientEvent } from './client.ts'
+import { LocalClient } from './local-client.ts'
 import { aConfigMap, aPod, bench, type Bench, CONFIG_MAPS, names, PODS, specOf } from './test-bench.ts'
 
 const owned = (uid: string): { ownerReferences: { apiVersion: string; kind: string; name: string; uid: string }[] } =>
@@ -45,6 +46,15 @@ test('updates compare and swap, patches do not, and deletes may name whom they m
   await assert.rejects(client.delete(CONFIG_MAPS, 'default/a'), { reason: 'NotFound' })
 })
 
+test('a field that the schema does not know is dropped, and somebody is told', async (t) => {
+  const { store, service } = await bench(t)
+  const warnings: string[] = []
+  const client = new LocalClient({ store, resources: service, warn: (message) => { warnings.push(message) } })
+  const made = await client.create(CONFIG_MAPS, { ...configMap('a'), future: 1 } as KubeObject)
+  assert.equal('future' in made, false)
+  assert.deepEqual(warnings, ['unknown field "future"'])
+})
+
 test('binds, and writes the status only when asked to', async (t) => {
   const { client } = await bench(t)
   const pod = await client.create(PODS, aPod('a', {}, { namespace: 'default' }) as unknown as KubeObject)
@@ -63,6 +73,7 @@ function follow({ client }: Bench, signal: AbortSignal): { state: Map<string, Ku
   const take = ({ type, object, previous }: ClientEvent<KubeObject>): void => {
     const { name, resourceVersion } = object.metadata
     if ((type === 'ADDED') === state.has(name)) problems.push(`${type} ${name} at ${resourceVersion}`)
+    if (previous === object && type === 'MODIFIED') problems.push(`${name} did not change`)
     if (previous !== state.get(name)) problems.push(`${type} ${name}: wrong previous`)
     if (type === 'DELETED') state.delete(name)
     else state.set(name, object)

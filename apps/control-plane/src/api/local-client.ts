@@ -12,6 +12,13 @@ import { selector } from './selection.ts'
 
 const SYSTEM: UserInfo = { name: 'system:bramble', groups: ['system:masters', 'system:authenticated'] }
 
+export interface LocalClientOptions {
+  readonly store: StoreReads
+  readonly resources: Resources
+  readonly component?: string
+  readonly warn?: (message: string) => void
+}
+
 /** The API for those who live in the same process: reads come straight from the store, writes go the way of all writes. */
 export class LocalClient implements ApiClient {
   readonly #store: StoreReads
@@ -19,12 +26,15 @@ export class LocalClient implements ApiClient {
   readonly #owners: OwnerIndex
   readonly #context: WriteContext
 
-  /** @param component Becomes the field manager of what this client writes. */
-  constructor({ store, resources, component = 'bramble' }: { store: StoreReads; resources: Resources; component?: string }) {
+  /**
+   * @param options.component Becomes the field manager of what this client writes.
+   * @param options.warn Told of fields that the schema does not know; they are dropped (an agent may be newer than we are).
+   */
+  constructor({ store, resources, component = 'bramble', warn = () => {} }: LocalClientOptions) {
     this.#store = store
     this.#resources = resources
     this.#owners = new OwnerIndex(store)
-    this.#context = { user: SYSTEM, dryRun: false, fieldManager: component, fieldValidation: 'Strict', warn: () => {} }
+    this.#context = { user: SYSTEM, dryRun: false, fieldManager: component, fieldValidation: 'Warn', warn }
   }
 
   get<T extends KubeObject>(resource: ResourceDefinition<T>, key: ObjectKey): T | undefined {

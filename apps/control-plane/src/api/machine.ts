@@ -54,5 +54,8 @@ export function stored({ store }: Machine, key: string, value: KubeObject, revis
   return deepFreeze({ ...value, metadata: { ...value.metadata, resourceVersion: String(revision) } })
 }
 
-/** How often a write is tried again when others keep changing the object between our look and our write. */
-export const RACES_MAX = 20
+/**
+ * How often a write is tried again when others change the object between our look and our write. Each time one of those
+ * others got through, so this is the number of writers at once that one object can bear.
+ */
+export const RACES_MAX = 1_000
