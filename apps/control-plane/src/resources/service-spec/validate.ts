@@ -82,8 +82,8 @@ function validateAffinity({ sessionAffinity, sessionAffinityConfig }: ServiceSpe
     ? [] : [invalidValue(`${path}.clientIP.timeoutSeconds`, seconds, `must be greater than 0 and less than ${AFFINITY_SECONDS_MAX}`)]
 }
 
-function validateClusterIps({ clusterIP, clusterIPs = [] }: ServiceSpec): readonly FieldError[] {
-  if (clusterIPs.length === 0) return []
+function validateClusterIps({ clusterIP, clusterIPs = [], type }: ServiceSpec): readonly FieldError[] {
+  if (clusterIPs.length === 0 || type === 'ExternalName') return []
   if (clusterIP !== clusterIPs[0]) return [invalidValue('spec.clusterIPs', clusterIPs, 'first value must match `clusterIP`')]
   if (clusterIPs.length > 1) return [invalidValue('spec.clusterIPs', clusterIPs, 'may only hold one value: this cluster is not configured for dual-stack services')]
   return clusterIPs[0] === 'None' || ipAddress(clusterIPs[0]!).length === 0
