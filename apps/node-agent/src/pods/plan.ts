@@ -155,9 +155,11 @@ class Planner {
     const progress = latest?.attempt === attempt && latest.reference === container.image ? latest : undefined
     if (progress?.type === 'pulling') return
     if (progress?.type === 'failed' && progress.retryAtMs > nowMs) return this.#lookAgain(progress.retryAtMs - nowMs)
-    if (progress?.type === 'ready')
+    if (progress?.type === 'ready') {
+      const [before] = attemptsOf(sandbox, container.name)
+      if (before?.state === 'created') this.#steps.push({ type: 'remove-container', state: before }) // its start may still be under way
       this.#steps.push({ type: 'create-and-start', sandboxId: sandbox.id, container, attempt, imageId: progress.imageId, ...(endedAtMs !== undefined && { endedAtMs }) })
-    else this.#steps.push({ type: 'get-image', container, attempt, mayUsePresent: attempt > 0 })
+    } else this.#steps.push({ type: 'get-image', container, attempt, mayUsePresent: attempt > 0 })
   }
 
   /** @returns true while something still runs. Sidecars go last: the others may need them to end well. */
@@ -178,7 +180,9 @@ class Planner {
 
   #removeOldAttempts(sandbox: SandboxState): void {
     for (const name of new Set(sandbox.containers.map((container) => container.name)))
-      for (const state of attemptsOf(sandbox, name).slice(1 + ENDED_KEPT_MAX)) this.#steps.push({ type: 'remove-container', state })
+      attemptsOf(sandbox, name).slice(1).forEach((state, index) => {
+        if (index >= ENDED_KEPT_MAX || state.state === 'running') this.#steps.push({ type: 'remove-container', state })
+      })
   }
 
   #waitsFor(name: string): boolean {

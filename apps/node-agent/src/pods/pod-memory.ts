@@ -42,8 +42,8 @@ export class PodMemory {
       if (state.state !== 'running') this.stopping.delete(state.id)
     }
     const kept = new Set([...this.history.values()].map(({ id }) => id))
-    for (const map of [this.endSeenAtMs, this.failedStarts, this.stopping]) for (const id of map.keys()) if (!states.has(id)) map.delete(id)
-    for (const id of this.terminationMessages.keys()) if (!states.has(id) && !kept.has(id)) this.terminationMessages.delete(id)
+    for (const map of [this.endSeenAtMs, this.stopping]) for (const id of map.keys()) if (!states.has(id)) map.delete(id)
+    for (const map of [this.failedStarts, this.terminationMessages]) for (const id of map.keys()) if (!states.has(id) && !kept.has(id)) map.delete(id)
   }
 
   /** Before a sandbox is removed: what its containers came to is wanted later. Those that still run are killed by it. */
@@ -52,6 +52,11 @@ export class PodMemory {
       const [latest] = attemptsOf(sandbox, name)
       if (latest) this.history.set(name, latest.state === 'exited' ? latest : { ...latest, state: 'exited' })
     }
+  }
+
+  /** Before a container is removed that never started. */
+  keepFailedStart(state: ContainerState): void {
+    if (this.failedStarts.has(state.id)) this.history.set(state.name, { ...state, state: 'exited' })
   }
 
   /** The same thing failed again: wait longer. */

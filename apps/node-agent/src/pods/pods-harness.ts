@@ -63,9 +63,10 @@ export class PodWorld {
   #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
 
-  constructor(seed = 1, missingImage = /missing/) {
+  /** @param slow Operations of the runtime take time, so that an agent can die in the middle of them. */
+  constructor(seed = 1, slow = false) {
     this.env = simEnv(seed)
-    this.runtime = new FakeRuntime({ clock: this.env.clock, pullable: (reference) => !missingImage.test(reference) })
+    this.runtime = new FakeRuntime({ clock: this.env.clock, pullable: (reference) => !reference.includes('missing'), ...(slow && { startMs: 200, pullMs: 300 }) })
     this.startAgent()
   }
 

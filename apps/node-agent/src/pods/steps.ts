@@ -55,6 +55,7 @@ export class PodSteps {
         this.#stop(step, memory, signal)
         return true
       case 'remove-container':
+        memory.keepFailedStart(step.state)
         await within(env.clock, STEP_LIMIT_MS, 'removing a container', signal, () => runtime.removeContainer(step.state.id))
         await files.removeAttempt(memory.pod, step.state)
         return true

@@ -28,7 +28,7 @@ interface FakeSandbox {
   readonly state: Mutable<Omit<SandboxState, 'containers'>>
   readonly containers: Map<string, FakeContainer>
 }
-type FakeOperation = 'runSandbox' | 'createContainer' | 'startContainer' | 'stopContainer' | 'removeContainer' | 'removeSandbox' | 'pullImage' | 'observe'
+export type FakeOperation = 'runSandbox' | 'createContainer' | 'startContainer' | 'stopContainer' | 'removeContainer' | 'removeSandbox' | 'pullImage' | 'observe'
 
 /**
  * A runtime over maps: a real implementation, not a mock. Tests script what processes do (`fake-script.ts`), crash them, reboot the
