@@ -5,7 +5,7 @@ import { MqttLinkServer } from '@bramble/link/mqtt/mqtt-link-server'
 import { type Env, systemEnv } from '@bramble/reconcile/env'
 import { advertiseAddress, ownAddresses } from './advertise-address.ts'
 import { createControlPlane } from './control-plane.ts'
-import { allOrNone } from './all-or-none.ts'
+import { allOrNone } from '@bramble/reconcile/all-or-none'
 import { parseServerConfig, type ServerConfig } from './config.ts'
 import { Enrolment } from './enrolment/enrolment.ts'
 import { createApp } from './http/app.ts'
@@ -54,7 +54,7 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
     settings: { ...config, advertiseAddress: address, certificateAuthority: pki.authority },
   })
   const streams = new StreamServer(
-    { host, port: streamPort, mqttPort, pki }, new Enrolment(controlPlane.client, pki, env),
+    { ...config, host, port: streamPort, pki }, new Enrolment(controlPlane.client, pki, env),
     (nodeName, id) => controlPlane.gateway.requestStream(nodeName, id), env,
   )
   const https = async (stop: AbortSignal): Promise<void> => {

@@ -1,6 +1,7 @@
 import { type Assigned, applyAssignment } from '@bramble/link/assignment'
 import type { NodeLink, NodeSession, StreamRequest } from '@bramble/link/link'
 import { StatusOutbox } from '@bramble/link/status-outbox'
+import { allOrNone } from '@bramble/reconcile/all-or-none'
 import { backoffMs } from '@bramble/reconcile/backoff'
 import type { Env } from '@bramble/reconcile/env'
 import { Signal } from '@bramble/reconcile/signal'
@@ -249,18 +250,4 @@ class RunningAgent {
   #wantedNetwork(): string {
     return this.#index.nodes().map(({ metadata, spec, status }) => [metadata.name, spec?.podCIDR, ...(status?.addresses ?? []).map(({ address }) => address)].join(' ')).sort().join('\n')
   }
-}
-
-/** Runs parts together: when one fails, or `signal` aborts, all are stopped; a half-alive agent would lie. */
-async function allOrNone(signal: AbortSignal, parts: readonly ((signal: AbortSignal) => Promise<void>)[]): Promise<void> {
-  const stop = new AbortController()
-  const until = AbortSignal.any([signal, stop.signal])
-  const outcomes = await Promise.allSettled(parts.map(async (part) => {
-    try {
-      await part(until)
-    } finally {
-      stop.abort()
-    }
-  }))
-  for (const outcome of outcomes) if (outcome.status === 'rejected' && !signal.aborted) throw outcome.reason
 }

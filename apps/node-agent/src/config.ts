@@ -10,7 +10,7 @@ export const AGENT_SETTINGS: readonly Setting[] = [
   { name: 'node-name', kind: 'text', value: 'NAME', pattern: /^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/, rule: 'must be at most 63 lower case letters, digits, "-" or "."', description: 'name of this node (default: the host name)' },
   { name: 'node-ip', kind: 'text', value: 'ADDRESS', pattern: /^[\d.]+$/, rule: 'must be an IPv4 address', description: 'IPv4 address at which other nodes reach this one (default: the one of the default route)' },
   { name: 'label', kind: 'list', value: 'KEY=VALUE', default: [], pattern: /^([a-z0-9.-]+\/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?=([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$/, rule: 'must be a label such as disktype=ssd', description: 'label of this node; may be repeated' },
-  { name: 'runtime', kind: 'text', value: 'NAME', default: 'podman', pattern: /^podman$/, rule: 'must be podman', description: 'container runtime' },
+  { name: 'runtime', kind: 'text', value: 'NAME', default: 'podman', pattern: /^(podman|fake)$/, rule: 'must be podman, or fake for a hollow node', description: 'container runtime' },
   { name: 'pod-log-dir', kind: 'text', value: 'PATH', default: '/var/log/pods', pattern: /^\//, rule: 'must be an absolute path', description: 'folder of container logs, in CRI format' },
   { name: 'keepalive', kind: 'seconds', value: 'SECONDS', default: 10, min: 5, max: 3600, description: 'longest silence on the link, in seconds; a node that is silent for one and a half times as long counts as lost' },
   { name: 'log-level', kind: 'text', value: 'LEVEL', default: 'info', pattern: /^(debug|info|warn|error|silent)$/, rule: 'must be debug, info, warn, error or silent', description: 'how much is logged to stderr' },
@@ -25,6 +25,7 @@ export interface AgentConfig {
   readonly nodeName: string | undefined
   readonly nodeIp: string | undefined
   readonly labels: Readonly<Record<string, string>>
+  readonly runtime: string
   readonly podLogDirectory: string
   readonly keepaliveSeconds: number
   readonly logLevel: string
@@ -42,6 +43,7 @@ export function parseAgentConfig(given: Readonly<Record<string, unknown>>): Agen
     nodeName: values['node-name'] as string | undefined,
     nodeIp: values['node-ip'] as string | undefined,
     labels: Object.fromEntries((values['label'] as readonly string[]).map((label) => label.split('=', 2) as [string, string])),
+    runtime: values['runtime'] as string,
     podLogDirectory: values['pod-log-dir'] as string,
     keepaliveSeconds: values['keepalive'] as number,
     logLevel: values['log-level'] as string,

@@ -18,6 +18,8 @@ export interface WriteContext {
   readonly fieldValidation: 'Strict' | 'Warn' | 'Ignore'
   /** Fields that occur twice in the body, as paths; the decoder knows, the decoded body does not. */
   readonly duplicateFields?: readonly string[]
+  /** Server-side apply only: take conflicting fields from their managers. */
+  readonly force?: boolean
   /** Becomes a `Warning: 299` header. */
   warn(message: string): void
 }

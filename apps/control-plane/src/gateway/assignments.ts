@@ -136,8 +136,8 @@ function weighed(object: KubeObject): unknown {
   const { resourceVersion: _, ...metadata } = object.metadata
   if (object.kind !== 'Pod') return { ...object, metadata }
   const { status, ...pod } = object as Pod
-  const foreign = status?.conditions?.filter(({ type }) => !isNodeOwned(type) && type !== 'PodScheduled')
-  return { ...pod, metadata, end: isTerminal(object as Pod) ? status?.phase : '', foreign: foreign?.map(({ type, status: is }) => [type, is]) }
+  const foreign = (status?.conditions ?? []).filter(({ type }) => !isNodeOwned(type) && type !== 'PodScheduled')
+  return { ...pod, metadata, end: isTerminal(object as Pod) ? status?.phase : '', foreign: foreign.map(({ type, status: is }) => [type, is]) }
 }
 
 const digestOf = (id: string, value: unknown): bigint =>

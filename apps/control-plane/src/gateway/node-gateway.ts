@@ -153,7 +153,8 @@ export class NodeGateway {
       if (open.version === undefined) await this.#tellAll(nodeName, open)
       else await this.#assign(open, this.#index.increment(nodeName, open.version, changes))
     } catch (error) {
-      this.#env.log.warn('a node was not told of a change; it will be told all', { node: nodeName, error })
+      if (error instanceof RangeError) this.#env.log.error('a node shall know more than the link carries', { node: nodeName, error })
+      else this.#env.log.debug('a node went away before it was told of a change', { node: nodeName, error })
     }
   }
 

@@ -39,7 +39,10 @@ export class StatusIntake {
    * @throws when some could not be stored now; sending them all again is safe.
    */
   async take(nodeName: string, reports: readonly StatusReport[]): Promise<void> {
-    const results = await Promise.allSettled(reports.map((report) => this.#takeOne(nodeName, report)))
+    const isAboutNode = ({ type }: StatusReport): boolean => type === 'node-status'
+    for (const report of reports.filter(isAboutNode)) await this.#takeOne(nodeName, report) // the rest may need the Node
+    const rest = reports.filter((report) => !isAboutNode(report))
+    const results = await Promise.allSettled(rest.map((report) => this.#takeOne(nodeName, report)))
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 

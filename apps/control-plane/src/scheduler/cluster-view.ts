@@ -57,8 +57,8 @@ export class ClusterView {
   }
 
   #view(name: string): NodeView {
-    let view = this.#nodes.get(name)
-    if (!view) this.#nodes.set(name, (view = new NodeView()))
+    const view = this.#nodes.get(name) ?? new NodeView()
+    this.#nodes.set(name, view)
     return view
   }
 

@@ -26,6 +26,8 @@ export interface StreamServerOptions {
   readonly host: string
   readonly port: number
   readonly mqttPort: number
+  readonly podNetwork: string
+  readonly serviceNetwork: string
   readonly pki: Pki
 }
 
@@ -112,8 +114,8 @@ export class StreamServer {
   async #answer(reply: sendUnaryData<EnrolResponse>, body: () => Promise<Buffer>): Promise<void> {
     try {
       const certificate = await body()
-      const { pki, mqttPort, port } = this.#options
-      reply(null, { certificate, authorities: [pemToDer(pki.authority)], mqttPort, streamPort: port, timeMs: this.#env.clock.nowMs() })
+      const { pki, mqttPort, port, podNetwork, serviceNetwork } = this.#options
+      reply(null, { certificate, authorities: [pemToDer(pki.authority)], mqttPort, streamPort: port, timeMs: this.#env.clock.nowMs(), podNetwork, serviceNetwork })
     } catch (error) {
       if (error instanceof EnrolmentRefused) reply({ code: CODE[error.kind], details: error.message })
       else {

@@ -12,6 +12,9 @@ export interface Enrolled {
   readonly authority: string
   readonly mqttPort: number
   readonly streamPort: number
+  /** IPv4 networks of all pods and of all cluster IPs. */
+  readonly podNetwork: string
+  readonly serviceNetwork: string
 }
 
 /** The message is the control plane's, or says what to check. `permanent`: trying again cannot help. */
@@ -86,7 +89,7 @@ export class GrpcEnrolmentClient implements EnrolmentClient {
       return {
         certificate: new X509Certificate(response.certificate).toString(),
         authority: response.authorities.map((der) => new X509Certificate(der).toString()).join(''),
-        mqttPort: response.mqttPort, streamPort: response.streamPort,
+        mqttPort: response.mqttPort, streamPort: response.streamPort, podNetwork: response.podNetwork, serviceNetwork: response.serviceNetwork,
       }
     } catch (error) {
       const { code, details } = error as { code?: number; details?: string }

@@ -6,20 +6,15 @@ import { certificateRequest, newDeviceKey } from './device-key.ts'
 import type { Enrolled, EnrolmentClient } from './enrolment-client.ts'
 
 /** Who this node is: its key, its certificate, and whom it trusts. */
-export interface Identity {
+export interface Identity extends Enrolled {
   readonly nodeName: string
+  /** URL of the control plane. */
+  readonly server: string
   /** PEM. */
   readonly key: string
-  readonly certificate: string
-  readonly authority: string
-  readonly mqttPort: number
-  readonly streamPort: number
 }
 
-interface Place {
-  readonly mqttPort: number
-  readonly streamPort: number
-}
+type Place = Omit<Identity, 'certificate' | 'authority' | 'key' | 'nodeName'>
 
 /** Files below `<data-dir>/agent/identity`; the key is 0600. */
 export class IdentityFiles {
@@ -48,10 +43,18 @@ export class IdentityFiles {
     return key
   }
 
+  /** The control plane has another address now. */
+  async move(identity: Identity, server: string): Promise<Identity> {
+    const moved = { ...identity, server }
+    await this.save(moved)
+    return moved
+  }
+
   /** The certificate last: it says that everything else is there. */
-  async save({ certificate, authority, mqttPort, streamPort }: Enrolled): Promise<void> {
+  async save({ certificate, authority, mqttPort, streamPort, podNetwork, serviceNetwork, server }: Omit<Identity, 'key' | 'nodeName'>): Promise<void> {
+    const place: Place = { mqttPort, streamPort, podNetwork, serviceNetwork, server }
     await atomicWrite(join(this.#folder, 'ca.crt'), authority, 0o644)
-    await atomicWrite(join(this.#folder, 'place.json'), JSON.stringify({ mqttPort, streamPort }), 0o644)
+    await atomicWrite(join(this.#folder, 'place.json'), JSON.stringify(place), 0o644)
     await atomicWrite(join(this.#folder, 'node.crt'), certificate, 0o644)
   }
 }
@@ -60,9 +63,9 @@ export class IdentityFiles {
  * Joins with a token: key, request, certificate for `nodeName`, all kept.
  * @throws EnrolmentError with the control plane's reason.
  */
-export async function joinCluster(files: IdentityFiles, client: EnrolmentClient, token: string, nodeName: string): Promise<Identity> {
+export async function joinCluster(files: IdentityFiles, client: EnrolmentClient, token: string, nodeName: string, server: string): Promise<Identity> {
   const key = await files.deviceKey()
-  const enrolled = await client.enrol(token, nodeName, await certificateRequest(key))
+  const enrolled = { ...(await client.enrol(token, nodeName, await certificateRequest(key))), server }
   await files.save(enrolled)
   return { nodeName, key, ...enrolled }
 }
@@ -70,15 +73,9 @@ export async function joinCluster(files: IdentityFiles, client: EnrolmentClient,
 /** A newer certificate for the same key. @throws EnrolmentError */
 export async function renew(files: IdentityFiles, client: EnrolmentClient, identity: Identity): Promise<Identity> {
   const enrolled = await client.renew(identity, await certificateRequest(identity.key))
-  await files.save(enrolled)
-  return { ...identity, ...enrolled }
-}
-
-const RENEW_AT = 2 / 3
-
-/** When to renew, epoch milliseconds: after two thirds of what the certificate was issued for (at most a year). */
-export function renewAtMs(certificate: string, issuedForMs: number): number {
-  return new X509Certificate(certificate).validToDate.getTime() - issuedForMs * (1 - RENEW_AT)
+  const renewed = { ...identity, ...enrolled }
+  await files.save(renewed)
+  return renewed
 }
 
 export const nodeNameOf = (certificate: string): string | undefined => /^CN=system:node:(.+)$/m.exec(new X509Certificate(certificate).subject)?.[1]

@@ -20,7 +20,6 @@ type Carry = ClientDuplexStream<NodeFrame, ServerFrame>
  * grpc-js is loaded with the first stream.
  */
 export class StreamCarrier {
-  readonly #host: string
   readonly #identity: () => Identity
   readonly #openLogs: OpenLogs
   readonly #env: Env
@@ -28,8 +27,7 @@ export class StreamCarrier {
   #active = 0
   #idle = new AbortController()
 
-  constructor(host: string, identity: () => Identity, openLogs: OpenLogs, env: Env) {
-    this.#host = host
+  constructor(identity: () => Identity, openLogs: OpenLogs, env: Env) {
     this.#identity = identity
     this.#openLogs = openLogs
     this.#env = env
@@ -102,8 +100,8 @@ export class StreamCarrier {
   async #connect(): Promise<StreamsClient> {
     if (this.#client) return this.#client
     const [grpc, { StreamsClient: Client }] = await Promise.all([import('@grpc/grpc-js'), import('@bramble/link/grpc/stream')])
-    const { authority, key, certificate, streamPort } = this.#identity()
-    this.#client ??= new Client(`${this.#host}:${streamPort}`, grpc.credentials.createSsl(Buffer.from(authority), Buffer.from(key), Buffer.from(certificate)), {
+    const { authority, key, certificate, server, streamPort } = this.#identity()
+    this.#client ??= new Client(`${new URL(server).hostname}:${streamPort}`, grpc.credentials.createSsl(Buffer.from(authority), Buffer.from(key), Buffer.from(certificate)), {
       'grpc.ssl_target_name_override': SERVER_NAME, 'grpc.default_authority': SERVER_NAME, 'grpc.max_send_message_length': 256 * 1024,
     })
     return this.#client

@@ -60,6 +60,10 @@ export interface EnrolResponse {
   streamPort: number;
   /** the server's clock, epoch milliseconds */
   timeMs: number;
+  /** IPv4 network of all pods, e.g. 10.42.0.0/16 */
+  podNetwork: string;
+  /** IPv4 network of all cluster IPs, e.g. 10.43.0.0/16 */
+  serviceNetwork: string;
 }
 
 export interface NodeFrame {
@@ -248,7 +252,15 @@ export const RenewRequest: MessageFns<RenewRequest> = {
 };
 
 function createBaseEnrolResponse(): EnrolResponse {
-  return { certificate: Buffer.alloc(0), authorities: [], mqttPort: 0, streamPort: 0, timeMs: 0 };
+  return {
+    certificate: Buffer.alloc(0),
+    authorities: [],
+    mqttPort: 0,
+    streamPort: 0,
+    timeMs: 0,
+    podNetwork: "",
+    serviceNetwork: "",
+  };
 }
 
 export const EnrolResponse: MessageFns<EnrolResponse> = {
@@ -267,6 +279,12 @@ export const EnrolResponse: MessageFns<EnrolResponse> = {
     }
     if (message.timeMs !== 0) {
       writer.uint32(40).int64(message.timeMs);
+    }
+    if (message.podNetwork !== "") {
+      writer.uint32(50).string(message.podNetwork);
+    }
+    if (message.serviceNetwork !== "") {
+      writer.uint32(58).string(message.serviceNetwork);
     }
     return writer;
   },
@@ -322,6 +340,22 @@ export const EnrolResponse: MessageFns<EnrolResponse> = {
             }
 
             message.timeMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.podNetwork = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.serviceNetwork = reader.string();
             continue;
           }
         }

@@ -157,11 +157,12 @@ async function setSysctl(path: string, value: string): Promise<void> {
 
 /**
  * true: rules of ours were deleted by hand; false: something was deleted, look.
- * `xtables-monitor -e` ends each transaction with a line that names the process; ours is iptables-restore.
+ * `xtables-monitor -e` ends each transaction with a line that names the process; ours is iptables-restore. It would keep its
+ * lines back in a pipe, hence stdbuf.
  */
 async function* ruleDeletions(signal: AbortSignal): AsyncIterable<boolean> {
   let deleted: 'nothing' | 'something' | 'ours' = 'nothing'
-  for await (const line of followLines('xtables-monitor', ['-e', '-4'], signal)) {
+  for await (const line of followLines('stdbuf', ['-oL', 'xtables-monitor', '-e', '-4'], signal)) {
     if (/ -[DX] /.test(line)) deleted = deleted === 'ours' || / -[DX] BRAMBLE-/.test(line) ? 'ours' : 'something'
     else if (line.startsWith('NEWGEN') && deleted !== 'nothing') {
       yield deleted === 'ours' && !/NAME=iptables-restor/.test(line)

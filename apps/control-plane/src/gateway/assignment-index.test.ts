@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { keyOf, type KubeObject } from '@bramble/api/object'
+import type { Pod } from '@bramble/api/types/pod'
+import { applyAssignment, type Assigned } from '@bramble/link/assignment'
+import { seeded } from '@bramble/reconcile/sim/seeded'
+import { AssignmentIndex } from './assignment-index.ts'
+import { referencesOf } from './assignments.ts'
+
+const NODES = ['pi-1', 'pi-2', 'pi-3']
+const NAMES = ['a', 'b', 'c', 'd']
+
+/** A cluster that changes at random, and an index that hears of it. */
+class World {
+  readonly objects = new Map<string, KubeObject>()
+  readonly index = new AssignmentIndex((kind, key) => this.objects.get(`${kind} ${key}`))
+  readonly #random: () => number
+  #uid = 0
+
+  constructor(seed: number) {
+    this.#random = seeded(seed)
+  }
+
+  pick<T>(from: readonly T[]): T {
+    return from[Math.floor(this.#random() * from.length)]!
+  }
+
+  step(): void {
+    const kind = this.pick(['Pod', 'Pod', 'ConfigMap', 'Secret', 'Service', 'EndpointSlice', 'Node'])
+    const name = kind === 'Node' ? this.pick(NODES) : this.pick(NAMES)
+    const id = `${kind} ${kind === 'Node' ? name : `default/${name}`}`
+    if (this.#random() < 0.3) this.objects.delete(id)
+    else this.objects.set(id, this.#make(kind, name))
+    this.index.update(kind, id.slice(kind.length + 1), this.objects.get(id))
+  }
+
+  #make(kind: string, name: string): KubeObject {
+    const metadata = { name, uid: `u${this.#uid++ % 7}`, resourceVersion: String(this.#uid), creationTimestamp: '', ...(kind !== 'Node' && { namespace: 'default' }) }
+    if (kind !== 'Pod') return { apiVersion: 'v1', kind, metadata, data: { text: this.pick(NAMES) }, spec: { podCIDR: this.pick(NAMES) }, endpoints: [] } as unknown as KubeObject
+    const nodeName = this.pick([...NODES, undefined])
+    const envFrom = [{ configMapRef: { name: this.pick(NAMES) } }, { secretRef: { name: this.pick(NAMES) } }].slice(Math.floor(this.#random() * 3))
+    return { apiVersion: 'v1', kind, metadata, spec: { nodeName, containers: [{ name: 'app', image: 'busybox', envFrom }] } } as Pod
+  }
+
+  /** What the node may see, worked out anew. */
+  allowed(nodeName: string): string[] {
+    const all = [...this.objects.values()]
+    const pods = all.filter(({ kind }) => kind === 'Pod').filter((pod) => (pod as Pod).spec.nodeName === nodeName) as Pod[]
+    const named = new Set(pods.flatMap((pod) => [...referencesOf(pod)]))
+    const seen = all.filter((object) => ['Service', 'EndpointSlice', 'Node'].includes(object.kind!) || named.has(`${object.kind} ${keyOf(object)}`))
+    return [...pods, ...seen].map((object) => `${object.kind} ${keyOf(object)} ${object.metadata.uid}`).sort()
+  }
+}
+
+const shown = ({ objects }: Pick<Assigned, 'objects'>): string[] => [...objects].map(([id, { metadata }]) => `${id} ${metadata.uid}`).sort()
+const assigned = (index: AssignmentIndex, nodeName: string): Assigned => applyAssignment(undefined, index.complete(nodeName)) as Assigned
+const withoutVersions = ({ objects }: Assigned): unknown =>
+  [...objects].sort().map(([id, object]) => [id, { ...object, metadata: { ...object.metadata, resourceVersion: '' } }])
+
+test('a node sees its pods, what they name and what all see; nothing else, ever', () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const world = new World(seed)
+    for (let i = 0; i < 60; i++) {
+      world.step()
+      for (const nodeName of NODES) assert.deepEqual(shown(assigned(world.index, nodeName)), world.allowed(nodeName), `seed ${seed}, step ${i}`)
+    }
+  }
+})
+
+test('increments lead where a complete assignment leads, however many changes they gather', () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const world = new World(seed)
+    const held = new Map(NODES.map((nodeName) => [nodeName, assigned(world.index, nodeName)]))
+    world.index.takeChanges()
+    for (let i = 0; i < 30; i++) {
+      for (let burst = 0; burst < i % 5; burst++) world.step()
+      const changes = world.index.takeChanges()
+      for (const nodeName of NODES) {
+        const increment = world.index.increment(nodeName, held.get(nodeName)!.version, changes)
+        const next = applyAssignment(held.get(nodeName), increment)
+        assert.notEqual(next, 'resync')
+        held.set(nodeName, next as Assigned)
+        assert.deepEqual(withoutVersions(next as Assigned), withoutVersions(assigned(world.index, nodeName)), `seed ${seed}, step ${i}`)
+        assert.equal((next as Assigned).version, world.index.version(nodeName))
+      }
+    }
+  }
+})
+
+test('the version depends on the content alone: an index built anew has the same', () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const world = new World(seed)
+    for (let i = 0; i < 60; i++) world.step()
+    const anew = new AssignmentIndex((kind, key) => world.objects.get(`${kind} ${key}`))
+    for (const object of world.objects.values()) anew.update(object.kind!, keyOf(object), object)
+    for (const nodeName of NODES) assert.equal(anew.version(nodeName), world.index.version(nodeName), `seed ${seed}`)
+  }
+})
+
+test('only the nodes concerned have something to hear', () => {
+  const world = new World(1)
+  const pod = (name: string, nodeName: string): KubeObject => ({
+    apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default', uid: name, resourceVersion: '1', creationTimestamp: '' },
+    spec: { nodeName, containers: [{ name: 'app', image: 'x', envFrom: [{ secretRef: { name: `of-${name}` } }] }] },
+  } as Pod)
+  world.index.update('Pod', 'default/one', pod('one', 'pi-1'))
+  world.index.update('Pod', 'default/two', pod('two', 'pi-2'))
+  world.index.takeChanges()
+  world.index.update('Secret', 'default/of-one', { apiVersion: 'v1', kind: 'Secret', metadata: { ...pod('of-one', '').metadata } })
+  const { own, shared } = world.index.takeChanges()
+  assert.deepEqual([[...own.keys()], shared.size], [['pi-1'], 0])
+  world.index.update('Secret', 'default/of-nobody', { apiVersion: 'v1', kind: 'Secret', metadata: { ...pod('of-nobody', '').metadata } })
+  assert.equal(world.index.hasChanges, false)
+})

@@ -1,0 +1,73 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MqttLink } from '@bramble/link/mqtt/mqtt-link'
+import { allOrNone } from '@bramble/reconcile/all-or-none'
+import { type Env, systemEnv } from '@bramble/reconcile/env'
+import { createAgent } from './agent.ts'
+import { cleanNode } from './clean-node.ts'
+import { type AgentConfig, parseAgentConfig } from './config.ts'
+import { CniNetwork } from './network/pod-network/cni-network.ts'
+import { HostRoutes } from './network/routes/host-routes.ts'
+import { IptablesProxy } from './network/service-proxy/iptables/iptables-proxy.ts'
+import { SiFacts } from './node/si-facts.ts'
+import { DiskPodFiles } from './pods/volumes/disk-pod-files.ts'
+import { socketDialer } from './pods/probes/socket-dialer.ts'
+import { RUNTIMES } from './runtime/all.ts'
+import { AssignedFile } from './state/assigned-file.ts'
+import { Membership } from './transport/membership.ts'
+import { StreamCarrier } from './transport/stream-carrier.ts'
+import manifest from '../../../package.json' with { type: 'json' }
+
+// The only file that names concrete adapters. Read top to bottom, it is the architecture.
+
+/** EX_CONFIG: starting again cannot help. */
+const EXIT_CONFIG = 78
+const RUN_FOLDER = '/run/bramble/pods'
+
+const config = parseAgentConfig(JSON.parse(process.env['BRAMBLE_CONFIG'] ?? '{}') as Record<string, unknown>)
+delete process.env['BRAMBLE_CONFIG']
+const env = systemEnv('node-agent', config.logLevel)
+
+try {
+  const clean = process.env['BRAMBLE_CLEAN']
+  if (clean === 'pods' || clean === 'all') await cleanNode(clean, config, env)
+  else await serve(config, env, stopSignal())
+} catch (error) {
+  env.log.error(error instanceof Error ? error.message : String(error), { error })
+  process.exit((error as { permanent?: boolean }).permanent === true ? EXIT_CONFIG : 1)
+}
+process.exit(0)
+
+async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promise<void> {
+  const folder = join(config.dataDirectory, 'agent')
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const membership = await Membership.open(config, join(folder, 'identity'), env, signal)
+  if (!membership) return
+  const { nodeName, server, mqttPort, podNetwork, serviceNetwork } = membership.identity
+
+  const network = new CniNetwork()
+  const agent = createAgent({
+    env,
+    link: new MqttLink({ nodeName, host: new URL(server).hostname, port: mqttPort, credentials: () => membership.identity, keepaliveSeconds: config.keepaliveSeconds, env }),
+    runtime: RUNTIMES[config.runtime]!({ clock: env.clock, log: env.log, network }),
+    proxy: new IptablesProxy(env.clock),
+    routes: new HostRoutes(serviceNetwork, env),
+    podNetwork: network,
+    facts: new SiFacts(folder, env.clock),
+    assigned: new AssignedFile(join(folder, 'assigned.json'), env.log),
+    files: new DiskPodFiles({ dataFolder: join(folder, 'pods'), runFolder: RUN_FOLDER, logFolder: config.podLogDirectory, dns: { domain: 'cluster.local' } }),
+    dialer: socketDialer(env.clock),
+    streams: (openLogs) => new StreamCarrier(() => membership.identity, openLogs, env),
+    settings: {
+      node: { nodeName, version: manifest.version, labels: config.labels, ...(config.nodeIp !== undefined && { nodeIp: config.nodeIp }) },
+      podNetwork, serviceNetwork, logFolder: config.podLogDirectory,
+    },
+  })
+  await allOrNone(signal, [(stop) => agent.run(stop), (stop) => membership.keep(stop)])
+}
+
+function stopSignal(): AbortSignal {
+  const stop = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  return stop.signal
+}

@@ -1,0 +1,120 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import { hostname } from 'node:os'
+import { rm } from 'node:fs/promises'
+import { parseToken } from '@bramble/link/join-token'
+import { backoffMs } from '@bramble/reconcile/backoff'
+import type { Env } from '@bramble/reconcile/env'
+import type { AgentConfig } from '../config.ts'
+import { readIfPresent } from '../host/files.ts'
+import { EnrolmentError, GrpcEnrolmentClient } from './enrolment-client.ts'
+import { type Identity, IdentityFiles, joinCluster, renew } from './identity.ts'
+
+const RETRY_MIN_MS = 1_000
+const RETRY_MAX_MS = 30_000
+const RENEW_LOOK_MS = 6 * 3_600_000
+const ISSUED_FOR_MS = 365 * 86_400_000
+/** Renewed after two thirds of its time. */
+const RENEW_BEFORE_MS = ISSUED_FOR_MS / 3
+
+/** What is given does not fit what this machine is; only an operator can decide. */
+export class MembershipError extends Error {
+  override name = 'MembershipError'
+  readonly permanent = true
+}
+
+/** This machine's membership of a cluster: won with a token once, renewed by itself. */
+export class Membership {
+  readonly #files: IdentityFiles
+  readonly #env: Env
+  #identity: Identity
+
+  private constructor(files: IdentityFiles, identity: Identity, env: Env) {
+    this.#files = files
+    this.#identity = identity
+    this.#env = env
+  }
+
+  /** The newest one: certificates are renewed while the agent runs. */
+  get identity(): Identity {
+    return this.#identity
+  }
+
+  /**
+   * Loads the membership, or joins; tries again for as long as the control plane cannot be reached.
+   * @throws MembershipError or a permanent EnrolmentError when only an operator can help; undefined when `signal` aborted.
+   */
+  static async open(config: AgentConfig, folder: string, env: Env, signal: AbortSignal): Promise<Membership | undefined> {
+    const files = new IdentityFiles(folder)
+    const token = config.token ?? (config.tokenFile === undefined ? undefined : (await readIfPresent(config.tokenFile))?.trim())
+    const kept = await files.load()
+    if (kept) {
+      refuseOther(kept, config, token, folder)
+      const identity = config.server === undefined || config.server === kept.server ? kept : await files.move(kept, config.server)
+      await forgetToken(config)
+      return new Membership(files, identity, env)
+    }
+    if (config.server === undefined) throw new MembershipError('this machine has not joined a cluster; say --server and --token, as "bramble token create" prints them')
+    if (token === undefined || token === '') throw new MembershipError('this machine has not joined a cluster; say --token (create one on the control plane with "bramble token create")')
+    const identity = await join(files, config, config.server, token, env, signal)
+    if (!identity) return undefined
+    await forgetToken(config)
+    env.log.info('joined the cluster', { node: identity.nodeName })
+    return new Membership(files, identity, env)
+  }
+
+  /** Renews the certificate in time, until `signal` aborts. An expired one is renewed as well: the key is what counts. */
+  async keep(signal: AbortSignal): Promise<void> {
+    let failures = 0
+    while (!signal.aborted) {
+      const endsMs = new X509Certificate(this.#identity.certificate).validToDate.getTime()
+      if (endsMs - this.#env.clock.nowMs() > RENEW_BEFORE_MS) {
+        await this.#env.clock.sleep(RENEW_LOOK_MS, signal)
+        continue
+      }
+      try {
+        const client = new GrpcEnrolmentClient(new URL(this.#identity.server).hostname, this.#identity.streamPort, this.#env.clock)
+        this.#identity = await renew(this.#files, client, this.#identity)
+        failures = 0
+        this.#env.log.info('certificate renewed')
+      } catch (error) {
+        failures++
+        this.#env.log.warn('the certificate could not be renewed, will retry', { failures, error })
+        await this.#env.clock.sleep(backoffMs(failures, RETRY_MIN_MS, RENEW_LOOK_MS, this.#env.random), signal)
+      }
+    }
+  }
+}
+
+async function join(files: IdentityFiles, config: AgentConfig, server: string, token: string, env: Env, signal: AbortSignal): Promise<Identity | undefined> {
+  const client = new GrpcEnrolmentClient(new URL(server).hostname, config.streamPort, env.clock)
+  for (let failures = 1; !signal.aborted; failures++) {
+    try {
+      return await joinCluster(files, client, token, config.nodeName ?? defaultNodeName(), server)
+    } catch (error) {
+      if (!(error instanceof EnrolmentError) || error.permanent) throw error
+      env.log.warn(`cannot join yet: ${error.message}`, { failures })
+      await env.clock.sleep(backoffMs(failures, RETRY_MIN_MS, RETRY_MAX_MS, env.random), signal)
+    }
+  }
+  return undefined
+}
+
+function refuseOther(kept: Identity, config: AgentConfig, token: string | undefined, folder: string): void {
+  if (config.nodeName !== undefined && config.nodeName !== kept.nodeName)
+    throw new MembershipError(`this machine has joined as node "${kept.nodeName}", not "${config.nodeName}"; leave --node-name out, or start over with "bramble reset --yes"`)
+  if (token === undefined || token === '') return
+  if (parseToken(token).authorityFingerprint !== fingerprintOf(kept.authority))
+    throw new MembershipError(`this machine is a node of another cluster (its certificate is in ${folder}); to move it to the token's cluster, run "bramble reset --yes" first`)
+}
+
+/** A token is good once; a file with one would be a secret that nobody needs. */
+const forgetToken = async ({ tokenFile }: AgentConfig): Promise<void> => {
+  if (tokenFile !== undefined) await rm(tokenFile, { force: true })
+}
+
+const fingerprintOf = (pem: string): string =>
+  createHash('sha256').update(new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' })).digest('hex')
+
+/** The host name as a node name: lower case, what is not allowed becomes "-". */
+export const defaultNodeName = (): string =>
+  hostname().toLowerCase().replace(/[^a-z0-9.-]/g, '-').replace(/^[-.]+|[-.]+$/g, '').slice(0, 63) || 'node'
