@@ -24,7 +24,8 @@ export class NamespaceLifeCycle implements AdmissionStep {
       throw forbidden(resource, metadata.name, 'this namespace may not be deleted')
     if (operation !== 'create' || !metadata.namespace) return
     if (!this.#reads.get(namespaces, metadata.namespace)?.metadata.deletionTimestamp) return
-    throw terminating(forbidden(resource, metadata.name, `unable to create new content in namespace ${metadata.namespace} because it is being terminated`), metadata.namespace)
+    const why = `unable to create new content in namespace ${metadata.namespace} because it is being terminated`
+    throw terminating(forbidden(resource, metadata.name, why), metadata.namespace)
   }
 }
 

@@ -15,7 +15,10 @@ export const configMaps: ResourceDefinition<ConfigMap> = {
     { name: 'Data', type: 'string', value: ({ data = {}, binaryData = {} }) => Object.keys(data).length + Object.keys(binaryData).length },
     ageColumn,
   ],
-  validate: (configMap, previous) => [...validateContent(configMap), ...(previous?.immutable ? validateFrozen(configMap, previous, ['data', 'binaryData']) : [])],
+  validate: (configMap, previous) => [
+    ...validateContent(configMap),
+    ...(previous?.immutable ? validateFrozen(configMap, previous, ['data', 'binaryData']) : []),
+  ],
 }
 
 /** What one ConfigMap or Secret may hold. */

@@ -14,8 +14,10 @@ interface Port {
  * @param isNumbered Whether each port must have a number; a slice may speak of all ports.
  * @param isNamed Whether each needs a name to tell it from the others.
  */
-export const validateEndpointPorts = (ports: readonly Port[], path: string, { isNumbered, isNamed }: { isNumbered: boolean; isNamed: boolean }): readonly FieldError[] =>
-  ports.flatMap(({ name = '', port, protocol, appProtocol }, index) => {
+export function validateEndpointPorts(
+  ports: readonly Port[], path: string, { isNumbered, isNamed }: { isNumbered: boolean; isNamed: boolean },
+): readonly FieldError[] {
+  return ports.flatMap(({ name = '', port, protocol, appProtocol }, index) => {
     const at = `${path}[${index}]`
     const isRepeated = ports.findIndex((other) => (other.name ?? '') === name) < index
     return [
@@ -26,3 +28,4 @@ export const validateEndpointPorts = (ports: readonly Port[], path: string, { is
       ...(appProtocol === undefined ? [] : check(`${at}.appProtocol`, appProtocol, qualifiedName)),
     ]
   })
+}

@@ -18,8 +18,10 @@ export const endpoints: ResourceDefinition<Endpoints> = {
   validate: ({ subsets = [] }) => subsets.flatMap(validateSubset),
 }
 
+type Subset = NonNullable<Endpoints['subsets']>[number]
+
 /** Source: Kubernetes pkg/apis/core/validation validateEndpointSubsets. */
-function validateSubset({ addresses = [], notReadyAddresses = [], ports = [] }: NonNullable<Endpoints['subsets']>[number], index: number): readonly FieldError[] {
+function validateSubset({ addresses = [], notReadyAddresses = [], ports = [] }: Subset, index: number): readonly FieldError[] {
   const path = `subsets[${index}]`
   return [
     ...(addresses.length + notReadyAddresses.length === 0 ? [required(path, 'must specify `addresses` or `notReadyAddresses`')] : []),

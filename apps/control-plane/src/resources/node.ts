@@ -50,9 +50,11 @@ function validateTaints(taints: readonly Taint[]): readonly FieldError[] {
   })
 }
 
+const CIDR_RULE = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'
+
 function validatePodNetworks({ spec: { podCIDR, podCIDRs = [] } }: Node): readonly FieldError[] {
   return [
-    ...podCIDRs.flatMap((network, index) => (parseNetwork(network) ? [] : [invalidValue(`spec.podCIDRs[${index}]`, network, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')])),
+    ...podCIDRs.flatMap((network, index) => (parseNetwork(network) ? [] : [invalidValue(`spec.podCIDRs[${index}]`, network, CIDR_RULE)])),
     ...(podCIDR && podCIDR !== podCIDRs[0] ? [invalidValue('spec.podCIDRs', podCIDRs, 'must contain `spec.podCIDR` as its first element')] : []),
   ]
 }

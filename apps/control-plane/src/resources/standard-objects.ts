@@ -95,7 +95,10 @@ async function replaceMovedService(client: ApiClient, { apiServiceIp }: Standard
 
 /** Whether all that `part` says holds for `whole`; lists must be equal but for fields that defaults added. */
 function contains(whole: unknown, part: unknown): boolean {
-  if (Array.isArray(part)) return Array.isArray(whole) ? whole.length === part.length && part.every((one, index) => contains(whole[index], one)) : part.length === 0
+  if (Array.isArray(part)) {
+    if (!Array.isArray(whole)) return part.length === 0
+    return whole.length === part.length && part.every((one, index) => contains(whole[index], one))
+  }
   if (typeof part !== 'object' || part === null) return differences(whole, part, '').length === 0
   return Object.entries(part).every(([key, value]) => contains((whole as Record<string, unknown> | undefined)?.[key], value))
 }

@@ -19,7 +19,9 @@ interface Workload {
  * Selector and template of a workload whose pods run for ever.
  * @param emptyName How the refusal of an empty selector calls the kind.
  */
-export function validateWorkload(kind: string, { spec }: Workload, previous: Workload | undefined, emptyName = kind.toLowerCase()): readonly FieldError[] {
+export function validateWorkload(
+  kind: string, { spec }: Workload, previous: Workload | undefined, emptyName = kind.toLowerCase(),
+): readonly FieldError[] {
   return [
     ...validateWorkloadSelector(spec.selector, emptyName),
     ...validateTemplate(kind, spec.template, spec.selector),
@@ -42,7 +44,8 @@ function validateTemplate(kind: string, { metadata, spec }: PodTemplateSpec, sel
     ...validateLabels(metadata?.labels, `${path}.labels`),
     ...Object.keys(metadata?.annotations ?? {}).flatMap((key) => check(`${path}.annotations`, key.toLowerCase(), qualifiedName)),
     ...validatePodSpec(spec, `${path}.spec`, 'template'))
-  if (spec.restartPolicy === 'OnFailure' || spec.restartPolicy === 'Never') errors.push(notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy, ['Always']))
+  if (spec.restartPolicy === 'OnFailure' || spec.restartPolicy === 'Never')
+    errors.push(notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy, ['Always']))
   if (spec.activeDeadlineSeconds !== undefined)
     errors.push(forbiddenField(`${path}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`))
   return errors

@@ -57,7 +57,8 @@ function planClusterIp({ spec, before, taken, ranges, isApiService, random }: Ad
     return fault ? { errors: [invalidValue('spec.clusterIPs', [asked], `failed to allocate IP ${asked}: ${fault}`)] } : { value: asked }
   }
   const reserved = new Set([apiServiceIp(ranges), dnsServiceIp(ranges)])
-  const free = pick(first, last, lowBand(last - first + 1, 16, 256), (address) => taken.clusterIps.has(ipv4Text(address)) || reserved.has(ipv4Text(address)), random)
+  const isTaken = (address: number): boolean => taken.clusterIps.has(ipv4Text(address)) || reserved.has(ipv4Text(address))
+  const free = pick(first, last, lowBand(last - first + 1, 16, 256), isTaken, random)
   return free === undefined ? { isFull: true } : { value: ipv4Text(free) }
 
   function askedIpFault(ip: string): string | undefined {

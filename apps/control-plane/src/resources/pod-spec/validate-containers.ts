@@ -45,7 +45,7 @@ function validateContainer(container: Container, spec: PodSpec, path: string, ho
   const { name, image } = container
   return [
     ...(name ? check(`${path}.name`, name, dnsLabel) : [required(`${path}.name`)]),
-    ...(!image ? [required(`${path}.image`)] : image.trim() === image ? [] : [invalidValue(`${path}.image`, image, 'must not have leading or trailing whitespace')]),
+    ...validateImage(image, `${path}.image`),
     ...oneOf(`${path}.terminationMessagePolicy`, container.terminationMessagePolicy, ['File', 'FallbackToLogsOnError']),
     ...validatePorts(container.ports ?? [], `${path}.ports`),
     ...(spec.hostNetwork ? hostNetworkPorts(container.ports ?? [], `${path}.ports`, home) : []),
@@ -55,6 +55,11 @@ function validateContainer(container: Container, spec: PodSpec, path: string, ho
     ...validateResources(container.resources ?? {}, `${path}.resources`),
     ...validateSecurity(container, `${path}.securityContext`),
   ]
+}
+
+function validateImage(image: string | undefined, path: string): readonly FieldError[] {
+  if (!image) return [required(path)]
+  return image.trim() === image ? [] : [invalidValue(path, image, 'must not have leading or trailing whitespace')]
 }
 
 const duplicateName = (containers: readonly Container[], index: number, path: string): readonly FieldError[] => {
@@ -103,7 +108,8 @@ function validateMounts(container: Container, { volumes = [] }: PodSpec, path: s
     if (!mount.name) errors.push(required(`${at}.name`))
     if (!volumes.some(({ name }) => name === mount.name)) errors.push(notFoundField(`${at}.name`, mount.name ?? ''))
     if (!mount.mountPath) errors.push(required(`${at}.mountPath`))
-    if (mounts.findIndex(({ mountPath }) => mountPath === mount.mountPath) < index) errors.push(invalidValue(`${at}.mountPath`, mount.mountPath, 'must be unique'))
+    if (mounts.findIndex(({ mountPath }) => mountPath === mount.mountPath) < index)
+      errors.push(invalidValue(`${at}.mountPath`, mount.mountPath, 'must be unique'))
     return [...errors, ...validateSubPath(mount, at), ...validatePropagation(mount, container, at)]
   })
 }

@@ -42,7 +42,9 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   ...ENVIRONMENT_FIELDS, ...VOLUME_FIELDS, 'spec.restartPolicy', 'spec.schedulerName', 'status.phase',
 ])
 
-export function validateFieldRef({ apiVersion, fieldPath }: { apiVersion?: string; fieldPath?: string }, path: string, allowed: readonly string[]): readonly FieldError[] {
+export function validateFieldRef(
+  { apiVersion, fieldPath }: { apiVersion?: string; fieldPath?: string }, path: string, allowed: readonly string[],
+): readonly FieldError[] {
   if (!apiVersion) return [required(`${path}.apiVersion`)]
   if (!fieldPath) return [required(`${path}.fieldPath`)]
   const fault = (why: string): readonly FieldError[] => [invalidValue(`${path}.fieldPath`, fieldPath, `error converting fieldPath: ${why}`)]

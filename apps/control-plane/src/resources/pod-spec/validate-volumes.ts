@@ -102,7 +102,9 @@ function validateProjected({ sources = [], defaultMode }: ProjectedSource, path:
       if (source.secret) errors.push(...named(source.secret.name, `${at}.secret.name`))
       if (source.configMap) errors.push(...named(source.configMap.name, `${at}.configMap.name`))
       if (source.downwardAPI) errors.push(...validateDownward(source.downwardAPI, `${at}.downwardAPI`))
-      if (token) errors.push(...named(token.path, `${at}.serviceAccountToken.path`), ...validateTokenLife(token.expirationSeconds ?? 0, `${at}.serviceAccountToken.expirationSeconds`))
+      if (token) errors.push(
+        ...named(token.path, `${at}.serviceAccountToken.path`),
+        ...validateTokenLife(token.expirationSeconds ?? 0, `${at}.serviceAccountToken.expirationSeconds`))
       return errors
     }),
   ]

@@ -9,6 +9,8 @@ import { validateContainers, validateInitContainers } from './validate-container
 import { validateAffinity, validateSpread, validateTolerations } from './validate-scheduling.ts'
 import { validateVolumes } from './validate-volumes.ts'
 
+const EPHEMERAL_LATER = 'ephemeral containers are added through the ephemeralcontainers subresource'
+
 /** Whether the spec stands in a pod or in a template: templates may leave host ports to their pods. */
 export type PodSpecHome = 'pod' | 'template'
 
@@ -35,7 +37,7 @@ export function validatePodSpec(spec: PodSpec & PodSpecRest, path: string, home:
     ...(spec.activeDeadlineSeconds === undefined ? [] : check(`${path}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, positiveInt32)),
     ...validateTolerations(spec.tolerations, `${path}.tolerations`),
     ...validateHostAliases(spec.hostAliases, `${path}.hostAliases`),
-    ...(spec.ephemeralContainers?.length ? [forbiddenField(`${path}.ephemeralContainers`, 'ephemeral containers are added through the ephemeralcontainers subresource')] : []),
+    ...(spec.ephemeralContainers?.length ? [forbiddenField(`${path}.ephemeralContainers`, EPHEMERAL_LATER)] : []),
   ]
 }
 
@@ -72,8 +74,10 @@ function validateDnsConfig({ dnsPolicy, dnsConfig }: PodSpec & PodSpecRest, path
   if (dnsPolicy === 'None' && dnsConfig === undefined) errors.push(required(path, 'must provide `dnsConfig` when `dnsPolicy` is None'))
   else if (dnsPolicy === 'None' && nameservers.length === 0)
     errors.push(required(`${path}.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None'))
-  if (nameservers.length > NAMESERVERS_MAX) errors.push(invalidValue(`${path}.nameservers`, nameservers, `must not have more than ${NAMESERVERS_MAX} nameservers`))
-  if (searches.length > SEARCHES_MAX) errors.push(invalidValue(`${path}.searches`, searches, `must not have more than ${SEARCHES_MAX} search paths`))
+  if (nameservers.length > NAMESERVERS_MAX)
+    errors.push(invalidValue(`${path}.nameservers`, nameservers, `must not have more than ${NAMESERVERS_MAX} nameservers`))
+  if (searches.length > SEARCHES_MAX)
+    errors.push(invalidValue(`${path}.searches`, searches, `must not have more than ${SEARCHES_MAX} search paths`))
   return [
     ...errors,
     ...nameservers.flatMap((address, index) => check(`${path}.nameservers[${index}]`, address, ipAddress)),

@@ -50,11 +50,13 @@ function validatePorts(spec: ServiceSpec, ports: readonly ServicePort[]): readon
       ...oneOf(`${path}.protocol`, port.protocol, ['SCTP', 'TCP', 'UDP']),
       ...portNumberOrName(`${path}.targetPort`, port.targetPort ?? 0),
       ...(port.appProtocol === undefined ? [] : check(`${path}.appProtocol`, port.appProtocol, qualifiedName)),
-      ...(earlier.some((one) => one.port === port.port && one.protocol === port.protocol) ? [duplicate(path, { protocol: port.protocol, port: port.port })] : []),
+      ...(earlier.some((one) => isSamePort(one, port)) ? [duplicate(path, { protocol: port.protocol, port: port.port })] : []),
       ...validateNodePort(spec, port, earlier, `${path}.nodePort`),
     ]
   })
 }
+
+const isSamePort = (a: ServicePort, b: ServicePort): boolean => a.port === b.port && a.protocol === b.protocol
 
 function validateName({ name }: ServicePort, earlier: readonly ServicePort[], isNeeded: boolean, path: string): readonly FieldError[] {
   if (!name) return isNeeded ? [required(path)] : []
@@ -85,7 +87,8 @@ function validateAffinity({ sessionAffinity, sessionAffinityConfig }: ServiceSpe
 function validateClusterIps({ clusterIP, clusterIPs = [], type }: ServiceSpec): readonly FieldError[] {
   if (clusterIPs.length === 0 || type === 'ExternalName') return []
   if (clusterIP !== clusterIPs[0]) return [invalidValue('spec.clusterIPs', clusterIPs, 'first value must match `clusterIP`')]
-  if (clusterIPs.length > 1) return [invalidValue('spec.clusterIPs', clusterIPs, 'may only hold one value: this cluster is not configured for dual-stack services')]
+  if (clusterIPs.length > 1)
+    return [invalidValue('spec.clusterIPs', clusterIPs, 'may only hold one value: this cluster is not configured for dual-stack services')]
   return clusterIPs[0] === 'None' || ipAddress(clusterIPs[0]!).length === 0
     ? [] : [invalidValue('spec.clusterIPs[0]', clusterIP, "must be empty, 'None', or a valid IP address")]
 }
@@ -93,14 +96,17 @@ function validateClusterIps({ clusterIP, clusterIPs = [], type }: ServiceSpec): 
 function validateFamilies({ ipFamilies = [], ipFamilyPolicy, type }: ServiceSpec): readonly FieldError[] {
   if (type === 'ExternalName') return []
   return [
-    ...ipFamilies.flatMap((family, index) => (family === 'IPv4' ? [] : [
-      family === 'IPv6' ? invalidValue(`spec.ipFamilies[${index}]`, family, 'not configured on this cluster') : notSupported(`spec.ipFamilies[${index}]`, family, ['IPv4', 'IPv6']),
-    ])),
+    ...ipFamilies.flatMap((family, index) => validateFamily(family, `spec.ipFamilies[${index}]`)),
     ...(ipFamilies.filter((family) => family === 'IPv4').length > 1 ? [duplicate('spec.ipFamilies[1]', 'IPv4')] : []),
     ...(ipFamilyPolicy === 'RequireDualStack'
       ? [invalidValue('spec.ipFamilyPolicy', ipFamilyPolicy, 'this cluster is not configured for dual-stack services')]
       : oneOf('spec.ipFamilyPolicy', ipFamilyPolicy, ['PreferDualStack', 'RequireDualStack', 'SingleStack'])),
   ]
+}
+
+function validateFamily(family: string, path: string): readonly FieldError[] {
+  if (family === 'IPv4') return []
+  return [family === 'IPv6' ? invalidValue(path, family, 'not configured on this cluster') : notSupported(path, family, ['IPv4', 'IPv6'])]
 }
 
 function validateTrafficPolicies(spec: ServiceSpec): readonly FieldError[] {
