@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import type { KubeObject } from '@bramble/api/object'
+import type { Assigned } from '@bramble/link/assignment'
+import type { Assignment, LinkHandler, ServerSession, StatusReport } from '@bramble/link/link'
+import { MemoryLink } from '@bramble/link/memory-link'
+import { simEnv } from '@bramble/reconcile/sim/sim-env'
+import { createAgent } from './agent.ts'
+import { RecordingProxy } from './network/service-proxy/recording-proxy.ts'
+import type { SystemFacts } from './node/system-facts.ts'
+import { aPod, deleted } from './pods/pods-harness.ts'
+import { FakeDialer } from './pods/probes/fake-dialer.ts'
+import { MemoryPodFiles } from './pods/volumes/memory-pod-files.ts'
+import { FakeRuntime } from './runtime/fake/fake-runtime.ts'
+import { MemoryAssigned } from './state/memory-assigned.ts'
+
+const FACTS: SystemFacts = {
+  inventory: async () => ({
+    hostname: 'pi-1', machineId: 'm', systemUuid: 's', bootId: 'b', kernelVersion: '6.12', osImage: 'Debian', architecture: 'arm64', cpuCount: 4,
+    memoryBytes: 2 ** 32, diskBytes: 2 ** 35, diskType: 'sd', pageSizeBytes: 4096,
+  }),
+  usage: async () => ({
+    atMs: 0, cpuMillis: 100, windowMs: 1000, memoryBytes: 2 ** 28, memoryAvailableBytes: 2 ** 31, diskAvailableBytes: 2 ** 34, inodesAvailable: 1e6, processes: 100, addresses: ['192.0.2.1'],
+  }),
+}
+
+const aNode = (podCIDR: string): KubeObject => ({ kind: 'Node', metadata: { name: 'pi-1', uid: 'n', resourceVersion: '1', creationTimestamp: '' }, spec: { podCIDR } } as KubeObject)
+const aService = (): KubeObject => ({
+  kind: 'Service', metadata: { name: 'web', namespace: 'default', uid: 's', resourceVersion: '1', creationTimestamp: '' }, spec: { clusterIP: '10.43.0.9', ports: [{ port: 80 }] },
+} as KubeObject)
+
+/** One node with an agent, and a control plane that says what the test wants. */
+class AgentWorld implements LinkHandler {
+  readonly env = simEnv()
+  readonly link = new MemoryLink(this.env)
+  readonly runtime = new FakeRuntime({ clock: this.env.clock })
+  readonly proxy = new RecordingProxy()
+  readonly assigned = new MemoryAssigned()
+  readonly reports: StatusReport[] = []
+  readonly cidrs: string[] = []
+  session: ServerSession | undefined
+  resyncs = 0
+  complete: Assignment | undefined
+  run: Promise<void> = Promise.resolve()
+  readonly #server = new AbortController()
+  #agent = new AbortController()
+
+  startServer(): void {
+    void this.link.server.run(this, this.#server.signal)
+  }
+
+  startAgent(): void {
+    this.#agent = new AbortController()
+    this.run = createAgent({
+      env: this.env, link: this.link.connect('pi-1'), runtime: this.runtime, proxy: this.proxy, facts: FACTS, assigned: this.assigned, files: new MemoryPodFiles(), dialer: new FakeDialer(),
+      podNetwork: { setCidr: async (cidr) => { this.cidrs.push(cidr) } },
+      settings: { node: { nodeName: 'pi-1', version: '0.1.0', labels: { rack: 'a' } }, podNetwork: '10.42.0.0/16', serviceNetwork: '10.43.0.0/16', logFolder: '/var/log/pods' },
+    }).run(this.#agent.signal)
+  }
+
+  async stopAgent(): Promise<void> {
+    this.#agent.abort()
+    await this.pass(2_000)
+    await this.run
+  }
+
+  async stop(): Promise<void> {
+    await this.stopAgent()
+    this.#server.abort()
+    await this.pass(2_000)
+  }
+
+  async pass(ms: number): Promise<void> {
+    await this.env.clock.advance(ms)
+  }
+
+  async opened(session: ServerSession): Promise<void> {
+    this.session = session
+    if (this.complete) await session.assign(this.complete)
+  }
+  async resync(session: ServerSession): Promise<void> {
+    this.resyncs++
+    if (this.complete) await session.assign(this.complete)
+  }
+  async reported(_session: ServerSession, reports: readonly StatusReport[]): Promise<void> {
+    this.reports.push(...reports)
+  }
+  async closed(): Promise<void> {}
+
+  phase(name: string): string | undefined {
+    return this.reports.flatMap((report) => (report.type === 'pod-status' && report.name === name ? [report.status.phase] : [])).at(-1)
+  }
+}
+
+function aWorld(t: TestContext): AgentWorld {
+  const world = new AgentWorld()
+  t.after(() => world.stop())
+  return world
+}
+
+const complete = (version: string, ...objects: KubeObject[]): Assignment => ({ type: 'complete', version, objects })
+
+test('what is assigned runs, is told, saved, and reaches network and service rules', async (t) => {
+  const world = aWorld(t)
+  const other = aPod('elsewhere', { nodeName: 'pi-2' })
+  world.complete = complete('1', aPod('web'), other, aNode('10.42.3.0/24'), aService())
+  world.startServer()
+  world.startAgent()
+  await world.pass(5_000)
+  assert.equal(world.phase('web'), 'Running')
+  assert.deepEqual(world.runtime.running().map(({ name }) => name), ['main'], 'a pod of another node does not run here')
+  assert.deepEqual(world.cidrs, ['10.42.3.0/24'])
+  assert.deepEqual(world.proxy.table?.forwards.map(({ id }) => id), ['default/web:80'])
+  assert.equal((await world.assigned.load())?.version, '1')
+  const node = world.reports.find((report) => report.type === 'node-status')
+  assert.equal(node?.type === 'node-status' && node.labels.rack, 'a')
+  assert.ok(world.reports.some((report) => report.type === 'node-usage'))
+})
+
+test('the saved assignment starts with no control plane at all', async (t) => {
+  const world = aWorld(t)
+  const saved: Assigned = { version: '7', objects: new Map<string, KubeObject>([['Pod default/web', aPod('web')], ['Node pi-1', aNode('10.42.3.0/24')], ['Service default/web', aService()]]) }
+  await world.assigned.save(saved)
+  world.startAgent()
+  await world.pass(1_000)
+  assert.equal(world.runtime.running().length, 1)
+  assert.deepEqual(world.cidrs, ['10.42.3.0/24'])
+  assert.equal(world.proxy.table?.forwards.length, 1)
+  world.startServer()
+  await world.pass(120_000)
+  assert.equal(world.session?.hello.have, '7')
+  assert.equal(world.phase('web'), 'Running', 'what happened meanwhile is told')
+})
+
+test('increments are applied; one that does not chain asks for everything once', async (t) => {
+  const world = aWorld(t)
+  world.complete = complete('1', aPod('web'))
+  world.startServer()
+  world.startAgent()
+  await world.pass(5_000)
+  await world.session!.assign({ type: 'incremental', after: '1', version: '2', upserts: [aPod('more')], removals: [] })
+  await world.pass(1_000)
+  assert.equal(world.phase('more'), 'Running')
+  world.complete = complete('9', aPod('other'))
+  await world.session!.assign({ type: 'incremental', after: '7', version: '8', upserts: [], removals: [] })
+  await world.pass(5_000)
+  assert.equal(world.resyncs, 1)
+  assert.equal(world.phase('other'), 'Running')
+  assert.deepEqual((await world.runtime.observe()).map(({ name }) => name), ['other'])
+})
+
+test('a lost link is opened again, and all statuses are told again', async (t) => {
+  const world = aWorld(t)
+  world.complete = complete('1', aPod('web'))
+  world.startServer()
+  world.startAgent()
+  await world.pass(5_000)
+  world.link.cut('pi-1')
+  world.reports.length = 0
+  await world.pass(5_000)
+  assert.equal(world.phase('web'), 'Running')
+  assert.equal(world.runtime.running().length, 1)
+})
+
+test('a deleted pod is gone in the end, and an agent restart changes nothing for the others', async (t) => {
+  const world = aWorld(t)
+  const [web, other] = [aPod('web'), aPod('other')]
+  world.complete = complete('1', web, other)
+  world.startServer()
+  world.startAgent()
+  await world.pass(5_000)
+  const id = world.runtime.running(other.metadata.uid)[0]!.id
+  await world.stopAgent()
+  world.complete = complete('2', deleted(web), other)
+  world.startAgent()
+  await world.pass(10_000)
+  assert.ok(world.reports.some((report) => report.type === 'pod-gone' && report.name === 'web'))
+  assert.equal(world.runtime.running(other.metadata.uid)[0]?.id, id)
+})
+
+test('an assignment that cannot be saved is followed all the same', async (t) => {
+  const world = aWorld(t)
+  const save = world.assigned.save.bind(world.assigned)
+  world.assigned.save = async () => { throw new Error('no space left on device') }
+  world.complete = complete('1', aPod('web'))
+  world.startServer()
+  world.startAgent()
+  await world.pass(5_000)
+  assert.equal(world.phase('web'), 'Running')
+  world.assigned.save = save
+  await world.pass(60_000)
+  assert.equal((await world.assigned.load())?.version, '1')
+})
+
+test('an idle node says next to nothing', async (t) => {
+  const world = aWorld(t)
+  world.complete = complete('1', aPod('web'), aNode('10.42.3.0/24'))
+  world.startServer()
+  world.startAgent()
+  await world.pass(120_000)
+  world.reports.length = 0
+  await world.pass(600_000)
+  assert.ok(world.reports.length <= 11, `${world.reports.length} reports in ten minutes`)
+  assert.ok(world.reports.every(({ type }) => type === 'node-usage'))
+})
