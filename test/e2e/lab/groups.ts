@@ -1,0 +1,53 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemClock } from '@bramble/reconcile/env'
+
+const ROOT = '/sys/fs/cgroup'
+const NOT_CONTROLLERS = ['systemd', 'unified']
+const REMOVE_TRIES_MAX = 100
+const REMOVE_AGAIN_MS = 20
+
+/**
+ * A host's own groups, one per controller, so that its pods' groups do not meet those of other hosts and its CPU time can be read.
+ * With cgroup v2 there are none: hosts share the machine's tree.
+ */
+export async function makeGroups(name: string): Promise<readonly string[]> {
+  const folders = (await controllers()).map((controller) => join(ROOT, controller, name))
+  for (const folder of folders) {
+    await mkdir(folder, { recursive: true })
+    if (folder.includes('/cpuset/'))
+      for (const file of ['cpuset.cpus', 'cpuset.mems']) await writeFile(join(folder, file), await readFile(join(ROOT, 'cpuset', file), 'utf8'))
+  }
+  return folders
+}
+
+/** Waits until what ran in it has gone. Absent = success. */
+export async function removeGroups(name: string): Promise<void> {
+  for (const controller of await controllers()) {
+    const folder = join(ROOT, controller, name)
+    for (let tries = 1; existsSync(folder); tries++) {
+      await removeTree(folder)
+      if (tries === REMOVE_TRIES_MAX) throw new Error(`cgroup ${folder} still has processes in it`)
+      if (existsSync(folder)) await systemClock.sleep(REMOVE_AGAIN_MS)
+    }
+  }
+}
+
+/** CPU time that everything on the host has taken so far. undefined where groups are not kept apart. */
+export async function cpuMilliseconds(name: string): Promise<number | undefined> {
+  const file = join(ROOT, 'cpuacct', name, 'cpuacct.usage')
+  return existsSync(file) ? Number(await readFile(file, 'utf8')) / 1e6 : undefined
+}
+
+async function controllers(): Promise<readonly string[]> {
+  if (existsSync(join(ROOT, 'cgroup.controllers'))) return []
+  const entries = await readdir(ROOT, { withFileTypes: true })
+  return entries.filter((entry) => entry.isDirectory() && !NOT_CONTROLLERS.includes(entry.name)).map(({ name }) => name)
+}
+
+async function removeTree(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  for (const entry of entries) if (entry.isDirectory()) await removeTree(join(folder, entry.name))
+  await rmdir(folder).catch(() => {}) // a process is still ending in it
+}
