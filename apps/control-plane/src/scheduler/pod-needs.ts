@@ -63,5 +63,7 @@ function atLeast(to: Map<string, number>, least: Amounts): void {
 }
 
 const hostPortsOf = ({ spec }: Pod): readonly HostPort[] =>
-  [...spec.containers, ...(spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always')].flatMap((container) =>
-    (container.ports ?? []).filter((port) => port.hostPort).map((port) => ({ ip: port.hostIP || '0.0.0.0', protocol: port.protocol ?? 'TCP', port: port.hostPort! })))
+  [...spec.containers, ...(spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always')]
+    .flatMap((container) => container.ports ?? [])
+    .filter((port) => port.hostPort)
+    .map((port) => ({ ip: port.hostIP || '0.0.0.0', protocol: port.protocol ?? 'TCP', port: port.hostPort! }))

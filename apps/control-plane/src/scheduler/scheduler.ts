@@ -172,8 +172,9 @@ class Scheduler {
       if (!current || current.metadata.uid !== pod.metadata.uid || !wantsNode(current)) return
       const conditions = withCondition(current.status?.conditions, condition, timestamp(env.clock.nowMs()))
       if (conditions === current.status?.conditions) return
+      const { resourceVersion } = current.metadata
       try {
-        await client.patch(pods, keyOf(pod), { metadata: { resourceVersion: current.metadata.resourceVersion }, status: { conditions } }, 'status')
+        await client.patch(pods, keyOf(pod), { metadata: { resourceVersion }, status: { conditions } }, 'status')
         return
       } catch (error) {
         if (isReason(error, 'NotFound')) return

@@ -17,7 +17,8 @@ async function writeLane(store: Store, lane: number): Promise<never> {
   for (let step = stepOf(store, leftKey(lane)) + 1; ; step++) {
     const last = store.get(stepKey(lane, step - 1))
     await store.commit([
-      ...[leftKey(lane), rightKey(lane)].map((key) => ({ op: 'put', key, value: marked(step), expect: store.get(key)?.modified ?? 'absent' }) as const),
+      ...[leftKey(lane), rightKey(lane)].map((key) =>
+        ({ op: 'put', key, value: marked(step), expect: store.get(key)?.modified ?? 'absent' }) as const),
       { op: 'put', key: stepKey(lane, step), value: marked(step), expect: 'absent' },
       ...(last ? [{ op: 'delete', key: last.key, expect: last.modified } as const] : []),
     ])

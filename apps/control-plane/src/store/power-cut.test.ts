@@ -46,7 +46,8 @@ async function writeUntilKilled(path: string, acknowledgements: number, acknowle
   }
 }
 
-async function check(path: string, acknowledged: readonly number[], revisionBefore: number, when: string): Promise<number> {
+/** @param acknowledged Becomes what was found: the next victim goes on from there. */
+async function check(path: string, acknowledged: number[], revisionBefore: number, when: string): Promise<number> {
   const store = await openStore(new SqliteBackend({ path, env: simEnv() }), { volatile: () => false, env: simEnv() })
   for (const [lane, step] of acknowledged.entries()) {
     const stored = stepOf(store, leftKey(lane))
@@ -54,6 +55,7 @@ async function check(path: string, acknowledged: readonly number[], revisionBefo
     assert.equal(stepOf(store, rightKey(lane)), stored, `${when}: half a commit in lane ${lane}`)
     const keys = store.list(`/core/pods/lane-${lane}/step-`).entries.map((entry) => entry.key)
     assert.deepEqual(keys, stored === 0 ? [] : [stepKey(lane, stored)], `${when}: half a commit in lane ${lane}`)
+    acknowledged[lane] = stored
   }
   const newest = Math.max(0, ...store.list('/').entries.map((entry) => entry.modified))
   assert.ok(store.revision > newest && store.revision > revisionBefore, `${when}: revisions go on`)

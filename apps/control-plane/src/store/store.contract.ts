@@ -86,6 +86,17 @@ export function storeContract(name: string, bench: () => StoreBench): void {
     await seen.done
   })
 
+  withStore('a listener is called in the instant a change becomes visible, and never for one that failed', async (store) => {
+    const heard: string[] = []
+    store.onChange(({ type, key, revision }) => heard.push(`${type} ${key} ${revision} ${store.revision === revision} ${store.get(key) !== undefined}`))
+    const revision = await store.commit([put('/core/pods/a/x', 'absent'), put('/volatile/leases/a/l', 'absent')])
+    await assert.rejects(store.commit([put('/core/pods/a/x', 'absent')]), StoreConflict)
+    const removed = await store.commit([remove('/core/pods/a/x', revision)])
+    assert.deepEqual(heard, [
+      `put /core/pods/a/x ${revision} true true`, `put /volatile/leases/a/l ${revision} true true`, `delete /core/pods/a/x ${removed} true false`,
+    ])
+  })
+
   withStore('looking back past the history is Expired', async (store) => {
     const start = store.revision
     for (let index = 0; index < 6; index++) await store.commit([put(`/core/pods/a/${index}`, 'absent')])

@@ -28,7 +28,8 @@ const RESERVE_EARLY = 2_000
 export async function openStore(backend: Backend, options: StoreOptions): Promise<Store> {
   const loaded = await backend.load()
   const entries = new Map<string, Entry>()
-  for await (const entry of loaded.entries) if (!options.volatile(entry.key)) entries.set(entry.key, { ...entry, value: deepFreeze(entry.value) })
+  for await (const entry of loaded.entries)
+    if (!options.volatile(entry.key)) entries.set(entry.key, { ...entry, value: deepFreeze(entry.value) })
   await backend.reserve(loaded.revision + RESERVE_BLOCK)
   options.env.log.info('store opened', { objects: entries.size, revision: loaded.revision })
   return new Store(backend, entries, loaded.revision, options)

@@ -41,7 +41,8 @@ export class EndpointSliceReconciler implements Reconciler<ObjectKey> {
     const service = this.#client.get(services, key)
     if (!service) await this.#removeEndpoints(key) // slices name their owner: the garbage collector takes them
     else if (!service.metadata.deletionTimestamp && hasSelector(service)) {
-      const members = membersOf(service, this.#client.list(pods, { namespace: service.metadata.namespace!, selector: { matchLabels: service.spec.selector! } }))
+      const selected = this.#client.list(pods, { namespace: service.metadata.namespace!, selector: { matchLabels: service.spec.selector! } })
+      const members = membersOf(service, selected)
       await Promise.all([this.#writeSlices(service, members), this.#writeEndpoints(service, members)])
     }
     return SETTLED
@@ -49,7 +50,8 @@ export class EndpointSliceReconciler implements Reconciler<ObjectKey> {
 
   async #writeSlices(service: Service, members: readonly Member[]): Promise<void> {
     const namespace = service.metadata.namespace!
-    const existing = this.#client.list(endpointSlices, { namespace, selector: { matchLabels: { [SERVICE_NAME_LABEL]: service.metadata.name, [MANAGED_BY_LABEL]: MANAGER } } })
+    const ours = { [SERVICE_NAME_LABEL]: service.metadata.name, [MANAGED_BY_LABEL]: MANAGER }
+    const existing = this.#client.list(endpointSlices, { namespace, selector: { matchLabels: ours } })
     const { create, update, remove } = planSlices(service, members, existing.filter((slice) => !slice.metadata.deletionTimestamp))
     for (const slice of create) await this.#client.create(endpointSlices, slice)
     for (const slice of update) await this.#client.update(endpointSlices, slice)

@@ -48,7 +48,11 @@ function subsetOf(group: readonly Member[]): NonNullable<Endpoints['subsets']>[n
   const ready = group.filter((member) => member.ready).map(addressOf)
   const notReady = group.filter((member) => !member.ready).map(addressOf)
   const ports = group[0]!.ports.map(({ name, ...port }) => ({ ...(name !== '' && { name }), ...port }))
-  return { ...(ready.length > 0 && { addresses: ready }), ...(notReady.length > 0 && { notReadyAddresses: notReady }), ...(ports.length > 0 && { ports }) }
+  return {
+    ...(ready.length > 0 && { addresses: ready }),
+    ...(notReady.length > 0 && { notReadyAddresses: notReady }),
+    ...(ports.length > 0 && { ports }),
+  }
 }
 
 const addressOf = ({ ip, hostname, nodeName, target }: Member): EndpointAddress =>
@@ -56,4 +60,6 @@ const addressOf = ({ ip, hostname, nodeName, target }: Member): EndpointAddress 
 
 /** JSON with sorted fields. */
 const canonical = (value: unknown): string => JSON.stringify(value, (_, inner: unknown) =>
-  typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner)
+  typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+    ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : inner)

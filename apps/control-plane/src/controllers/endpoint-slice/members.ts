@@ -29,7 +29,8 @@ export const hasSelector = ({ spec }: Service): boolean =>
   spec.type !== 'ExternalName' && spec.selector !== undefined && Object.keys(spec.selector).length > 0
 
 export const isSelected = ({ spec, metadata }: Service, pod: Pod): boolean =>
-  pod.metadata.namespace === metadata.namespace && Object.entries(spec.selector ?? {}).every(([key, value]) => pod.metadata.labels?.[key] === value)
+  pod.metadata.namespace === metadata.namespace
+  && Object.entries(spec.selector ?? {}).every(([key, value]) => pod.metadata.labels?.[key] === value)
 
 /** The family of a Service's cluster IP; endpoints of the other one are left out. */
 export const isIpv6 = ({ spec }: Service): boolean =>
@@ -37,7 +38,8 @@ export const isIpv6 = ({ spec }: Service): boolean =>
 
 function memberOf(service: Service, pod: Pod): Member | undefined {
   const { metadata: { namespace, name, uid, deletionTimestamp }, spec, status } = pod
-  const ip = [status?.podIP, ...(status?.podIPs ?? []).map((each) => each.ip)].find((each) => each && each.includes(':') === isIpv6(service))
+  const addresses = [status?.podIP, ...(status?.podIPs ?? []).map((each) => each.ip)]
+  const ip = addresses.find((each) => each?.includes(':') === isIpv6(service))
   if (!ip) return undefined
   const serving = isPodReady(pod)
   const terminating = deletionTimestamp !== undefined

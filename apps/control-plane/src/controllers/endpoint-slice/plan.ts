@@ -68,13 +68,17 @@ function keepInPlace(members: readonly Member[], usable: readonly EndpointSlice[
   return { kept, homeless }
 }
 
-const portsKey = ({ ports }: Member): string => JSON.stringify(ports.map(({ name, protocol, port, appProtocol = '' }) => [name, protocol, port, appProtocol]))
+const portsKey = ({ ports }: Member): string =>
+  JSON.stringify(ports.map(({ name, protocol, port, appProtocol = '' }) => [name, protocol, port, appProtocol]))
 const slicePortsKey = ({ ports }: EndpointSlice): string =>
   JSON.stringify((ports ?? []).map(({ name = '', protocol = 'TCP', port, appProtocol = '' }) => [name, protocol, port, appProtocol]))
 
 function newSlice(service: Service, chunk: readonly Member[], name: string): NewObject<EndpointSlice> {
   return {
-    metadata: { name, namespace: service.metadata.namespace!, labels: labelsOf(service), ownerReferences: [controllerReference('v1', 'Service', service)] },
+    metadata: {
+      name, namespace: service.metadata.namespace!, labels: labelsOf(service),
+      ownerReferences: [controllerReference('v1', 'Service', service)],
+    },
     addressType: addressType(service), ...contents(chunk),
   }
 }
@@ -84,7 +88,8 @@ function withMembers(service: Service, slice: EndpointSlice, chunk: readonly Mem
   const labels = labelsOf(service)
   const next = contents(chunk)
   const ports = chunk.length === 0 ? slice.ports : next.ports // an empty slice may as well keep its ports
-  const isSame = fingerprint(next.endpoints) === fingerprint(slice.endpoints ?? []) && JSON.stringify(sorted(labels)) === JSON.stringify(sorted(slice.metadata.labels ?? {}))
+  const isSame = fingerprint(next.endpoints) === fingerprint(slice.endpoints ?? [])
+    && JSON.stringify(sorted(labels)) === JSON.stringify(sorted(slice.metadata.labels ?? {}))
     && slicePortsKey({ ...slice, ...(ports && { ports }) }) === slicePortsKey(slice)
   return isSame ? undefined : { ...slice, metadata: { ...slice.metadata, labels }, endpoints: next.endpoints, ...(ports && { ports }) }
 }
@@ -93,13 +98,15 @@ const contents = (chunk: readonly Member[]): { endpoints: Endpoint[]; ports: Non
   ({ endpoints: chunk.map(endpointOf), ports: (chunk[0]?.ports ?? []).map((port) => ({ ...port })) })
 
 const endpointOf = ({ ip, ready, serving, terminating, hostname, nodeName, target }: Member): Endpoint => ({
-  addresses: [ip], conditions: { ready, serving, terminating }, ...(hostname && { hostname }), ...(nodeName && { nodeName }), targetRef: { ...target },
+  addresses: [ip], conditions: { ready, serving, terminating },
+  ...(hostname && { hostname }), ...(nodeName && { nodeName }), targetRef: { ...target },
 })
 
 /** Order says nothing. */
 const fingerprint = (endpoints: readonly Endpoint[]): string =>
   JSON.stringify(endpoints.map(({ addresses, conditions, hostname = '', nodeName = '', targetRef }) => JSON.stringify([
-    addresses, conditions?.ready, conditions?.serving, conditions?.terminating, hostname, nodeName, targetRef?.namespace, targetRef?.name, targetRef?.uid,
+    addresses, conditions?.ready, conditions?.serving, conditions?.terminating,
+    hostname, nodeName, targetRef?.namespace, targetRef?.name, targetRef?.uid,
   ])).sort())
 
 const sorted = (labels: Readonly<Record<string, string>>): readonly (readonly [string, string])[] =>

@@ -21,7 +21,8 @@ export const resolvePorts = (service: Service, pod: Pod): readonly ResolvedPort[
 function targetPort({ port, targetPort: target = port, protocol = 'TCP' }: ServicePort, { spec }: Pod): number | undefined {
   if (typeof target === 'number') return target === 0 ? port : target
   if (/^\d+$/.test(target)) return Number(target)
-  const serving: readonly Container[] = [...spec.containers, ...(spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always')]
+  const sidecars = (spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always')
+  const serving: readonly Container[] = [...spec.containers, ...sidecars]
   return serving.flatMap((container) => container.ports ?? [])
     .find((candidate) => candidate.name === target && (candidate.protocol ?? 'TCP') === protocol)?.containerPort
 }

@@ -73,7 +73,8 @@ export class GarbageCollector implements Reconciler<ObjectKey> {
   }
 
   #dropOwners({ resource, object }: Found, uids: readonly string[]): Promise<void> {
-    return this.#patch(resource, object, { ownerReferences: (object.metadata.ownerReferences ?? []).filter(({ uid }) => !uids.includes(uid)) })
+    const ownerReferences = (object.metadata.ownerReferences ?? []).filter(({ uid }) => !uids.includes(uid))
+    return this.#patch(resource, object, { ownerReferences })
   }
 
   #dropFinalizer({ resource, object }: Found, finalizer: string): Promise<void> {

@@ -49,7 +49,8 @@ export class OwnerGraph {
   woken(resource: ResourceDefinition, event: ClientEvent<KubeObject>, client: ApiClient): readonly NodeKey[] {
     const { type, object, previous } = event
     const keys = type !== 'DELETED' && needsLook(object) && !(previous && looksSame(object, previous)) ? [nodeKey(resource, object)] : []
-    const vanished = [...(type === 'DELETED' ? [object] : []), ...(previous && previous.metadata.uid !== object.metadata.uid ? [previous] : [])]
+    const replaced = previous && previous.metadata.uid !== object.metadata.uid ? [previous] : []
+    const vanished = type === 'DELETED' ? [object, ...replaced] : replaced
     const startsLeaving = type !== 'DELETED' && isLeaving(object) && !(previous && isLeaving(previous))
     for (const each of startsLeaving ? [...vanished, object] : vanished)
       keys.push(...this.owned(client, each.metadata.uid).map((found) => nodeKey(found.resource, found.object)))
@@ -85,7 +86,8 @@ export const needsLook = (object: KubeObject): boolean =>
   || (object.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers ?? []).includes(ORPHAN_FINALIZER))
 
 const looksSame = (a: KubeObject, b: KubeObject): boolean => JSON.stringify(lookedAt(a)) === JSON.stringify(lookedAt(b))
-const lookedAt = ({ metadata }: KubeObject) => [metadata.uid, metadata.ownerReferences ?? [], metadata.deletionTimestamp !== undefined, metadata.finalizers ?? []]
+const lookedAt = ({ metadata }: KubeObject) =>
+  [metadata.uid, metadata.ownerReferences ?? [], metadata.deletionTimestamp !== undefined, metadata.finalizers ?? []]
 
 const ownerKey = (resource: ResourceDefinition, object: KubeObject, { name }: OwnerReference): ObjectKey =>
   objectKey(resource.scope === 'Namespaced' ? object.metadata.namespace : undefined, name)

@@ -9,11 +9,13 @@ export const ORPHAN_FINALIZER = 'orphan'
  */
 export type OwnerState = 'there' | 'leaving' | 'absent' | 'unknown'
 
+export type PropagationPolicy = 'Background' | 'Foreground' | 'Orphan'
+
 export type GarbageStep =
   | { readonly type: 'nothing' }
   /** Takes the owner references with these uids away. */
   | { readonly type: 'drop-owners'; readonly uids: readonly string[] }
-  | { readonly type: 'delete'; readonly propagationPolicy: 'Background' | 'Foreground' | 'Orphan' }
+  | { readonly type: 'delete'; readonly propagationPolicy: PropagationPolicy }
   /** What it owned is gone: takes the finalizer away. */
   | { readonly type: 'finish-foreground' }
   /** Takes this owner off what it owns, then the finalizer away. */
@@ -42,7 +44,7 @@ export function planGarbage(object: KubeObject, stateOf: (owner: OwnerReference)
 }
 
 /** An object that somebody asked to be deleted in a certain way is deleted in that way. */
-function policyFor(finalizers: readonly string[], isForeground: boolean, owned: readonly KubeObject[]): 'Background' | 'Foreground' | 'Orphan' {
+function policyFor(finalizers: readonly string[], isForeground: boolean, owned: readonly KubeObject[]): PropagationPolicy {
   if (finalizers.includes(ORPHAN_FINALIZER)) return 'Orphan'
   if (finalizers.includes(FOREGROUND_FINALIZER)) return 'Foreground'
   // A circle would wait for itself for ever.

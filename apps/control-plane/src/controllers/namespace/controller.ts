@@ -15,7 +15,8 @@ import { NAMESPACE_FINALIZER, type Remaining, remainingConditions, withoutFinali
  * @param resources Every kind that is served; those that live in namespaces and can be deleted count.
  */
 export function namespaceController(resources: readonly ResourceDefinition[]): ControllerDefinition {
-  const contents = resources.filter(({ scope, verbs }) => scope === 'Namespaced' && (verbs === undefined || (verbs.includes('list') && verbs.includes('delete'))))
+  const contents = resources.filter(({ scope, verbs }) =>
+    scope === 'Namespaced' && (verbs === undefined || (verbs.includes('list') && verbs.includes('delete'))))
   return {
     name: 'namespace',
     primary: namespaces,
@@ -41,7 +42,8 @@ export class NamespaceReconciler implements Reconciler<ObjectKey> {
     if (!namespace?.metadata.deletionTimestamp || !namespace.spec?.finalizers?.includes(NAMESPACE_FINALIZER)) return SETTLED
 
     const failures = await this.#empty(name)
-    const remaining = this.#contents.map((resource): Remaining => ({ resource: nameOf(resource), objects: client.list(resource, { namespace: name }) }))
+    const remaining = this.#contents.map((resource): Remaining =>
+      ({ resource: nameOf(resource), objects: client.list(resource, { namespace: name }) }))
     if (remaining.some(({ objects }) => objects.length > 0)) await this.#report(namespace, remaining, failures[0])
     else if (failures.length === 0) await ignoringGone(() => client.finalize(namespaces, withoutFinalizer(namespace)))
     if (failures.length > 0) throw failures[0]
@@ -56,13 +58,16 @@ export class NamespaceReconciler implements Reconciler<ObjectKey> {
   }
 
   #remove(resource: ResourceDefinition, object: KubeObject): Promise<void> {
-    return ignoringGone(() => this.#deps.client.delete(resource, keyOf(object), { uid: object.metadata.uid, propagationPolicy: 'Background' }))
+    const { uid } = object.metadata
+    return ignoringGone(() => this.#deps.client.delete(resource, keyOf(object), { uid, propagationPolicy: 'Background' }))
   }
 
   async #report(namespace: Namespace, remaining: readonly Remaining[], failure: unknown): Promise<void> {
-    const conditions = remainingConditions(namespace, remaining, failure === undefined ? undefined : textOf(failure), timestamp(this.#deps.env.clock.nowMs()))
+    const { client, env } = this.#deps
+    const why = failure === undefined ? undefined : textOf(failure)
+    const conditions = remainingConditions(namespace, remaining, why, timestamp(env.clock.nowMs()))
     if (conditions === namespace.status?.conditions) return
-    await ignoringGone(() => this.#deps.client.patch(namespaces, keyOf(namespace), { status: { conditions } }, 'status'))
+    await ignoringGone(() => client.patch(namespaces, keyOf(namespace), { status: { conditions } }, 'status'))
   }
 }
 

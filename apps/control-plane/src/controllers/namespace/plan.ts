@@ -11,30 +11,36 @@ export interface Remaining {
 }
 
 /** A namespace without our finalizer in its spec; others have theirs there as well. */
-export const withoutFinalizer = (namespace: Namespace): Namespace =>
-  ({ ...namespace, spec: { ...namespace.spec, finalizers: (namespace.spec?.finalizers ?? []).filter((each) => each !== NAMESPACE_FINALIZER) } })
+export function withoutFinalizer(namespace: Namespace): Namespace {
+  const finalizers = (namespace.spec?.finalizers ?? []).filter((each) => each !== NAMESPACE_FINALIZER)
+  return { ...namespace, spec: { ...namespace.spec, finalizers } }
+}
 
 /**
  * What `kubectl describe namespace` says about one that does not go. The same array when it says so already.
  * @see Source: pkg/controller/namespace/deletion/status_condition_utils.go.
  */
-export function remainingConditions(namespace: Namespace, remaining: readonly Remaining[], failure: string | undefined, now: Timestamp): readonly Condition[] {
+export function remainingConditions(
+  namespace: Namespace, remaining: readonly Remaining[], failure: string | undefined, now: Timestamp,
+): readonly Condition[] {
   const left = remaining.filter(({ objects }) => objects.length > 0)
   const counts = left.map(({ resource, objects }) => `${resource} has ${objects.length} resource instances`).sort()
-  const finalizers = Map.groupBy(left.flatMap(({ objects }) => objects.flatMap(({ metadata }) => metadata.finalizers ?? [])), (each) => each)
-  const waiting = [...finalizers].map(([finalizer, each]) => `${finalizer} in ${each.length} resource instances`).sort()
+  const finalizers = left.flatMap(({ objects }) => objects).flatMap(({ metadata }) => metadata.finalizers ?? [])
+  const waiting = [...Map.groupBy(finalizers, (each) => each)].map(([finalizer, each]) => `${finalizer} in ${each.length} resource instances`).sort()
   const conditions: readonly Condition[] = [
-    { type: 'NamespaceDeletionDiscoveryFailure', status: 'False', reason: 'ResourcesDiscovered', message: 'All resources successfully discovered' },
-    { type: 'NamespaceDeletionGroupVersionParsingFailure', status: 'False', reason: 'ParsedGroupVersions', message: 'All legacy kube types successfully parsed' },
+    says('NamespaceDeletionDiscoveryFailure', false, 'ResourcesDiscovered', 'All resources successfully discovered'),
+    says('NamespaceDeletionGroupVersionParsingFailure', false, 'ParsedGroupVersions', 'All legacy kube types successfully parsed'),
     failure === undefined
-      ? { type: 'NamespaceDeletionContentFailure', status: 'False', reason: 'ContentDeleted', message: 'All content successfully deleted, may be waiting on finalization' }
-      : { type: 'NamespaceDeletionContentFailure', status: 'True', reason: 'ContentDeletionFailed', message: `Failed to delete all resource types, 1 remaining: ${failure}` },
+      ? says('NamespaceDeletionContentFailure', false, 'ContentDeleted', 'All content successfully deleted, may be waiting on finalization')
+      : says('NamespaceDeletionContentFailure', true, 'ContentDeletionFailed', `Failed to delete all resource types, 1 remaining: ${failure}`),
     left.length === 0
-      ? { type: 'NamespaceContentRemaining', status: 'False', reason: 'ContentRemoved', message: 'All content successfully removed' }
-      : { type: 'NamespaceContentRemaining', status: 'True', reason: 'SomeResourcesRemain', message: `Some resources are remaining: ${counts.join(', ')}` },
+      ? says('NamespaceContentRemaining', false, 'ContentRemoved', 'All content successfully removed')
+      : says('NamespaceContentRemaining', true, 'SomeResourcesRemain', `Some resources are remaining: ${counts.join(', ')}`),
     waiting.length === 0
-      ? { type: 'NamespaceFinalizersRemaining', status: 'False', reason: 'ContentHasNoFinalizers', message: 'All content-preserving finalizers finished' }
-      : { type: 'NamespaceFinalizersRemaining', status: 'True', reason: 'SomeFinalizersRemain', message: `Some content in the namespace has finalizers remaining: ${waiting.join(', ')}` },
+      ? says('NamespaceFinalizersRemaining', false, 'ContentHasNoFinalizers', 'All content-preserving finalizers finished')
+      : says('NamespaceFinalizersRemaining', true, 'SomeFinalizersRemain', `Some content in the namespace has finalizers remaining: ${waiting.join(', ')}`),
   ]
   return conditions.reduce<readonly Condition[]>((all, condition) => withCondition(all, condition, now), namespace.status?.conditions ?? [])
 }
+
+const says = (type: string, holds: boolean, reason: string, message: string): Condition => ({ type, status: holds ? 'True' : 'False', reason, message })

@@ -86,7 +86,8 @@ export class NodeLifeCycleReconciler implements Reconciler<ObjectKey> {
     const conditions = silentConditions(node, timestamp(env.clock.nowMs()))
     if (conditions === node.status?.conditions) return false
     env.log.warn('node is silent', { node: node.metadata.name })
-    await client.patch(nodes, keyOf(node), { metadata: { resourceVersion: node.metadata.resourceVersion }, status: { conditions } }, 'status')
+    const { resourceVersion } = node.metadata
+    await client.patch(nodes, keyOf(node), { metadata: { resourceVersion }, status: { conditions } }, 'status')
     return true
   }
 
@@ -119,8 +120,9 @@ export class NodeLifeCycleReconciler implements Reconciler<ObjectKey> {
     const { client, env } = this.#deps
     const conditions = withdrawnConditions(pod, timestamp(env.clock.nowMs()))
     if (!conditions) return
+    const { resourceVersion } = pod.metadata
     try {
-      await client.patch(pods, keyOf(pod), { metadata: { resourceVersion: pod.metadata.resourceVersion }, status: { conditions } }, 'status')
+      await client.patch(pods, keyOf(pod), { metadata: { resourceVersion }, status: { conditions } }, 'status')
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error
     }

@@ -33,5 +33,7 @@ function isPinned({ nodeSelector, affinity }: PodSpec): boolean {
 }
 
 /** What makes two states of the taints one continuous absence. */
-export const taintsId = ({ metadata, spec }: Node): string =>
-  JSON.stringify([metadata.uid, (spec.taints ?? []).filter((taint) => taint.effect === 'NoExecute').map(({ key, value = '', timeAdded = '' }) => [key, value, timeAdded]).sort()])
+export function taintsId({ metadata, spec }: Node): string {
+  const executing = (spec.taints ?? []).filter((taint) => taint.effect === 'NoExecute')
+  return JSON.stringify([metadata.uid, executing.map(({ key, value = '', timeAdded = '' }) => [key, value, timeAdded]).sort()])
+}

@@ -47,11 +47,12 @@ export function plannedTaints(node: Node, now: Timestamp): readonly Taint[] {
 function wantedTaints({ spec, status }: Node): readonly Taint[] {
   const ready = conditionOf(status?.conditions, 'Ready')?.status
   const key = ready === 'Unknown' ? UNREACHABLE_TAINT : NOT_READY_TAINT
+  const pressure = Object.entries(PRESSURE).filter(([type]) => conditionOf(status?.conditions, type)?.status === 'True')
   return [
     ...(ready === 'True' ? [] : [{ key, effect: 'NoSchedule' } as const]),
     ...(ready === 'True' || ready === undefined ? [] : [{ key, effect: 'NoExecute' } as const]),
     ...(spec.unschedulable ? [{ key: UNSCHEDULABLE_TAINT, effect: 'NoSchedule' } as const] : []),
-    ...Object.entries(PRESSURE).filter(([type]) => conditionOf(status?.conditions, type)?.status === 'True').map(([, each]) => ({ key: each, effect: 'NoSchedule' }) as const),
+    ...pressure.map(([, each]) => ({ key: each, effect: 'NoSchedule' }) as const),
   ]
 }
 

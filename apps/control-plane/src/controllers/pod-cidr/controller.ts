@@ -29,11 +29,13 @@ export class PodCidrReconciler implements Reconciler<ObjectKey> {
 
     const block = freeBlock(settings.podNetwork, settings.nodePrefix, client.list(nodes))
     if (block === undefined) {
-      events.record(node, 'Warning', 'CIDRNotAvailable', `No block of pod addresses is left in ${settings.podNetwork}: node ${name} can run no pods`)
+      const message = `No block of pod addresses is left in ${settings.podNetwork}: node ${name} can run no pods`
+      events.record(node, 'Warning', 'CIDRNotAvailable', message)
       return SETTLED // a node that is deleted wakes us
     }
+    const { uid, resourceVersion } = node.metadata
     try {
-      await client.patch(nodes, name, { metadata: { uid: node.metadata.uid, resourceVersion: node.metadata.resourceVersion }, spec: { podCIDR: block, podCIDRs: [block] } })
+      await client.patch(nodes, name, { metadata: { uid, resourceVersion }, spec: { podCIDR: block, podCIDRs: [block] } })
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error
     }

@@ -14,7 +14,9 @@ export function judge(pod: Pod, nodeExists: (name: string) => boolean): Verdict 
 export const surplus = (pods: readonly Pod[], keepMax: number): readonly Pod[] => {
   const ended = pods.filter((pod) => isTerminal(pod) && !pod.metadata.deletionTimestamp)
   if (ended.length <= keepMax) return []
-  return ended.sort((a, b) => compare(a.metadata.creationTimestamp, b.metadata.creationTimestamp) || compare(a.metadata.uid, b.metadata.uid)).slice(0, ended.length - keepMax)
+  return ended.sort(olderFirst).slice(0, ended.length - keepMax)
 }
 
+const olderFirst = ({ metadata: a }: Pod, { metadata: b }: Pod): number =>
+  compare(a.creationTimestamp, b.creationTimestamp) || compare(a.uid, b.uid)
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

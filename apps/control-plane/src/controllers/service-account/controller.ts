@@ -30,7 +30,9 @@ export class ServiceAccountReconciler implements Reconciler<ObjectKey> {
     const { client, settings } = this.#deps
     const namespace = client.get(namespaces, name)
     if (!namespace) return SETTLED
-    const plan = planAccount(namespace, client.get(serviceAccounts, `${name}/${DEFAULT_ACCOUNT}`), client.get(configMaps, `${name}/${ROOT_CA}`), settings.certificateAuthority)
+    const account = client.get(serviceAccounts, `${name}/${DEFAULT_ACCOUNT}`)
+    const rootCa = client.get(configMaps, `${name}/${ROOT_CA}`)
+    const plan = planAccount(namespace, account, rootCa, settings.certificateAuthority)
     if (plan.account) await ignoringExisting(client.create(serviceAccounts, plan.account))
     if (plan.createRootCa) await ignoringExisting(client.create(configMaps, plan.createRootCa))
     if (plan.updateRootCa) await client.update(configMaps, plan.updateRootCa)

@@ -1,6 +1,6 @@
-import { matchesRequirements } from '@bramble/api/labels'
+import { type LabelRequirement, matchesRequirements } from '@bramble/api/labels'
 import type { Node } from '@bramble/api/types/node'
-import type { NodeSelectorTerm, PodSpec } from '@bramble/api/types/pod'
+import type { NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from '@bramble/api/types/pod'
 
 /** What placement reads of a node. */
 export type PlacedNode = Pick<Node, 'metadata'>
@@ -8,7 +8,7 @@ export type PlacedNode = Pick<Node, 'metadata'>
 /** Whether spec.nodeSelector and the required node affinity of a pod allow the node. */
 export const matchesNodeAffinity = (spec: Pick<PodSpec, 'nodeSelector' | 'affinity'>, node: PlacedNode): boolean => {
   const labels = node.metadata.labels ?? {}
-  if (spec.nodeSelector && !Object.entries(spec.nodeSelector).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value)) return false
+  if (!Object.entries(spec.nodeSelector ?? {}).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value)) return false
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
   return required === undefined || required.nodeSelectorTerms.some((term) => matchesTerm(term, node))
 }
@@ -19,9 +19,11 @@ export const matchesNodeAffinity = (spec: Pick<PodSpec, 'nodeSelector' | 'affini
  */
 export function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: PlacedNode): boolean {
   if (matchExpressions.length === 0 && matchFields.length === 0) return false
-  const normal = (requirements: typeof matchExpressions) => requirements.map(({ key, operator, values }) => ({ key, operator, values: values ?? [] }))
-  return matchesRequirements(node.metadata.labels, normal(matchExpressions)) && matchesRequirements({ 'metadata.name': node.metadata.name }, normal(matchFields))
+  return matchesRequirements(node.metadata.labels, matchExpressions.map(requirement))
+    && matchesRequirements({ 'metadata.name': node.metadata.name }, matchFields.map(requirement))
 }
+
+const requirement = ({ key, operator, values = [] }: NodeSelectorRequirement): LabelRequirement => ({ key, operator, values })
 
 /** The sum of the weights of the preferred terms that the node matches. An empty preference says nothing. */
 export const preferredAffinityWeight = (spec: Pick<PodSpec, 'affinity'>, node: PlacedNode): number =>

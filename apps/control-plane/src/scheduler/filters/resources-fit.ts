@@ -13,5 +13,6 @@ export const resourcesFitFilter: Filter = {
 }
 
 function* missing({ requests }: PodNeeds, view: NodeView): Generator<string, void> {
-  for (const [resource, amount] of requests) if (amount > 0 && view.requested(resource) + amount > view.allocatable(resource)) yield resource
+  for (const [resource, amount] of requests)
+    if (amount > 0 && view.requested(resource) + amount > view.allocatable(resource)) yield resource
 }

@@ -28,8 +28,9 @@ export class MemoryBackend implements Backend {
     this.#checkWritable()
     const { entries } = this.#disk
     for (const write of writes) {
-      if (write.op === 'delete') entries.delete(write.key)
-      else entries.set(write.key, { key: write.key, value: write.value, created: entries.get(write.key)?.created ?? revision, modified: revision })
+      const { op, key } = write
+      if (op === 'delete') entries.delete(key)
+      else entries.set(key, { key, value: write.value, created: entries.get(key)?.created ?? revision, modified: revision })
     }
     this.#disk.reserved = Math.max(this.#disk.reserved, revision)
   }

@@ -16,7 +16,8 @@ const PAGE_BYTES = 1024
 const SCHEMA_VERSION = 1
 // A rowid table with an index beside: WITHOUT ROWID moves whole objects when pages split and writes half as much again.
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS objects (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, created INTEGER NOT NULL, modified INTEGER NOT NULL, value TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS objects (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, created INTEGER NOT NULL, modified INTEGER NOT NULL, value TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS reserved (id INTEGER PRIMARY KEY CHECK (id = 1), through INTEGER NOT NULL);
   PRAGMA user_version = ${SCHEMA_VERSION};`
 
@@ -116,7 +117,8 @@ export class SqliteBackend implements Backend {
     } catch (error) {
       database?.close()
       if (!isDamage(error)) throw storageError(path, 'cannot open', error)
-      throw new StorageError(`${path} is damaged (${String((error as Error).message)}) and was put aside as ${this.#putAside()}: ${AFTER_DAMAGE}`, { cause: error })
+      const damage = (error as Error).message
+      throw new StorageError(`${path} is damaged (${damage}) and was put aside as ${this.#putAside()}: ${AFTER_DAMAGE}`, { cause: error })
     }
   }
 
@@ -126,7 +128,8 @@ export class SqliteBackend implements Backend {
     database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = ${PAGE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
       PRAGMA wal_autocheckpoint = 10000; PRAGMA journal_size_limit = 16777216; PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE; COMMIT;`)
     const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
-    if (version > SCHEMA_VERSION) throw new StorageError(`it was written by a newer version of Bramble (format ${version}): install that version again`)
+    if (version > SCHEMA_VERSION)
+      throw new StorageError(`it was written by a newer version of Bramble (format ${version}): install that version again`)
     if (version < SCHEMA_VERSION) database.exec(SCHEMA)
     if (bytesMax !== undefined) database.exec(`PRAGMA max_page_count = ${Math.floor(bytesMax / PAGE_BYTES)}`)
   }
@@ -155,7 +158,8 @@ const statementsFor = (database: DatabaseSync): Statements => ({
   put: database.prepare(`INSERT INTO objects (key, created, modified, value) VALUES (?, ?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET modified = excluded.modified, value = excluded.value`),
   remove: database.prepare('DELETE FROM objects WHERE key = ?'),
-  reserve: database.prepare('INSERT INTO reserved (id, through) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET through = max(through, excluded.through)'),
+  reserve: database.prepare(`INSERT INTO reserved (id, through) VALUES (1, ?)
+    ON CONFLICT (id) DO UPDATE SET through = max(through, excluded.through)`),
 })
 
 const ASIDE = '.corrupt-'
@@ -195,8 +199,10 @@ const isDamage = (error: unknown): boolean =>
 
 function storageError(path: string, what: string, error: unknown): StorageError {
   const code = resultCode(error)
-  if (code === SQLITE_BUSY) return new StorageError(`${path} is in use by another process: stop the other control plane first`, { cause: error })
-  if (code === SQLITE_FULL) return new StorageError(`${what} ${path}: the disk is full: free some space in ${dirname(path)}`, { cause: error })
+  if (code === SQLITE_BUSY)
+    return new StorageError(`${path} is in use by another process: stop the other control plane first`, { cause: error })
+  if (code === SQLITE_FULL)
+    return new StorageError(`${what} ${path}: the disk is full: free some space in ${dirname(path)}`, { cause: error })
   return new StorageError(`${what} ${path}: ${(error as Error).message}`, { cause: error })
 }
 
