@@ -71,10 +71,11 @@ test('increments lead where a complete assignment leads, however many changes th
   for (let seed = 1; seed <= 60; seed++) {
     const world = new World(seed)
     const held = new Map(NODES.map((nodeName) => [nodeName, assigned(world.index, nodeName)]))
-    world.index.takeChanges()
+    world.index.takeShared()
+    world.index.takeOwn()
     for (let i = 0; i < 30; i++) {
       for (let burst = 0; burst < i % 5; burst++) world.step()
-      const changes = world.index.takeChanges()
+      const changes = { shared: world.index.takeShared(), own: world.index.takeOwn() }
       for (const nodeName of NODES) {
         const increment = world.index.increment(nodeName, held.get(nodeName)!.version, changes)
         const next = applyAssignment(held.get(nodeName), increment)
@@ -105,10 +106,10 @@ test('only the nodes concerned have something to hear', () => {
   } as Pod)
   world.index.update('Pod', 'default/one', pod('one', 'pi-1'))
   world.index.update('Pod', 'default/two', pod('two', 'pi-2'))
-  world.index.takeChanges()
+  world.index.takeOwn()
   world.index.update('Secret', 'default/of-one', { apiVersion: 'v1', kind: 'Secret', metadata: { ...pod('of-one', '').metadata } })
-  const { own, shared } = world.index.takeChanges()
-  assert.deepEqual([[...own.keys()], shared.size], [['pi-1'], 0])
+  assert.deepEqual([...world.index.takeOwn().keys()], ['pi-1'])
+  assert.equal(world.index.changes.shared.size, 0)
   world.index.update('Secret', 'default/of-nobody', { apiVersion: 'v1', kind: 'Secret', metadata: { ...pod('of-nobody', '').metadata } })
-  assert.equal(world.index.hasChanges, false)
+  assert.equal(world.index.changes.own.size, 0)
 })

@@ -12,7 +12,7 @@ interface NodeView {
   sum: bigint
 }
 
-/** Ids that appeared, changed or went since the last look. */
+/** Ids that appeared, changed or went. */
 export interface Changes {
   readonly shared: ReadonlySet<string>
   readonly own: ReadonlyMap<string, ReadonlySet<string>>
@@ -46,16 +46,19 @@ export class AssignmentIndex {
     else this.#updateReferenced(idOf(kind, key), object)
   }
 
-  get hasChanges(): boolean {
-    return this.#changedShared.size > 0 || this.#changedOwn.size > 0
+  /** What changed since it was taken last. */
+  get changes(): Changes {
+    return { shared: this.#changedShared, own: this.#changedOwn }
   }
-
-  /** What changed since this was called last. */
-  takeChanges(): Changes {
-    const changes = { shared: this.#changedShared, own: this.#changedOwn }
+  takeShared(): Changes['shared'] {
+    const taken = this.#changedShared
     this.#changedShared = new Set()
+    return taken
+  }
+  takeOwn(): Changes['own'] {
+    const taken = this.#changedOwn
     this.#changedOwn = new Map()
-    return changes
+    return taken
   }
 
   version(nodeName: string): string {

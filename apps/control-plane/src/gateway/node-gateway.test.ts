@@ -305,6 +305,11 @@ test('under loss, repeats and reordering every node ends up with what it shall k
   Object.assign(h.link.faults, { loss: 0.2, repeat: 0.2, reorder: 0.3, delayMs: 50 })
   for (let i = 0; i < 60; i++) {
     const name = `p${Math.floor(h.env.random() * 10)}`
+    if (h.env.random() < 0.3) {
+      if (h.client.get(services, `default/${name}`)) await h.client.delete(services, `default/${name}`)
+      else await h.client.create<Service>(services, { metadata: { name, namespace: 'default' }, spec: { clusterIP: 'None', ports: [{ port: 80 }] } })
+      continue
+    }
     const there = h.client.get(pods, `default/${name}`)
     if (there) await h.client.delete(pods, keyOf(there), { gracePeriodSeconds: 0 })
     else await h.addPod(name, `pi-${1 + Math.floor(h.env.random() * 2)}`)
@@ -314,6 +319,6 @@ test('under loss, repeats and reordering every node ends up with what it shall k
   await h.pass(60_000)
   for (const [index, node] of played.entries()) {
     const wanted = h.client.list(pods, { fields: [{ path: 'spec.nodeName', operator: '=', value: `pi-${index + 1}` }] })
-    assert.deepEqual(ids(node), wanted.map((pod) => `Pod ${keyOf(pod)}`).sort())
+    assert.deepEqual(ids(node), [...wanted.map((pod) => `Pod ${keyOf(pod)}`), ...h.client.list(services).map((service) => `Service ${keyOf(service)}`)].sort())
   }
 })

@@ -16,7 +16,7 @@ import { NodeLeases } from './node-leases.ts'
 import { StatusIntake } from './status-intake.ts'
 
 const LEASE_RENEW_MS = 10_000
-/** How long a burst of changes is gathered. Longer when many nodes must hear of it, so that the work stays bounded. */
+/** How long a burst of changes is gathered. Longer when all nodes must hear of it and they are many: the work stays bounded. */
 const GATHER_MS = 5
 const GATHER_PER_NODE_MS = 0.2
 const GATHER_MAX_MS = 250
@@ -62,12 +62,13 @@ export class NodeGateway {
   async run(signal: AbortSignal): Promise<void> {
     // All that is there is known before the first node is told what it shall run; what is missing would be stopped.
     for (const resource of WATCHED) for (const object of this.#client.list(resource)) this.#index.update(resource.kind, keyOf(object), object)
-    this.#index.takeChanges()
+    this.#index.takeOwn()
+    this.#index.takeShared()
 
     const failed = new AbortController()
     const stop = AbortSignal.any([signal, failed.signal])
     const parts = [
-      ...WATCHED.map((resource) => this.#watch(resource, stop)), this.#push(stop), this.#renewLeases(stop),
+      ...WATCHED.map((resource) => this.#watch(resource, stop)), this.#pushOwn(stop), this.#pushShared(stop), this.#renewLeases(stop),
       this.#linkServer.run(this.#handler, stop),
     ]
     try {
@@ -133,19 +134,31 @@ export class NodeGateway {
     if (!signal.aborted) throw new Error(`the watch of ${resource.plural} ended`)
   }
 
-  async #push(signal: AbortSignal): Promise<void> {
+  async #pushOwn(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (!this.#index.hasChanges) {
+      if (this.#index.changes.own.size === 0) {
+        await this.#changed.wait(signal)
+        continue
+      }
+      await this.#env.clock.sleep(GATHER_MS, signal)
+      const own = this.#index.takeOwn()
+      await Promise.all([...own.keys()].map((nodeName) => this.#tell(nodeName, { shared: this.#index.changes.shared, own })))
+    }
+  }
+
+  async #pushShared(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (this.#index.changes.shared.size === 0) {
         await this.#changed.wait(signal)
         continue
       }
       await this.#env.clock.sleep(Math.min(GATHER_MS + this.#sessions.size * GATHER_PER_NODE_MS, GATHER_MAX_MS), signal)
-      const changes = this.#index.takeChanges()
-      const concerned = changes.shared.size > 0 ? this.#sessions.keys() : changes.own.keys()
-      await Promise.all([...concerned].map((nodeName) => this.#tell(nodeName, changes)))
+      const shared = this.#index.takeShared()
+      await Promise.all([...this.#sessions.keys()].map((nodeName) => this.#tell(nodeName, { shared, own: this.#index.changes.own })))
     }
   }
 
+  /** @param changes All that the node may not have been told yet; more does no harm. */
   async #tell(nodeName: string, changes: Changes): Promise<void> {
     const open = this.#sessions.get(nodeName)
     if (!open || open.version === this.#index.version(nodeName)) return
