@@ -21,7 +21,7 @@ const TIMEOUT_SECONDS_MAX = 3600
  */
 export async function watchResponse({ c, deps, resource, namespace, query }: Exchange, shown: Representation): Promise<Response> {
   const { clock, random, log } = deps.env
-  const line = lineWriter(shown, resource, query, clock.nowMs)
+  const line = lineWriter(shown, resource, query, () => clock.nowMs())
   const timeoutSeconds = integer(query, 'timeoutSeconds') || TIMEOUT_SECONDS_MIN + random() * (TIMEOUT_SECONDS_MAX - TIMEOUT_SECONDS_MIN)
   const request = watchRequest(query, namespace)
   const stream = new RawStream(c, clock, deps.stop)
