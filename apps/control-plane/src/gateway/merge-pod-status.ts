@@ -1,4 +1,4 @@
-import { type Pod, type PodCondition, type PodStatus } from '@bramble/api/types/pod'
+import type { Pod, PodCondition, PodStatus } from '@bramble/api/types/pod'
 
 const NODE_OWNED: ReadonlySet<string> = new Set(['PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready'])
 
