@@ -13,6 +13,8 @@ export interface Services {
   /** Stops it and keeps it stopped over a reboot; not running = success. Pods go on. */
   stop(name: ProgramName): Promise<void>
   isRunning(name: ProgramName): Promise<boolean>
+  /** How often it has ended by itself since it was started. */
+  restarts(name: ProgramName): Promise<number>
   /** Where its log is, for people. */
   logHint(name: ProgramName): string
   /** Removes units and pid files. */
@@ -55,6 +57,9 @@ class SystemdServices implements Services {
   }
   async isRunning(name: ProgramName): Promise<boolean> {
     return (await run('systemctl', ['is-active', '--quiet', unitName(name)])).exitCode === 0
+  }
+  async restarts(name: ProgramName): Promise<number> {
+    return Number(/NRestarts=(\d+)/.exec((await run('systemctl', ['show', '-p', 'NRestarts', unitName(name)])).stdout)?.[1] ?? 0)
   }
   logHint(name: ProgramName): string {
     return `journalctl -u ${unitName(name)}`
@@ -110,6 +115,11 @@ class SupervisedServices implements Services {
   }
   async isRunning(name: ProgramName): Promise<boolean> {
     return (await this.#pid(name)) !== undefined
+  }
+  async restarts(name: ProgramName): Promise<number> {
+    const log = await readFile(this.logHint(name), 'utf8').catch(() => '')
+    const sinceStart = log.slice(log.lastIndexOf(`supervise: ${name} starts`) + 1)
+    return sinceStart.split(`supervise: ${name} ended`).length - 1
   }
   logHint(name: ProgramName): string {
     return join(this.#logFolder, `${name}.log`)

@@ -8,7 +8,7 @@ import { isConditionTrue } from '@bramble/api/conditions'
 import { AGENT_SETTINGS, parseAgentConfig } from '../../node-agent/src/config.ts'
 import { parseServerConfig, SERVER_SETTINGS } from '../../control-plane/src/config.ts'
 import { type Cluster, kubeconfigPath, openCluster } from './cluster.ts'
-import { checkConfig } from './programs.ts'
+import { checkConfig, type ProgramName } from './programs.ts'
 import { type Services, services } from './services.ts'
 import { mintToken } from './token.ts'
 import { UsageError } from './fail.ts'
@@ -67,7 +67,7 @@ async function waitForApi(runner: Services, dataDirectory: string): Promise<Clus
     } catch (error) {
       last = error
     }
-    if (waitedMs > 1_000 && !(await runner.isRunning('control-plane'))) break
+    if (await isHopeless(runner, 'control-plane', waitedMs)) break
     await delay(200)
   }
   throw new Error(`the control plane did not start: ${(last as Error).message}\n${await lastLines(runner, 'control-plane')}`)
@@ -79,14 +79,18 @@ async function waitForNode(runner: Services, cluster: Cluster, nodeName: string)
     const node = await cluster.call<Node>('GET', `/api/v1/nodes/${nodeName}`).catch((error: Error) => { last = error.message; return undefined })
     if (isConditionTrue(node?.status?.conditions, 'Ready')) return waitedMs
     last = node?.status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? last
-    if (waitedMs > 1_000 && !(await runner.isRunning('node-agent'))) break
+    if (await isHopeless(runner, 'node-agent', waitedMs)) break
     await delay(200)
   }
   throw new Error(`node "${nodeName}" did not become Ready: ${last}\n${await lastLines(runner, 'node-agent')}`)
 }
 
+/** It ended by itself more than once, or for good. */
+const isHopeless = async (runner: Services, name: ProgramName, waitedMs: number): Promise<boolean> =>
+  (await runner.restarts(name)) > 1 || (waitedMs > 1_000 && !(await runner.isRunning(name)))
+
 /** The end of its log, where it is a file: why it did not start stands there. */
-async function lastLines(runner: Services, name: 'control-plane' | 'node-agent'): Promise<string> {
+async function lastLines(runner: Services, name: ProgramName): Promise<string> {
   const text = await readFile(runner.logHint(name), 'utf8').catch(() => undefined)
   return text === undefined ? `see: ${runner.logHint(name)}` : `${runner.logHint(name)} ends with:\n${text.trimEnd().split('\n').slice(-5).join('\n')}`
 }

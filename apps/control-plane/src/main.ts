@@ -85,13 +85,17 @@ async function certificatesLast(pki: Pki, env: Env, signal: AbortSignal): Promis
   }
 }
 
-const serverNames = ({ tlsNames }: ServerConfig): readonly string[] =>
-  [hostname(), 'localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', ...tlsNames.filter((name) => !isAddress(name))]
+function serverNames({ tlsNames }: ServerConfig): readonly string[] {
+  return [hostname(), 'localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', ...tlsNames.filter((name) => !isAddress(name))]
+}
 
-const serverAddresses = ({ tlsNames, serviceNetwork }: ServerConfig, address: string): readonly string[] =>
-  [...new Set(['127.0.0.1', address, ...ownAddresses(), apiServiceIp(serviceRanges(serviceNetwork)), ...tlsNames.filter(isAddress)])]
+function serverAddresses({ tlsNames, serviceNetwork }: ServerConfig, address: string): readonly string[] {
+  return [...new Set(['127.0.0.1', address, ...ownAddresses(), apiServiceIp(serviceRanges(serviceNetwork)), ...tlsNames.filter(isAddress)])]
+}
 
-const isAddress = (name: string): boolean => /^\d+(\.\d+){3}$/.test(name)
+function isAddress(name: string): boolean {
+  return /^\d+(\.\d+){3}$/.test(name)
+}
 
 function stopSignal(): AbortSignal {
   const stop = new AbortController()

@@ -93,7 +93,7 @@ function sign(order: CertificateOrder): Promise<string> {
       reject(new Error(`signing a certificate took more than ${SIGN_LIMIT_MS / 1000} s`))
     }, { once: true })
     worker.once('message', (pem: string) => {
-      resolve(pem)
+      resolve(`${pem.trimEnd()}\n`)
       void worker.terminate()
     })
     worker.once('error', reject)
