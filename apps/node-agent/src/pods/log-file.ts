@@ -88,15 +88,11 @@ async function tailStart(file: FileHandle, lines: number | undefined): Promise<n
   if (lines === undefined) return 0
   const { size } = await file.stat()
   if (lines === 0) return size
-  let missing = lines + 1 // the newline before the first wanted line
-  for (let end = size; end > 0;) {
+  let missing = lines // newlines that end lines before the first wanted one; the last byte ends the last line
+  for (let end = Math.max(0, size - 1); end > 0;) {
     const start = Math.max(0, end - BLOCK_BYTES)
     const { buffer } = await file.read(Buffer.alloc(end - start), 0, end - start, start)
-    for (let index = buffer.length - 1; index >= 0; index--) {
-      const isLast = start + index === size - 1
-      if (buffer[index] === NEWLINE && !isLast && --missing === 1) return start + index + 1
-      if (buffer[index] === NEWLINE && isLast && --missing === 0) return size
-    }
+    for (let index = buffer.length - 1; index >= 0; index--) if (buffer[index] === NEWLINE && --missing === 0) return start + index + 1
     end = start
   }
   return 0

@@ -49,7 +49,7 @@ export const podLogs = (lookup: LogLookup, clock: Clock): OpenPodLogs => async f
 
   const written = new Signal()
   const stop = new AbortController()
-  const watcher = watch(dirname(attempt.logPath), { signal: stop.signal }, () => written.notify())
+  const watcher = watch(dirname(attempt.logPath), { signal: AbortSignal.any([signal, stop.signal]) }, () => written.notify())
   watcher.on('error', () => written.notify())
   try {
     yield* readLogFile(attempt.logPath, request, signal, {

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { appendFile, mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { systemClock } from '@bramble/reconcile/env'
+import { Signal } from '@bramble/reconcile/signal'
+import { lastLines, type LogOptions, readLogFile } from './log-file.ts'
+import { type ContainerLogs, podLogs, type PodLogsRequest } from './logs.ts'
+
+const NEVER = new AbortController().signal
+const line = (second: number, text: string, tag = 'F', stream = 'stdout'): string => `2026-01-01T00:00:${String(second).padStart(2, '0')}.000000001+00:00 ${stream} ${tag} ${text}\n`
+
+async function aLog(t: TestContext, text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'bramble-log-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const path = join(folder, '0.log')
+  await writeFile(path, text)
+  return path
+}
+
+async function read(path: string, options: Partial<LogOptions> = {}): Promise<string> {
+  const blocks: Uint8Array[] = []
+  for await (const block of readLogFile(path, { timestamps: false, ...options }, NEVER)) blocks.push(block)
+  return Buffer.concat(blocks).toString()
+}
+
+const three = line(1, 'one') + line(2, 'two', 'F', 'stderr') + line(3, 'three')
+const cases: readonly { readonly name: string; readonly log: string; readonly options?: Partial<LogOptions>; readonly text: string }[] = [
+  { name: 'all lines of both streams', log: three, text: 'one\ntwo\nthree\n' },
+  { name: 'an empty log', log: '', text: '' },
+  { name: 'the last two lines', log: three, options: { tailLines: 2 }, text: 'two\nthree\n' },
+  { name: 'more lines than there are', log: three, options: { tailLines: 9 }, text: 'one\ntwo\nthree\n' },
+  { name: 'no line', log: three, options: { tailLines: 0 }, text: '' },
+  { name: 'times', log: line(1, 'one'), options: { timestamps: true }, text: '2026-01-01T00:00:01.000000001+00:00 one\n' },
+  { name: 'since a time', log: three, options: { sinceTimeMs: Date.UTC(2026, 0, 1, 0, 0, 2) }, text: 'two\nthree\n' },
+  { name: 'a limit in bytes', log: three, options: { limitBytes: 6 }, text: 'one\ntw' },
+  { name: 'pieces of one long line', log: line(1, 'long ', 'P') + line(1, 'line'), text: 'long line\n' },
+  { name: 'pieces with one time', log: line(1, 'a', 'P') + line(1, 'b'), options: { timestamps: true }, text: '2026-01-01T00:00:01.000000001+00:00 ab\n' },
+  { name: 'empty lines', log: line(1, '') + line(2, 'x'), text: '\nx\n' },
+  { name: 'words without end, as after a power cut, are left out', log: `${three}2026-01-01T00:00:04.0Z std`, text: 'one\ntwo\nthree\n' },
+  { name: 'zeros, as after a power cut, are left out', log: `${line(1, 'one')}${'\0'.repeat(50)}\n${line(2, 'two')}`, text: 'one\ntwo\n' },
+]
+for (const { name, log, options, text } of cases) test(`a log is read: ${name}`, async (t) => assert.equal(await read(await aLog(t, log), options), text))
+
+test('a log that is longer than a block is read whole, and from its tail', async (t) => {
+  const path = await aLog(t, Array.from({ length: 5_000 }, (_, index) => line(1, `line ${index}`)).join(''))
+  assert.equal((await read(path)).split('\n').length, 5_001)
+  assert.equal(await lastLines(path, 2), 'line 4998\nline 4999\n')
+  assert.equal((await read(path, { tailLines: 3_000 })).split('\n')[0], 'line 2000')
+})
+
+test('a missing log is an empty one', async () => assert.equal(await read('/no/such/log'), ''))
+
+/** A container whose log is followed. */
+async function following(t: TestContext, request: Partial<PodLogsRequest> = {}) {
+  const path = await aLog(t, line(1, 'one'))
+  const change = new Signal()
+  let running = true
+  const containers = (): readonly ContainerLogs[] => [{ name: 'main', attempts: [{ logPath: path, running }] }]
+  const open = podLogs({ containers: (uid) => (uid === 'u' ? containers() : undefined), change: () => change }, systemClock)
+  const stop = new AbortController()
+  const blocks = open({ namespace: 'default', pod: 'web', podUid: 'u', container: 'main', follow: true, previous: false, timestamps: false, ...request }, stop.signal)[Symbol.asyncIterator]()
+  t.after(async () => {
+    stop.abort()
+    await blocks.return?.()
+  })
+  return {
+    path, stop, end: () => { running = false; change.notify() },
+    next: async (): Promise<string | undefined> => {
+      const { value, done } = await blocks.next()
+      return done ? undefined : Buffer.from(value).toString()
+    },
+  }
+}
+
+test('following shows what is added, and ends when the container has', async (t) => {
+  const log = await following(t)
+  assert.equal(await log.next(), 'one\n')
+  const second = log.next()
+  await appendFile(log.path, line(2, 'two'))
+  assert.equal(await second, 'two\n')
+  const third = log.next()
+  await appendFile(log.path, line(3, 'three'))
+  log.end()
+  assert.equal(await third, 'three\n')
+  assert.equal(await log.next(), undefined)
+})
+
+test('following survives rotation, by truncation and by rename', async (t) => {
+  const log = await following(t)
+  await log.next()
+  const truncated = log.next()
+  await truncate(log.path, 0)
+  await appendFile(log.path, line(2, 'b'))
+  assert.equal(await truncated, 'b\n')
+  const renamed = log.next()
+  await writeFile(`${log.path}.tmp`, line(3, 'after'))
+  await rename(`${log.path}.tmp`, log.path)
+  assert.equal(await renamed, 'after\n')
+})
+
+test('following ends when the reader goes away', async (t) => {
+  const log = await following(t)
+  await log.next()
+  const waiting = log.next()
+  log.stop.abort()
+  assert.equal(await waiting, undefined)
+})
+
+const refusals: readonly { readonly name: string; readonly request: Partial<PodLogsRequest>; readonly code: number; readonly message: RegExp }[] = [
+  { name: 'an unknown pod', request: { podUid: 'none' }, code: 404, message: /pods "web" not found/ },
+  { name: 'an unknown container', request: { container: 'x' }, code: 400, message: /container x is not valid for pod web/ },
+  { name: 'no previous attempt', request: { previous: true }, code: 400, message: /previous terminated container "main" in pod "web" not found/ },
+]
+for (const { name, request, code, message } of refusals)
+  test(`logs of ${name} are refused`, async (t) => {
+    const log = await following(t, request)
+    await assert.rejects(log.next(), (error: { code?: number; message: string }) => error.code === code && message.test(error.message))
+  })
+
+test('a container that waits says why it has no log', async () => {
+  const open = podLogs({ containers: () => [{ name: 'main', attempts: [], waitingReason: 'ImagePullBackOff' }], change: () => new Signal() }, systemClock)
+  const blocks = open({ namespace: 'default', pod: 'web', podUid: 'u', container: 'main', follow: false, previous: false, timestamps: false }, NEVER)
+  await assert.rejects(blocks[Symbol.asyncIterator]().next(), { message: 'container "main" in pod "web" is waiting to start: ImagePullBackOff' })
+})
