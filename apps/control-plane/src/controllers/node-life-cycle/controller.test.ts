@@ -91,6 +91,24 @@ test('a pod that claims to be ready on a lost node is withdrawn again', async (t
   assert.equal(isPodReady(bench.client.get(pods, 'default/late')!), false)
 })
 
+test('pods that a returned node says nothing about are as they were before; what it says counts', async (t) => {
+  const bench = await cluster(t)
+  for (const name of ['same', 'worse']) {
+    await runningPod(bench, name, 300)
+    await bench.client.patch(pods, `default/${name}`, { status: { conditions: [{ type: 'Ready', status: 'True' }, { type: 'ContainersReady', status: 'True' }] } }, 'status')
+  }
+  await setReady(bench, 'Unknown')
+  await bench.pass(1)
+  await setReady(bench, 'True')
+  const died = [{ type: 'Ready', status: 'False', reason: 'ContainersNotReady' }, { type: 'ContainersReady', status: 'False' }]
+  await bench.client.patch(pods, 'default/worse', { status: { conditions: died } }, 'status')
+  await bench.pass(4_000)
+  assert.deepEqual(bench.client.list(pods).filter(isPodReady), [])
+  await bench.pass(2_000)
+  assert.deepEqual(bench.client.list(pods).filter(isPodReady).map((pod) => pod.metadata.name), ['same'])
+  assert.equal(conditionOf(bench.client.get(pods, 'default/same')!.status?.conditions, 'Ready')?.reason, undefined)
+})
+
 test('heartbeats alone write nothing but the lease', async (t) => {
   const bench = await cluster(t)
   await runningPod(bench, 'web', 300)

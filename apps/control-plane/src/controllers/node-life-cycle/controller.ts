@@ -3,7 +3,7 @@ import { timestamp } from '@bramble/api/duration'
 import { keyOf, type ObjectKey } from '@bramble/api/object'
 import { isReason } from '@bramble/api/status-error'
 import type { Node } from '@bramble/api/types/node'
-import type { Pod } from '@bramble/api/types/pod'
+import type { Pod, PodCondition } from '@bramble/api/types/pod'
 import { type Outcome, type Reconciler, SETTLED } from '@bramble/reconcile/reconciler'
 import type { ClientEvent } from '../../api/client.ts'
 import { leases } from '../../resources/lease.ts'
@@ -12,9 +12,11 @@ import { pods } from '../../resources/pod.ts'
 import { type ControllerDefinition, type ControllerDeps, wake } from '../controller.ts'
 import { inBatches } from '../in-batches.ts'
 import { taintsId, toleratedMs } from './eviction.ts'
-import { isReady, plannedTaints, silentConditions, withdrawnConditions } from './plan.ts'
+import { isReady, plannedTaints, restoredConditions, silentConditions, withdrawnConditions } from './plan.ts'
 
 const LEASE_NAMESPACE = 'kube-node-lease'
+/** A node that is back tells of its pods at once; after that time those that it did not mention are as they were. */
+const RESTORE_AFTER_MS = 5_000
 
 /**
  * Notices nodes that fell silent, taints those that are not ready, withdraws their pods, and evicts those that do not
@@ -37,6 +39,8 @@ interface Seen {
   renewedMs: number
   taints: string
   taintedMs: number
+  /** When pods that were withdrawn come back: Infinity while the node is not ready, undefined when all have. */
+  restoreMs: number | undefined
 }
 
 export class NodeLifeCycleReconciler implements Reconciler<ObjectKey> {
@@ -60,7 +64,8 @@ export class NodeLifeCycleReconciler implements Reconciler<ObjectKey> {
     if (await this.#taint(node)) return { againInMs: 0 } // then with what is stored now
 
     const evictInMs = await this.#carePods(node, seen)
-    const waitMs = Math.min(evictInMs, silentInMs > 0 ? silentInMs : Infinity)
+    const restoreInMs = await this.#restore(node, seen)
+    const waitMs = Math.min(evictInMs, restoreInMs, silentInMs > 0 ? silentInMs : Infinity)
     return waitMs === Infinity ? SETTLED : { againInMs: waitMs }
   }
 
@@ -71,10 +76,12 @@ export class NodeLifeCycleReconciler implements Reconciler<ObjectKey> {
     const taints = taintsId(node)
     const seen = this.#seen.get(name)
     if (!seen) {
-      const first = { renewTime, renewedMs: nowMs, taints, taintedMs: nowMs }
+      const first: Seen = { renewTime, renewedMs: nowMs, taints, taintedMs: nowMs, restoreMs: isReady(node) ? nowMs + RESTORE_AFTER_MS : Infinity }
       this.#seen.set(name, first)
       return first
     }
+    if (!isReady(node)) seen.restoreMs = Infinity
+    else if (seen.restoreMs === Infinity) seen.restoreMs = nowMs + RESTORE_AFTER_MS
     if (renewTime !== undefined && renewTime !== seen.renewTime) Object.assign(seen, { renewTime, renewedMs: nowMs })
     if (taints !== seen.taints) Object.assign(seen, { taints, taintedMs: nowMs })
     return seen
@@ -107,22 +114,35 @@ export class NodeLifeCycleReconciler implements Reconciler<ObjectKey> {
   async #carePods(node: Node, { taintedMs }: Seen): Promise<number> {
     const taints = (node.spec.taints ?? []).filter((taint) => taint.effect === 'NoExecute')
     if (isReady(node) && taints.length === 0) return Infinity
-    const { client, env } = this.#deps
-    const here = client.list(pods, { fields: [{ path: 'spec.nodeName', operator: '=', value: node.metadata.name }] })
-    if (!isReady(node)) await all(here, (pod) => this.#withdraw(pod))
+    const { env } = this.#deps
+    const here = this.#podsOn(node)
+    if (!isReady(node)) await all(here, (pod) => this.#setConditions(pod, withdrawnConditions(pod, timestamp(env.clock.nowMs()))))
 
     const left = here.map((pod) => ({ pod, leftMs: taintedMs + toleratedMs(pod, taints) - env.clock.monotonicMs() }))
     await all(left.filter(({ leftMs }) => leftMs <= 0), ({ pod }) => this.#evict(pod))
     return Math.min(...left.map(({ leftMs }) => leftMs).filter((leftMs) => leftMs > 0), Infinity)
   }
 
-  async #withdraw(pod: Pod): Promise<void> {
-    const { client, env } = this.#deps
-    const conditions = withdrawnConditions(pod, timestamp(env.clock.nowMs()))
+  /** @returns when it is time, milliseconds. */
+  async #restore(node: Node, seen: Seen): Promise<number> {
+    const { env } = this.#deps
+    const waitMs = (seen.restoreMs ?? Infinity) - env.clock.monotonicMs()
+    if (waitMs > 0) return waitMs
+    await all(this.#podsOn(node), (pod) => this.#setConditions(pod, restoredConditions(pod, timestamp(env.clock.nowMs()))))
+    seen.restoreMs = undefined
+    return Infinity
+  }
+
+  #podsOn(node: Node): readonly Pod[] {
+    return this.#deps.client.list(pods, { fields: [{ path: 'spec.nodeName', operator: '=', value: node.metadata.name }] })
+  }
+
+  /** Of the pod as it was seen: when the node speaks meanwhile, that counts. */
+  async #setConditions(pod: Pod, conditions: readonly PodCondition[] | undefined): Promise<void> {
     if (!conditions) return
     const { resourceVersion } = pod.metadata
     try {
-      await client.patch(pods, keyOf(pod), { metadata: { resourceVersion }, status: { conditions } }, 'status')
+      await this.#deps.client.patch(pods, keyOf(pod), { metadata: { resourceVersion }, status: { conditions } }, 'status')
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error
     }

@@ -60,9 +60,19 @@ const isSame = (a: Taint, b: Taint): boolean => a.key === b.key && a.effect === 
 
 export const isReady = (node: Node): boolean => conditionOf(node.status?.conditions, 'Ready')?.status === 'True'
 
+const WITHDRAWN: PodCondition = { type: 'Ready', status: 'False', reason: 'NodeNotReady', message: 'The node is not ready.' }
+
 /** The conditions of a pod whose node is not ready; undefined when they need no change. Endpoints follow this at once. */
-export function withdrawnConditions(pod: Pod, now: Timestamp): readonly PodCondition[] | undefined {
-  if (!isPodReady(pod)) return undefined
-  const ready: PodCondition = { type: 'Ready', status: 'False', reason: 'NodeNotReady', message: 'The node is not ready.' }
-  return withCondition(pod.status?.conditions, ready, now)
+export const withdrawnConditions = (pod: Pod, now: Timestamp): readonly PodCondition[] | undefined =>
+  isPodReady(pod) ? withCondition(pod.status?.conditions, WITHDRAWN, now) : undefined
+
+/**
+ * The conditions of a pod that we withdrew although its node never said that anything was wrong with it; undefined when
+ * the node has spoken since.
+ */
+export function restoredConditions({ status }: Pod, now: Timestamp): readonly PodCondition[] | undefined {
+  const isOurs = conditionOf(status?.conditions, 'Ready')?.reason === WITHDRAWN.reason
+  if (!isOurs || conditionOf(status?.conditions, 'ContainersReady')?.status !== 'True') return undefined
+  const others = (status?.conditions ?? []).map((each) => (each.type === 'Ready' ? { type: each.type, status: each.status } : each))
+  return withCondition<PodCondition>(others, { type: 'Ready', status: 'True' }, now)
 }
