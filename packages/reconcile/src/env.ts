@@ -27,6 +27,8 @@ export interface Env {
   /** Uniform in [0, 1). */
   readonly random: () => number
   readonly log: Log
+  /** Makes uids; absent: node:crypto does. The simulator's depend on the seed, as they decide orders and names. */
+  readonly uuid?: () => string
 }
 
 /** The real thing. @param name Program name, a field of each log line. */

@@ -38,7 +38,7 @@ export async function createObject(
 
 /** @returns Undefined when the name is taken. */
 async function createOnce(machine: Machine, resource: ResourceDefinition, draft: KubeObject, context: WriteContext): Promise<KubeObject | undefined> {
-  stampNew(resource, draft, { uid: randomUUID(), nowMs: machine.env.clock.nowMs() })
+  stampNew(resource, draft, { uid: machine.env.uuid?.() ?? randomUUID(), nowMs: machine.env.clock.nowMs() })
   if (resource.subresources?.status) delete (draft as AnyObject).status
   resource.prepare?.(draft, undefined)
   resource.applyDefaults?.(draft)

@@ -1,0 +1,99 @@
+import type { ApiClient } from '../../apps/control-plane/src/api/client.ts'
+import { daemonSets } from '../../apps/control-plane/src/resources/daemon-set.ts'
+import { deployments } from '../../apps/control-plane/src/resources/deployment.ts'
+import { pods } from '../../apps/control-plane/src/resources/pod.ts'
+import { services } from '../../apps/control-plane/src/resources/service.ts'
+import { isReason } from '../../packages/api/src/status-error.ts'
+import type { Service } from '../../packages/api/src/types/service.ts'
+import type { DaemonSet, Deployment } from '../../packages/api/src/types/workload.ts'
+import { keyOf } from '../../packages/api/src/object.ts'
+import { Violation } from './invariants.ts'
+import { type SimCluster, simCluster } from './sim-cluster.ts'
+
+export interface ScenarioOptions {
+  readonly seed: number
+  readonly nodes?: number
+  /** How long faults happen, milliseconds. */
+  readonly faultyMs?: number
+  /** How long the fleet has to converge when they are over, milliseconds. */
+  readonly calmMs?: number
+  /** Called before the first wish. */
+  readonly prepare?: (cluster: SimCluster) => void
+  /** Called at the end, whatever it was. */
+  readonly listen?: (cluster: SimCluster) => void
+}
+
+const FAULTY_MS = 15 * 60_000
+/** A container that crashed often waits five minutes for its next try; a node's silence lasts up to two. */
+const CALM_MS_MAX = 12 * 60_000
+
+/**
+ * A fleet with a Deployment, a DaemonSet and a Service, where people change their minds and everything that can fail does.
+ * Safety is checked in every step; when the faults are over, the world must reach the wish.
+ * @throws Violation with the seed, what was wrong, and the last things that happened.
+ */
+export async function runScenario({ seed, nodes = 5, faultyMs = FAULTY_MS, calmMs = CALM_MS_MAX, prepare, listen }: ScenarioOptions): Promise<void> {
+  const cluster = await simCluster({ seed, nodes })
+  try {
+    prepare?.(cluster)
+    await applyWorkloads(cluster.controlPlane.client!)
+    await converge(cluster, calmMs)
+    cluster.faults({
+      dropLink: 0.03, crashAgent: 0.01, losePower: 0.003, crashContainer: 0.02, restartControlPlane: 0.01,
+      messages: { loss: 0.02, repeat: 0.05, reorder: 0.05, reorderMs: 2_000, delayMs: 300 },
+    })
+    await cluster.run(faultyMs, changeOfMind)
+    cluster.faults({})
+    await converge(cluster, calmMs)
+  } catch (error) {
+    if (!(error instanceof Violation)) throw error
+    throw new Violation(`SEED=${seed}: ${error.message}\n${cluster.log.lines.slice(-60).join('\n')}`, { cause: error })
+  } finally {
+    listen?.(cluster)
+    await cluster.stop()
+  }
+}
+
+/** Lets the fleet come to rest. @throws Violation when something is missing in the end. */
+export async function converge(cluster: SimCluster, calmMs: number): Promise<void> {
+  let missing: readonly string[] = []
+  for (let waitedMs = 0; waitedMs < calmMs; waitedMs += 10_000) {
+    await cluster.run(10_000)
+    missing = await cluster.missing()
+    if (missing.length === 0) return
+  }
+  throw new Violation(`not converged after ${calmMs / 60_000} minutes without faults:\n  ${missing.join('\n  ')}`)
+}
+
+/** What people want: a Deployment and a DaemonSet, each behind a Service. */
+export async function applyWorkloads(client: ApiClient): Promise<void> {
+  const template = (app: string) => ({ metadata: { labels: { app } }, spec: { containers: [{ name: 'main', image: 'localhost/web:1', ports: [{ containerPort: 8080 }] }] } })
+  await client.create<Deployment>(deployments, {
+    apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace: 'default' }, spec: { replicas: 6, selector: { matchLabels: { app: 'web' } }, template: template('web') },
+  })
+  await client.create<DaemonSet>(daemonSets, {
+    apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'log', namespace: 'default' }, spec: { selector: { matchLabels: { app: 'log' } }, template: template('log') },
+  })
+  for (const name of ['web', 'log'])
+    await client.create<Service>(services, {
+      apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' }, spec: { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
+    })
+}
+
+/** What people do meanwhile, now and then. */
+async function changeOfMind(client: ApiClient, chance: () => number): Promise<void> {
+  const image = (): object => ({ spec: { template: { spec: { containers: [{ name: 'main', image: `localhost/web:${1 + Math.floor(chance() * 3)}`, ports: [{ containerPort: 8080 }] }] } } } })
+  const dice = chance()
+  try {
+    if (dice < 0.02) await client.patch(deployments, 'default/web', { spec: { replicas: 1 + Math.floor(chance() * 9) } })
+    else if (dice < 0.04) await client.patch(deployments, 'default/web', image())
+    else if (dice < 0.055) await client.patch(daemonSets, 'default/log', image())
+    else if (dice < 0.075) {
+      const all = client.list(pods)
+      const victim = all[Math.floor(chance() * all.length)]
+      if (victim) await client.delete(pods, keyOf(victim))
+    }
+  } catch (error) {
+    if (!isReason(error, 'NotFound', 'Conflict')) throw error // someone was faster
+  }
+}
