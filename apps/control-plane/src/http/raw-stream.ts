@@ -17,13 +17,17 @@ export class RawStream {
   readonly #outgoing: ServerResponse
   readonly #clock: Clock
   readonly #gone = new AbortController()
+  readonly #closed = new AbortController()
 
   /** @param stop Aborts when the server stops. */
   constructor(c: HttpContext, clock: Clock, stop?: AbortSignal) {
     if (!c.env?.outgoing) throw internalError('streams need a connection')
     this.#outgoing = c.env.outgoing as ServerResponse
     this.#clock = clock
-    this.#outgoing.once('close', () => this.#gone.abort())
+    this.#outgoing.once('close', () => {
+      this.#gone.abort()
+      this.#closed.abort()
+    })
     this.#outgoing.on('error', () => this.#gone.abort())
     if (this.#outgoing.destroyed || stop?.aborted) this.#gone.abort()
     stop?.addEventListener('abort', () => this.#gone.abort(), { once: true, signal: this.#gone.signal })
@@ -61,12 +65,10 @@ export class RawStream {
 
   /** Sends what is written, then ends; a client that does not take it is cut off. */
   async end(last?: string): Promise<void> {
-    if (this.#outgoing.destroyed) return
-    const closed = new AbortController()
-    this.#outgoing.once('close', () => closed.abort())
+    if (this.#closed.signal.aborted || this.#outgoing.destroyed) return
     if (last !== undefined) this.#outgoing.write(last)
     this.#outgoing.end()
-    await this.#clock.sleep(STALL_MS_MAX, closed.signal)
-    if (!closed.signal.aborted) this.#outgoing.destroy()
+    await this.#clock.sleep(STALL_MS_MAX, this.#closed.signal)
+    if (!this.#closed.signal.aborted) this.#outgoing.destroy()
   }
 }
