@@ -78,6 +78,7 @@ const jobs = {
     installModules()
     installPackages(withKubectl(PACKAGES.run))
     pinned(['tools/generate.ts'])
+    pinned(['tools/bundle.ts'])
     pinned(['tools/images/build.ts'])
     pinned(['apps/cli/src/main.ts', 'up'].concat(extra))
   },
@@ -87,6 +88,7 @@ const jobs = {
     installTools()
     installPackages(withKubectl(Object.assign({}, PACKAGES.run, PACKAGES.test)))
     pinned(['tools/generate.ts'])
+    pinned(['tools/bundle.ts'])
     pinned(['tools/test.ts', 'all'].concat(extra))
   },
 }

@@ -1,5 +1,5 @@
 import { parseServerConfig } from '../../control-plane/src/config.ts'
-import { CONFIG_VARIABLE, programCommand } from './programs.ts'
+import { programCommand, programEnvironment } from './programs.ts'
 import { run } from './run.ts'
 import { services } from './services.ts'
 
@@ -22,6 +22,7 @@ export async function down(given: Record<string, unknown>, removePods: boolean):
 /** Lets the agent's own code remove its pods, or everything that it made on this machine. */
 export async function cleanNode(given: Record<string, unknown>, what: 'pods' | 'all'): Promise<void> {
   const [file, ...args] = programCommand('node-agent')
-  const { exitCode, stderr } = await run(file!, args, CLEAN_LIMIT_MS, { [CONFIG_VARIABLE]: JSON.stringify({ ...given, token: undefined }), BRAMBLE_CLEAN: what })
+  const environment = { ...programEnvironment({ ...given, token: undefined }), BRAMBLE_CLEAN: what }
+  const { exitCode, stderr } = await run(file!, args, CLEAN_LIMIT_MS, environment)
   if (exitCode !== 0) throw new Error(`cleaning this node failed:\n${stderr.trim().split('\n').slice(-5).join('\n')}`)
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { parseAgentConfig } from '../../node-agent/src/config.ts'
@@ -7,7 +8,7 @@ import { UsageError } from './fail.ts'
 
 export type ProgramName = 'control-plane' | 'node-agent'
 /** Where a program finds its settings: JSON, so that no secret stands in argv. */
-export const CONFIG_VARIABLE = 'BRAMBLE_CONFIG'
+const CONFIG_VARIABLE = 'BRAMBLE_CONFIG'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const launcher = createRequire(import.meta.url)(`${root}bin/node.cjs`) as { pinnedNode(): string; FLAGS: readonly string[]; run(args: readonly string[], env: Record<string, string>): void }
@@ -15,13 +16,24 @@ const launcher = createRequire(import.meta.url)(`${root}bin/node.cjs`) as { pinn
 export const binBramble = `${root}bin/bramble`
 export const binSupervise = `${root}bin/supervise`
 
+/** The bundle that `npm run bundle` made, or the sources: they need more memory and start more slowly. */
+function mainFile(name: ProgramName): string {
+  const bundle = `${root}dist/${name}/main.js`
+  return existsSync(bundle) ? bundle : `${root}apps/${name}/src/main.ts`
+}
+
 /** How a program is started: the pinned Node.js by path, its flags, its main file. */
-export const programCommand = (name: ProgramName): readonly string[] => [launcher.pinnedNode(), ...launcher.FLAGS, `${root}apps/${name}/src/main.ts`]
+export const programCommand = (name: ProgramName): readonly string[] => [launcher.pinnedNode(), ...launcher.FLAGS, mainFile(name)]
+
+/** Compiled code is kept between starts: a start costs less of the Pi's processor. */
+export const programEnvironment = (config: Record<string, unknown>): Record<string, string> => ({
+  [CONFIG_VARIABLE]: JSON.stringify(config), NODE_COMPILE_CACHE: '/var/cache/bramble',
+})
 
 /** Checks the settings and turns this process into the program: same pid, none of our memory. */
 export function becomeProgram(name: ProgramName, given: Record<string, unknown>): void {
   checkConfig(name, given)
-  launcher.run([`${root}apps/${name}/src/main.ts`], { [CONFIG_VARIABLE]: JSON.stringify(given) })
+  launcher.run([mainFile(name)], programEnvironment(given))
 }
 
 /** @throws UsageError with a line per bad setting. */

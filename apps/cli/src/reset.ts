@@ -15,6 +15,7 @@ export async function reset(given: Record<string, unknown>, yes: boolean): Promi
   await cleanNode(given, 'all')
   await runner.forget()
   await rm(dataDirectory, { recursive: true, force: true })
+  await rm('/var/cache/bramble', { recursive: true, force: true })
   console.log('bramble: containers, rules, routes and files of Bramble are gone from this machine')
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { binSupervise, CONFIG_VARIABLE, type ProgramName, programCommand } from './programs.ts'
+import { binSupervise, type ProgramName, programCommand, programEnvironment } from './programs.ts'
 import { must, run, startDetached } from './run.ts'
 
 /** Keeps the two programs running: systemd units where systemd runs, else a detached supervisor. */
@@ -34,7 +34,8 @@ async function writeSettings(dataDirectory: string, name: ProgramName, config: R
   await mkdir(dataDirectory, { recursive: true, mode: 0o755 })
   const path = settingsFile(dataDirectory, name)
   await rm(path, { force: true })
-  await writeFile(path, `${CONFIG_VARIABLE}=${JSON.stringify(JSON.stringify(config))}\n`, { mode: 0o600 })
+  const lines = Object.entries(programEnvironment(config)).map(([variable, value]) => `${variable}=${JSON.stringify(value)}\n`)
+  await writeFile(path, lines.join(''), { mode: 0o600 })
   return path
 }
 
@@ -102,7 +103,7 @@ class SupervisedServices implements Services {
     await this.stop(name)
     await writeSettings(this.#dataDirectory, name, config)
     await mkdir(this.#logFolder, { recursive: true, mode: 0o750 })
-    await startDetached(binSupervise, [name, this.#logFolder, ...programCommand(name)], { [CONFIG_VARIABLE]: JSON.stringify(config) })
+    await startDetached(binSupervise, [name, this.#logFolder, ...programCommand(name)], programEnvironment(config))
   }
   async stop(name: ProgramName): Promise<void> {
     const pid = await this.#pid(name)

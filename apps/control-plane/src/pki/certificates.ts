@@ -32,6 +32,8 @@ const AUTHORITY_DAYS = 3650
 export const SERVER_DAYS = 365
 export const CLIENT_DAYS = 365
 const SIGN_LIMIT_MS = 20_000
+/** Beside this file, or beside the bundle that it is part of. */
+const WORKER = import.meta.url.endsWith('.ts') ? './certificate-worker.ts' : './certificate-worker.js'
 
 /**
  * Valid from long ago: a Pi without a battery-backed clock may boot years in the past and must still be able to
@@ -86,7 +88,7 @@ function newKey(): { readonly publicKey: string; readonly privateKey: string } {
 
 function sign(order: CertificateOrder): Promise<string> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./certificate-worker.ts', import.meta.url), { workerData: order })
+    const worker = new Worker(new URL(WORKER, import.meta.url), { workerData: order })
     const limit = AbortSignal.timeout(SIGN_LIMIT_MS)
     limit.addEventListener('abort', () => {
       void worker.terminate()

@@ -2,6 +2,8 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject 
 import { Worker } from 'node:worker_threads'
 
 const LIMIT_MS = 60_000
+/** Beside this file, or beside the bundle that it is part of. */
+const WORKER = import.meta.url.endsWith('.ts') ? './csr-worker.ts' : './csr-worker.js'
 
 /** A new device key: EC P-256, PEM (PKCS #8). It is the node's identity and never leaves it. */
 export const newDeviceKey = (): string =>
@@ -15,7 +17,7 @@ export function certificateRequest(keyPem: string): Promise<Uint8Array> {
     publicKeyDer: Uint8Array.from(createPublicKey(privateKey).export({ type: 'spki', format: 'der' })),
   }
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./csr-worker.ts', import.meta.url), { workerData })
+    const worker = new Worker(new URL(WORKER, import.meta.url), { workerData })
     const limit = AbortSignal.timeout(LIMIT_MS)
     limit.addEventListener('abort', () => {
       void worker.terminate()
