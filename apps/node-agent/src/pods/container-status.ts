@@ -2,7 +2,7 @@ import { timestamp } from '@bramble/api/duration'
 import type { Container, ContainerStatus, ContainerStatusState } from '@bramble/api/types/pod'
 import type { ContainerState } from '../runtime/runtime.ts'
 import type { PodPlan } from './plan.ts'
-import { attemptsOf, currentSandbox, endCode, hasEnded, isStarted, nextAttempt, type PodView } from './pod-view.ts'
+import { attemptsOf, currentSandbox, endCode, hasEnded, isStarted, nextAttempt, outcomeOf, type PodView } from './pod-view.ts'
 import { isSidecar } from './restart-policy.ts'
 
 /** What a status needs besides the view that the plan was made from. */
@@ -67,7 +67,7 @@ const hasInit = ({ pod }: PodView): boolean => (pod.spec.initContainers ?? []).l
 
 function whyNotRunning(context: StatusContext, container: Container, latest: ContainerState): { reason: string; message?: string } | undefined {
   const { view, crashLoops } = context
-  if (latest.state === 'running') return undefined
+  if (latest.state === 'running' || (hasEnded(view, latest) && outcomeOf(view))) return undefined
   const loop = crashLoops.get(container.name)
   if (loop) return { reason: 'CrashLoopBackOff', message: backOffMessage(view, container.name, loop.delayMs) }
   const problem = view.problems.get(container.name) ?? view.failedStarts.get(latest.id)

@@ -3,20 +3,20 @@ import { timestamp } from '@bramble/api/duration'
 import type { KubeEvent } from '@bramble/api/types/core'
 import type { Pod } from '@bramble/api/types/pod'
 import type { StatusReport } from '@bramble/link/link'
-import type { Clock } from '@bramble/reconcile/env'
+import type { Env } from '@bramble/reconcile/env'
 
 /** Events that are remembered, to count repeats; the oldest are forgotten. */
 const REMEMBERED_MAX = 500
 
 /** Tells people what happens to pods, in Kubernetes' words. The same thing again counts up instead of adding a line. */
 export class PodEvents {
-  readonly #clock: Clock
+  readonly #env: Env
   readonly #nodeName: string
   readonly #send: (report: StatusReport) => void
   readonly #known = new Map<string, KubeEvent>()
 
-  constructor(clock: Clock, nodeName: string, send: (report: StatusReport) => void) {
-    this.#clock = clock
+  constructor(env: Env, nodeName: string, send: (report: StatusReport) => void) {
+    this.#env = env
     this.#nodeName = nodeName
     this.#send = send
   }
@@ -33,12 +33,12 @@ export class PodEvents {
   }
 
   #counted(before: KubeEvent | undefined): KubeEvent | undefined {
-    return before && { ...before, count: (before.count ?? 1) + 1, lastTimestamp: timestamp(this.#clock.nowMs()) }
+    return before && { ...before, count: (before.count ?? 1) + 1, lastTimestamp: timestamp(this.#env.clock.nowMs()) }
   }
 
   #first({ metadata }: Pick<Pod, 'metadata'>, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath: string | undefined): KubeEvent {
-    const uid = randomUUID()
-    const now = timestamp(this.#clock.nowMs())
+    const uid = this.#env.uuid?.() ?? randomUUID()
+    const now = timestamp(this.#env.clock.nowMs())
     return {
       apiVersion: 'v1', kind: 'Event',
       metadata: { name: `${metadata.name}.${uid.replaceAll('-', '').slice(0, 16)}`, namespace: metadata.namespace, uid, resourceVersion: '', creationTimestamp: now },

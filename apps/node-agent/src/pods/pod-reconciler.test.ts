@@ -260,6 +260,13 @@ test('a command that cannot run is RunContainerError, then CrashLoopBackOff with
   assert.deepEqual([status.lastState?.terminated?.reason, status.lastState?.terminated?.exitCode], ['StartError', 128])
 })
 
+test('what can never start fails a pod whose policy is Never', async () => {
+  const world = new PodWorld()
+  await world.assign(aPod('job', { restartPolicy: 'Never', containers: [aContainer('main', { command: ['/no/such/program'] })] }))
+  assert.equal(world.status('job')?.phase, 'Failed')
+  assert.deepEqual([containerOf(world, 'job')?.state?.terminated?.reason, containerOf(world, 'job')?.state?.terminated?.exitCode], ['StartError', 128])
+})
+
 test('a changed image restarts that container alone', async () => {
   const world = new PodWorld()
   const spec = { containers: [aContainer('main'), aContainer('other')] }

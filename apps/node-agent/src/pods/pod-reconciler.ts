@@ -70,7 +70,7 @@ export class PodReconciler implements Reconciler<string>, LogLookup {
     const wake = (podUid: string): void => this.#queue.add(podUid)
     this.#parts = parts
     this.#queue = new WorkQueue(env.clock, env.log)
-    this.#events = new PodEvents(env.clock, nodeName, parts.send)
+    this.#events = new PodEvents(env, nodeName, parts.send)
     this.#pulls = new ImagePulls({ images: runtime, env, events: this.#events, parallelMax: node().memoryBytes < SMALL_BOARD_BYTES ? 1 : 2, wake })
     this.#probes = new Probes({ env, runtime, dialer: parts.dialer, events: this.#events, hostIp: () => node().hostIp, wake })
     const facts = (podIp: string | undefined): PodFacts => ({ nodeName, hostIp: node().hostIp, podIp: podIp ?? node().hostIp, allocatable: node().allocatable })

@@ -132,7 +132,7 @@ test('names: host aliases and the cluster\'s name server are written where the p
   await files.prepare(pod, configs)
   const mounts = await files.containerMounts(pod, pod.spec.containers[0]!, 0, [], FACTS)
   const text = (path: string) => readFile(mounts.find(({ containerPath }) => containerPath === path)!.hostPath, 'utf8')
-  assert.match(await text('/etc/hosts'), /^10\.42\.0\.5\tweb$[^]*^1\.2\.3\.4\ta\tb$/m)
+  assert.match(await text('/etc/hosts'), /^10\.42\.0\.5\tweb$[\s\S]*^1\.2\.3\.4\ta\tb$/m)
   assert.match(await text('/etc/resolv.conf'), /^search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local.*\nnameserver 10\.43\.0\.10\noptions ndots:5\n$/)
 })
 
