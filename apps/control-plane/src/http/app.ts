@@ -4,7 +4,7 @@ import { authorize, forbiddenError } from '../auth/authorize.ts'
 import { Registry } from '../api/registry.ts'
 import type { UserInfo } from '../api/requests.ts'
 import type { HttpContext, HttpEnv } from './http-env.ts'
-import { peerCredentials } from './peer.ts'
+import { peerReader } from './peer.ts'
 import { requestInfo } from './request-info.ts'
 import { respondError, respondJson } from './respond.ts'
 import { discoveryRoutes } from './routes/discovery.ts'
@@ -29,8 +29,9 @@ export interface AppDeps extends ApiDeps {
  */
 export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const api = { ...deps, registry: new Registry([...deps.registry.all(), ...reviewResources]) }
-  const { identify = (c) => authenticate(peerCredentials(c)) } = deps
-  const app = new Hono<HttpEnv>()
+  const readPeer = peerReader()
+  const { identify = (c) => authenticate(readPeer(c)) } = deps
+  const app = new Hono<HttpEnv>({ strict: false })
   app.onError((error, c) => respondError(c, error, deps.env.log))
   app.notFound((c) => c.text('404 page not found\n', 404))
 

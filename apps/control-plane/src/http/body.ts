@@ -25,11 +25,11 @@ export interface DecodedBody {
 
 /** @throws StatusError 413 beyond {@link BODY_BYTES_MAX}, 504 when it takes too long, 400 when it breaks off. */
 export async function readBody(c: HttpContext, clock: Clock): Promise<Buffer> {
-  const stated = Number(c.req.header('content-length') ?? 0)
-  if (stated > BODY_BYTES_MAX) throw tooLarge()
+  const stated = c.req.header('content-length')
+  if (Number(stated ?? 0) > BODY_BYTES_MAX) throw tooLarge()
   const stop = new AbortController()
   const late = clock.sleep(BODY_MS_MAX, stop.signal).then(() => 'late' as const)
-  const read = collect(c.req.raw.body)
+  const read = stated === undefined ? collect(c.req.raw.body) : whole(c.req.raw)
   try {
     const body = await Promise.race([read, late])
     if (body !== 'late') return body
@@ -37,6 +37,15 @@ export async function readBody(c: HttpContext, clock: Clock): Promise<Buffer> {
     throw new StatusError(504, 'Timeout', `Timeout: the request body did not arrive within ${BODY_MS_MAX / 1000} s`)
   } finally {
     stop.abort()
+  }
+}
+
+/** A body that is as long as it says it is: the protocol sees to that. */
+async function whole(request: Request): Promise<Buffer> {
+  try {
+    return Buffer.from(await request.arrayBuffer())
+  } catch (error) {
+    throw badRequest('the request body broke off', { cause: error })
   }
 }
 

@@ -60,7 +60,7 @@ async function pump(
     last = line({ type: 'ERROR', object: statusBody(status) })
   }
   stream.abort()
-  await events.return?.()
+  await events.return?.().catch(failed)
   await stream.end(last)
 }
 
