@@ -8,7 +8,7 @@ import { build } from 'esbuild'
 const root = fileURLToPath(new URL('../', import.meta.url))
 const PROGRAMS = {
   'control-plane': { workers: ['pki/certificate-worker.ts'], files: ['api/schema/generated/definitions.json', 'http/protobuf/fields.txt'] },
-  'node-agent': { workers: ['transport/csr-worker.ts'], files: [] },
+  'node-agent': { workers: ['transport/csr-worker.ts', 'node/inventory-worker.ts'], files: [] },
 } as const
 
 for (const [name, { workers, files }] of Object.entries(PROGRAMS)) await bundle(name, workers, files)

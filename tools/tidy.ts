@@ -14,7 +14,7 @@ const LINES_MAX = 400
 export const RULES: readonly Rule[] = [
   { in: /\/src\/(?!.*\.test\.ts$)/, home: /reconcile\/src\/env\.ts$|apps\/cli\/src\//, forbid: /\b(Date\.now|Math\.random|setTimeout|setInterval)\(|from 'node:timers/, because: 'nondeterminism enters through Env' },
   { in: /\/src\//, home: /node-agent\/src\/host\/exec\.ts$|apps\/cli\/src\/run\.ts$/, forbid: /from 'execa'/, because: 'one file starts processes, bounded and logged' },
-  { in: /\/src\//, home: /node\/si-facts\.ts$/, forbid: /['(]systeminformation'/, because: 'it forks shells; ask SystemFacts' },
+  { in: /\/src\//, home: /node\/inventory-worker\.ts$/, forbid: /['(]systeminformation'/, because: 'it forks shells; ask SystemFacts' },
   { in: /\/src\//, home: /transport\/broker(\.test)?\.ts$/, forbid: /from 'aedes'/, because: 'the broker has one home' },
   { in: /\/src\//, home: /packages\/link\/src\/mqtt\//, forbid: /from 'mqtt'/, because: 'the MQTT client has one home' },
   { in: /\/src\//, home: /control-plane\/src\/http\//, forbid: /from '(hono|@hono\/)/, because: 'HTTP has one home' },
@@ -29,7 +29,7 @@ export const RULES: readonly Rule[] = [
   { in: /control-plane\/src\/(api|resources|store)\/(?!.*\.test\.ts$)/, forbid: /from '.*\/(http|transport|gateway|controllers|scheduler)\//, because: 'imports go one way: store ← api ← resources ← the rest' },
   { in: /node-agent\/src\/(runtime|network)\//, forbid: /from '.*\/(pods|state)\/|@bramble\/link/, because: 'adapters do not know who uses them' },
   { in: /\/(plan|convert|render|status|records|assignments)\.ts$/, forbid: /\basync\b|\bawait\b|from 'node:(?!crypto)/, because: 'decisions and conversions are pure' },
-  { in: /\.ts$/, forbid: /\b(export default|enum \w+ \{)/, because: 'named exports and erasable syntax only' },
+  { in: /\/src\/.*\.ts$/, forbid: /\b(export default|enum \w+ \{)/, because: 'named exports and erasable syntax only' },
 ]
 
 /** Complaints about one file; each says where, what and why. */

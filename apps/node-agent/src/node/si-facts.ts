@@ -1,8 +1,14 @@
 import { readFile, statfs } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
+import { Worker } from 'node:worker_threads'
 import type { Clock } from '@bramble/reconcile/env'
+import type { Hardware } from './inventory-worker.ts'
 import { defaultRouteDevice, diskKind, parseMemory, parseStat, taskCount } from './proc.ts'
 import type { Inventory, SystemFacts, Usage } from './system-facts.ts'
+
+/** Beside this file, or beside the bundle that it is part of. */
+const WORKER = import.meta.url.endsWith('.ts') ? './inventory-worker.ts' : './inventory-worker.js'
+const LIMIT_MS = 60_000
 
 /** Devices whose addresses are not this host's own: pods, bridges, tunnels. */
 const VIRTUAL_DEVICE = /^(lo|veth|cni|br-|brv|docker|podman|flannel|tun|tap|wg|dummy)/
@@ -19,16 +25,12 @@ export class SiFacts implements SystemFacts {
   }
 
   async inventory(): Promise<Inventory> {
-    const information = (await import('systeminformation')).default
-    const [os, system, cpu, memory, uuid, disk, diskType] = await Promise.all([
-      information.osInfo(), information.system(), information.cpu(), information.mem(), information.uuid(), statfs(this.#dataDirectory), this.#diskType(),
-    ])
-    const model = await text('/proc/device-tree/model')
+    const [hardware, disk, diskType, model] = await Promise.all([askHardware(), statfs(this.#dataDirectory), this.#diskType(), text('/proc/device-tree/model')])
     return {
-      hostname: os.hostname, machineId: (await text('/etc/machine-id')) || uuid.os, systemUuid: system.uuid && system.uuid !== '-' ? system.uuid : uuid.hardware,
-      bootId: await text('/proc/sys/kernel/random/boot_id'), kernelVersion: os.kernel,
-      osImage: /^PRETTY_NAME="?(.*?)"?$/m.exec(await text('/etc/os-release'))?.[1] ?? `${os.distro} ${os.release}`,
-      architecture: ARCHITECTURE[process.arch] ?? process.arch, cpuCount: cpu.cores, memoryBytes: memory.total,
+      hostname: hardware.hostname, machineId: (await text('/etc/machine-id')) || hardware.osUuid, systemUuid: hardware.systemUuid,
+      bootId: await text('/proc/sys/kernel/random/boot_id'), kernelVersion: hardware.kernel,
+      osImage: /^PRETTY_NAME="?(.*?)"?$/m.exec(await text('/etc/os-release'))?.[1] ?? hardware.distribution,
+      architecture: ARCHITECTURE[process.arch] ?? process.arch, cpuCount: hardware.cpuCount, memoryBytes: hardware.memoryBytes,
       diskBytes: disk.blocks * disk.bsize, diskType, ...(model !== '' && { model: model.replace(/\0/g, '') }), pageSizeBytes: await pageSize(),
     }
   }
@@ -62,6 +64,21 @@ export class SiFacts implements SystemFacts {
 }
 
 const ARCHITECTURE: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm' }
+
+function askHardware(): Promise<Hardware> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(WORKER, import.meta.url))
+    AbortSignal.timeout(LIMIT_MS).addEventListener('abort', () => {
+      void worker.terminate()
+      reject(new Error(`systeminformation did not answer within ${LIMIT_MS / 1000} s`))
+    }, { once: true })
+    worker.once('message', (hardware: Hardware) => {
+      resolve(hardware)
+      void worker.terminate()
+    })
+    worker.once('error', reject)
+  })
+}
 
 /** IPv4 addresses of the host's real interfaces, those of `first` first. */
 function addresses(first: string | undefined): readonly string[] {
