@@ -181,6 +181,18 @@ test('a connection that becomes something else is handed on', async (t) => {
   assert.match((await socket.setEncoding('utf8').toArray()).join(''), /^HTTP\/1.1 101 Switching\r\n\r\n\/x$/)
 })
 
+test('an idle HTTP/2 connection is closed, one with a watch is not', async (t) => {
+  const { admin, clock } = await serve(t)
+  const [idle, watching] = [0, 1].map(() => http2Connect(`https://${HOST}:${admin.port}`, admin))
+  t.after(() => watching!.destroy())
+  await once(idle!.request({ ':path': '/livez' }).resume(), 'end')
+  await once(watching!.request({ ':path': '/api/v1/pods?watch=true' }), 'response')
+  const closed = once(idle!, 'close')
+  await clock.advance(600_000)
+  await closed
+  assert.equal(watching!.closed, false)
+})
+
 test('a taken port is named, with the flag that changes it', async (t) => {
   const { server } = await serve(t)
   const { app, env } = await testApi()

@@ -1,11 +1,11 @@
 import { constants } from 'node:crypto'
-import { createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2'
+import { createSecureServer, type Http2SecureServer, type SecureServerOptions, type ServerHttp2Session } from 'node:http2'
 import type { IncomingMessage, ServerOptions } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
-import type { Env } from '@bramble/reconcile/env'
+import type { Clock, Env } from '@bramble/reconcile/env'
 import type { HttpEnv } from './http-env.ts'
 
 /** Go's clients keep idle connections for 90 s: ours must outlive theirs, or requests meet a closing socket. */
@@ -57,7 +57,7 @@ export async function serveHttps(options: HttpsOptions): Promise<HttpsServer> {
   const server = createSecureServer(serverOptions(options), getRequestListener(app.fetch, { overrideGlobalObjects: false }))
   server.maxConnections = CONNECTIONS_MAX
   const sockets = trackSockets(server)
-  closeIdleSessions(server)
+  server.on('session', (session) => void closeWhenIdle(session, env.clock))
   if (upgrade) server.on('upgrade', upgrade)
 
   await listen(server, host, port)
@@ -124,16 +124,20 @@ function trackSockets(server: Http2SecureServer): ReadonlySet<Socket> {
   return sockets
 }
 
-/** Closes HTTP/2 connections on which nothing has happened and nothing is open; watches may be silent for long. */
-function closeIdleSessions(server: Http2SecureServer): void {
-  server.on('session', (session) => {
-    let open = 0
-    session.on('stream', (stream) => {
-      open++
-      stream.once('close', () => open--)
-    })
-    session.setTimeout(IDLE_SESSION_MS_MAX, () => {
-      if (open === 0) session.close()
-    })
+/** Closes an HTTP/2 connection on which nothing has happened and nothing is open; watches may be silent for long. */
+async function closeWhenIdle(session: ServerHttp2Session, clock: Clock): Promise<void> {
+  const closed = new AbortController()
+  session.once('close', () => closed.abort())
+  let open = 0
+  let isUsed = true
+  session.on('stream', (stream) => {
+    open++
+    isUsed = true
+    stream.once('close', () => open--)
   })
+  while (!closed.signal.aborted) {
+    await clock.sleep(IDLE_SESSION_MS_MAX, closed.signal)
+    if (open === 0 && !isUsed) session.close()
+    isUsed = open > 0
+  }
 }
