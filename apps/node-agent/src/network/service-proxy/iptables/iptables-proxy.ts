@@ -86,6 +86,7 @@ export class IptablesProxy implements ServiceProxy {
         const input = planRemoval(table, await allRules(table))
         if (input !== undefined) await restore(input)
       }
+      await setSysctl('net/ipv4/conf/all/route_localnet', '0') // forwarding may be someone else's as well: it stays
       this.#written = undefined
       this.#table = undefined
     })
