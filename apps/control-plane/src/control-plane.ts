@@ -57,7 +57,7 @@ export async function createControlPlane(deps: {
   const ranges = serviceRanges(settings.serviceNetwork)
   const reads: Pick<ApiClient, 'get' | 'list'> = { get: (kind, key) => client.get(kind, key), list: (kind, options) => client.list(kind, options) }
   const resources = new ResourceService({ store, registry, admission: allAdmissionSteps({ reads, ranges, env }), env })
-  const client: ApiClient = new LocalClient({ store, resources })
+  const client: ApiClient = new LocalClient({ store, resources, warn: (message) => env.log.warn('a write had fields that the schema does not know', { message }) })
   await ensureStandardObjects(client, { ...settings, apiServiceIp: apiServiceIp(ranges) })
 
   const gateway = createNodeGateway({ client, env, linkServer })

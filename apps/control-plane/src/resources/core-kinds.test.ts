@@ -110,6 +110,7 @@ test('ports of endpoints are TCP', () => {
 test('a pod on a node has its grace, one that waits has none', () => {
   assert.equal(pods.gracePeriodSeconds!(written(pods, { spec: { nodeName: 'n' } })), 30)
   assert.equal(pods.gracePeriodSeconds!(written(pods, { spec: {} })), 0)
+  assert.equal(pods.gracePeriodSeconds!(written(pods, { spec: { nodeName: 'n' }, status: { phase: 'Succeeded' } })), 0)
 })
 test('what admission gave a pod stays through an update that does not repeat it', () => {
   const lost = { key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }

@@ -1,5 +1,5 @@
 import { isConditionTrue } from '@bramble/api/conditions'
-import type { Pod, PodSpec } from '@bramble/api/types/pod'
+import { isTerminal, type Pod, type PodSpec } from '@bramble/api/types/pod'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, nameColumn } from './columns.ts'
 import { applyPodDefaults } from './pod-spec/pod-defaults.ts'
@@ -31,7 +31,8 @@ export const pods: ResourceDefinition<Pod> = {
       { name: 'eviction', kind: 'Eviction', group: 'policy', version: 'v1', verbs: ['create'] },
     ],
   },
-  gracePeriodSeconds: (pod) => (pod.spec.nodeName ? (pod.spec.terminationGracePeriodSeconds ?? 30) : 0),
+  // Source: pod strategy CheckGracefulDelete: what does not run needs no time to end
+  gracePeriodSeconds: (pod) => (pod.spec.nodeName && !isTerminal(pod) ? (pod.spec.terminationGracePeriodSeconds ?? 30) : 0),
   fields: (pod) => ({
     'spec.nodeName': pod.spec.nodeName ?? '',
     'spec.restartPolicy': pod.spec.restartPolicy ?? '',
