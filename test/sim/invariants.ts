@@ -18,7 +18,6 @@ export interface ApiSnapshot {
   readonly revision: number
   readonly nodes: readonly Node[]
   readonly pods: readonly Pod[]
-  readonly slices: readonly EndpointSlice[]
   readonly deployments: readonly Deployment[]
   readonly replicaSets: readonly ReplicaSet[]
   readonly daemonSets: readonly DaemonSet[]
@@ -43,6 +42,14 @@ export class Invariants {
   readonly #published = new Map<string, Set<string>>()
   #revision = 0
 
+  /** A slice was written: from now on nodes may send traffic to its addresses. */
+  published({ metadata, endpoints }: EndpointSlice): void {
+    const service = `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME_LABEL]}`
+    const seen = this.#published.get(service) ?? new Set<string>()
+    this.#published.set(service, seen)
+    for (const address of endpoints.flatMap(({ addresses }) => addresses)) seen.add(address)
+  }
+
   check({ api, nodes }: Snapshot): void {
     if (api) this.#checkApi(api)
     this.#checkRuntimes(nodes)
@@ -54,7 +61,6 @@ export class Invariants {
     this.#revision = api.revision
     for (const pod of api.pods) this.#checkPod(pod)
     for (const node of api.nodes) this.#checkPodNetwork(node, api.nodes)
-    for (const slice of api.slices) this.#remember(slice)
     for (const deployment of api.deployments) checkSurge(deployment, api)
     for (const set of api.daemonSets) checkOnePerNode(set, api)
   }
@@ -83,13 +89,6 @@ export class Invariants {
     const before = this.#podNetworks.get(name)
     rule(before === undefined || before === podCIDR, `the pod network of ${name} changed from ${before} to ${podCIDR}`)
     this.#podNetworks.set(name, podCIDR)
-  }
-
-  #remember({ metadata, endpoints }: EndpointSlice): void {
-    const service = `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME_LABEL]}`
-    const seen = this.#published.get(service) ?? new Set<string>()
-    this.#published.set(service, seen)
-    for (const address of endpoints.flatMap(({ addresses }) => addresses)) seen.add(address)
   }
 
   #checkRuntimes(nodes: readonly NodeSnapshot[]): void {

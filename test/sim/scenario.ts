@@ -7,6 +7,7 @@ import { isReason } from '../../packages/api/src/status-error.ts'
 import type { Service } from '../../packages/api/src/types/service.ts'
 import type { DaemonSet, Deployment } from '../../packages/api/src/types/workload.ts'
 import { keyOf } from '../../packages/api/src/object.ts'
+import type { Faults } from './faults.ts'
 import { Violation } from './invariants.ts'
 import { type SimCluster, simCluster } from './sim-cluster.ts'
 
@@ -38,10 +39,7 @@ export async function runScenario({ seed, nodes = 5, faultyMs = FAULTY_MS, calmM
     prepare?.(cluster)
     await applyWorkloads(cluster.controlPlane.client!)
     await converge(cluster, calmMs)
-    cluster.faults({
-      dropLink: 0.03, crashAgent: 0.01, losePower: 0.003, crashContainer: 0.02, restartControlPlane: 0.01,
-      messages: { loss: 0.02, repeat: 0.05, reorder: 0.05, reorderMs: 2_000, delayMs: 300 },
-    })
+    cluster.faults(weather(cluster.chance))
     await cluster.run(faultyMs, changeOfMind)
     cluster.faults({})
     await converge(cluster, calmMs)
@@ -51,6 +49,15 @@ export async function runScenario({ seed, nodes = 5, faultyMs = FAULTY_MS, calmM
   } finally {
     listen?.(cluster)
     await cluster.stop()
+  }
+}
+
+/** Every run has another mixture: some have one fault only, some have all of them in plenty. */
+function weather(chance: () => number): Faults {
+  const rate = (max: number): number => (chance() < 0.2 ? 0 : max * chance() ** 2)
+  return {
+    dropLink: rate(0.15), crashAgent: rate(0.05), losePower: rate(0.03), crashContainer: rate(0.1), restartControlPlane: rate(0.05),
+    messages: { loss: rate(0.2), repeat: rate(0.2), reorder: rate(0.2), reorderMs: 2_000, delayMs: rate(1_000) },
   }
 }
 

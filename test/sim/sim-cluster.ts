@@ -46,6 +46,7 @@ export class SimCluster {
     const settings = { podNetwork: POD_NETWORK, serviceNetwork: SERVICE_NETWORK, nodePrefix: 24, nodeGraceMs: 40_000, advertiseAddress: '192.0.2.100', apiPort: 6443 }
     this.controlPlane = new SimControlPlane({
       env: { ...this.env, log: this.log.child({ program: 'control-plane' }) }, linkServer: this.link.server, settings,
+      observe: (client, signal) => this.#rememberSlices(client, signal),
       failed: (error) => this.#fail(`the control plane failed: ${textOf(error)}`),
     })
     this.nodes = Array.from({ length: count }, (_, index) => {
@@ -116,11 +117,16 @@ export class SimCluster {
     await this.clock.advance(60_000)
   }
 
+  /** Slices may come and go between two looks. */
+  async #rememberSlices(client: ApiClient, signal: AbortSignal): Promise<void> {
+    for await (const { object } of client.watch(endpointSlices, signal)) this.#invariants.published(object)
+  }
+
   #apiSnapshot(): ApiSnapshot | undefined {
     const { client, revision } = this.controlPlane
     return client && revision !== undefined ? {
-      revision, nodes: client.list(nodes), pods: client.list(pods), slices: client.list(endpointSlices), deployments: client.list(deployments),
-      replicaSets: client.list(replicaSets), daemonSets: client.list(daemonSets),
+      revision, nodes: client.list(nodes), pods: client.list(pods), deployments: client.list(deployments), replicaSets: client.list(replicaSets),
+      daemonSets: client.list(daemonSets),
     } : undefined
   }
 

@@ -8,6 +8,8 @@ export interface SimControlPlaneParts {
   readonly env: Env
   readonly linkServer: LinkServer
   readonly settings: ControlPlaneSettings
+  /** Runs beside it, as long as it lives. */
+  readonly observe: (client: ApiClient, signal: AbortSignal) => Promise<void>
   /** It ended by itself, which it never should. */
   readonly failed: (error: unknown) => void
 }
@@ -41,11 +43,11 @@ export class SimControlPlane {
 
   async start(): Promise<void> {
     await this.#dying
-    const { env, linkServer, settings, failed } = this.#parts
+    const { env, linkServer, settings, observe, failed } = this.#parts
     const plane = await createControlPlane({ backend: new MemoryBackend(this.#disk), linkServer, env, settings })
     const stop = new AbortController()
     const isAlive = (): boolean => this.#life?.stop === stop
-    const ended = plane.run(stop.signal).then(
+    const ended = Promise.all([plane.run(stop.signal), observe(plane.client, stop.signal)]).then(
       () => { if (isAlive()) failed(new Error('the control plane ended by itself')) },
       (error: unknown) => { if (isAlive()) failed(error) },
     )
