@@ -67,7 +67,8 @@ const PAGE = [
   'ip=${POD_IP:-$(ip -4 -o addr show dev eth0 2>/dev/null | sed "s/.*inet \\([0-9.]*\\).*/\\1/")}',
   'printf "Content-Type: text/plain\\r\\n\\r\\n"',
   'echo "Hello from pod ${POD_NAME:-$(hostname)} on node ${NODE_NAME:-unknown}, address ${ip:-unknown}."',
-  'echo "You are ${REMOTE_ADDR:-unknown}."',
+  'client=${REMOTE_ADDR#[[]::ffff:}',
+  'echo "You are ${client%]}."',
 ]
 
 const RECIPES: Readonly<Record<string, { readonly files: readonly TarEntry[]; readonly config: ImageConfig }>> = {

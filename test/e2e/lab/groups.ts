@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { systemClock } from '@bramble/reconcile/env'
 
 const ROOT = '/sys/fs/cgroup'
-const NOT_CONTROLLERS = ['systemd', 'unified']
+/** Where cgroup v2 is mounted beside v1. It has no controllers then, and hosts do not see it. */
+const VERSION_2 = 'unified'
 const REMOVE_TRIES_MAX = 100
 const REMOVE_AGAIN_MS = 20
 
@@ -43,7 +44,7 @@ export async function cpuMilliseconds(name: string): Promise<number | undefined>
 async function controllers(): Promise<readonly string[]> {
   if (existsSync(join(ROOT, 'cgroup.controllers'))) return []
   const entries = await readdir(ROOT, { withFileTypes: true })
-  return entries.filter((entry) => entry.isDirectory() && !NOT_CONTROLLERS.includes(entry.name)).map(({ name }) => name)
+  return entries.filter((entry) => entry.isDirectory() && entry.name !== VERSION_2).map(({ name }) => name)
 }
 
 async function removeTree(folder: string): Promise<void> {

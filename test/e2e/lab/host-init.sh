@@ -25,15 +25,16 @@ printf '%s\n' "$host" > /etc/hostname
 
 controllers=$(for folder in /sys/fs/cgroup/*/; do basename "$folder"; done)
 [ -e /sys/fs/cgroup/cgroup.controllers ] && version=2 || version=1
+umount --recursive --lazy /sys
 mount -t sysfs sys /sys # of this network namespace
 if [ "$version" = 2 ]; then
   mount -t cgroup2 cgroup /sys/fs/cgroup
 else
   mount -t tmpfs -o mode=755 cgroup /sys/fs/cgroup
   for controller in $controllers; do
-    case $controller in systemd | unified) continue ;; esac
+    case $controller in unified) continue ;; systemd) option=none,name=systemd ;; *) option=$controller ;; esac
     mkdir "/sys/fs/cgroup/$controller"
-    mount -t cgroup -o "$controller" cgroup "/sys/fs/cgroup/$controller"
+    mount -t cgroup -o "$option" cgroup "/sys/fs/cgroup/$controller"
   done
 fi
 mount -t proc proc /proc

@@ -85,7 +85,10 @@ export class Lab {
     let hasEnded = false
     void entering.ended.then(() => { hasEnded = true })
     let pid = host === OUTSIDE ? entering.pid : undefined // there is no process namespace to enter
-    await until(async () => hasEnded || (pid ??= await childOf(entering.pid)) !== undefined, `${argv[0]} to start on ${host}`)
+    await until(async () => {
+      pid ??= await childOf(entering.pid)
+      return hasEnded || pid !== undefined
+    }, `${argv[0]} to start on ${host}`)
     return { pid: pid ?? entering.pid, outputPath, ended: entering.ended }
   }
 

@@ -34,6 +34,14 @@ test('of a talkative program the beginning is kept, and its exit code', async ()
   await assert.rejects(runTalkative('sh', ['-c', 'exec sleep 60'], { timeoutMs: 50, keepBytes: 8 }), /sh did not end within 50 ms/)
 })
 
+test('nobody waits for a descendant that holds the outputs open', async () => {
+  for (const run of [runCommand('sh', ['-c', 'sleep 3 & exec sleep 60'], { timeoutMs: 50 }), runTalkative('sh', ['-c', 'sleep 3 & exit 0'], { timeoutMs: 50, keepBytes: 8 })]) {
+    const startedMs = performance.now()
+    await assert.rejects(run, /did not end within 50 ms/)
+    assert.ok(performance.now() - startedMs < 2_000)
+  }
+})
+
 test('a program that is not there is said to be missing', async () => {
   await assert.rejects(runCommand('bramble-no-such-program', ['secret']), { name: 'HostError', message: 'bramble-no-such-program is not installed or not executable' })
   assert.throws(() => startDetached('bramble-no-such-program', []), { name: 'HostError' })

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { execa } from 'execa'
 
@@ -48,7 +49,7 @@ export class HostError extends Error {
  */
 export async function runCommand(file: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS
-  const result = await execa(file, args, {
+  const child = execa(file, args, {
     reject: false,
     stripFinalNewline: false,
     timeout: timeoutMs,
@@ -58,6 +59,8 @@ export async function runCommand(file: string, args: readonly string[], options:
     ...(options.env && { env: options.env }),
     ...(options.cwd && { cwd: options.cwd }),
   })
+  using _guard = letGoOfOutputs(child.nodeChildProcess, timeoutMs, options.signal)
+  const result = await child
   const stdout = String(result.stdout ?? '')
   const stderr = String(result.stderr ?? '')
   const told = { stdout, stderr }
@@ -96,6 +99,7 @@ export async function runTalkative(
   const child = execa(file, args, {
     reject: false, buffer: false, all: true, stdin: 'ignore', timeout: options.timeoutMs, forceKillAfterDelay: KILL_AFTER_MS,
   })
+  using _guard = letGoOfOutputs(child.nodeChildProcess, options.timeoutMs)
   const kept: Uint8Array[] = []
   let room = options.keepBytes
   child.all.on('data', (chunk: Uint8Array) => {
@@ -154,6 +158,21 @@ const OUTPUT_BYTES_MAX = 1 << 20
 const KILL_AFTER_MS = 500
 const LINES_SHOWN_MAX = 3
 const CHARACTERS_SHOWN_MAX = 500
+
+/** A program that was ended may leave a descendant that holds its outputs open: nobody waits for that one. */
+function letGoOfOutputs(program: ChildProcess, timeoutMs: number, signal?: AbortSignal): Disposable {
+  const limit = AbortSignal.timeout(timeoutMs)
+  const destroy = (): void => {
+    program.stdout?.destroy()
+    program.stderr?.destroy()
+  }
+  const onEnd = (): void => {
+    if (program.exitCode !== null || program.signalCode !== null) destroy()
+    else program.once('exit', destroy)
+  }
+  for (const each of [limit, signal]) each?.addEventListener('abort', onEnd, { once: true })
+  return { [Symbol.dispose]: () => { for (const each of [limit, signal]) each?.removeEventListener('abort', onEnd) } }
+}
 
 function notStarted(file: string, cause: unknown): HostError {
   const code = (cause as NodeJS.ErrnoException | undefined)?.code

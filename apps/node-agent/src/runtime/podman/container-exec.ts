@@ -4,6 +4,7 @@ import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runTalkative } from '../../host/exec.ts'
 import { RuntimeError } from '../runtime.ts'
+import { execExitCode } from './convert.ts'
 
 const OUTPUT_BYTES_MAX = 10 << 10
 const SLACK_MS = 5_000
@@ -31,7 +32,9 @@ export async function execInContainer(
       timeoutMs: timeoutMs + SLACK_MS, keepBytes: OUTPUT_BYTES_MAX,
     })
     if (limit.aborted) throw new RuntimeError('ExecTimeout', `command "${command[0]}" did not end within ${timeoutMs} ms`)
-    return { exitCode: shellCode(exitCode, output), output }
+    const code = execExitCode(exitCode, output)
+    if (code === undefined) throw new RuntimeError('RuntimeUnavailable', `${program}: ${output.trim()}`)
+    return { exitCode: code, output }
   } catch (error) {
     if (error instanceof RuntimeError) throw error
     throw new RuntimeError(limit.aborted ? 'ExecTimeout' : 'RuntimeUnavailable', (error as Error).message, { cause: error })
@@ -46,19 +49,26 @@ async function runtimeOf(containerId: string): Promise<string> {
   throw new RuntimeError('RuntimeUnavailable', `container ${containerId} is not running`)
 }
 
-/** The runtime passes no signal on that would end every command, so the command itself is killed, with what it began: it leads a session. */
+/** The runtime passes no signal on that would end every command, so the command itself is killed, with what it began. */
 function killNow(pidFile: string): void {
-  try {
-    const pid = Number(readFileSync(pidFile, 'utf8'))
-    if (pid > 1) process.kill(-pid, 'SIGKILL')
-  } catch {
-    // it has not begun, or has just ended
-  }
+  for (const pid of withDescendants(Number(readNow(pidFile))).reverse())
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // it has just ended
+    }
 }
 
-/** runc and crun say in words of their own that there is nothing to run, and end with 255 or 1. */
-function shellCode(exitCode: number, output: string): number {
-  if (exitCode === 0 || !/exec failed: |executable file (?:[^\n]* )?not found|^[^\n]*\bcrun: /.test(output)) return exitCode
-  if (/executable file (?:[^\n]* )?not found|no such file or directory/i.test(output)) return 127
-  return /permission denied/i.test(output) ? 126 : exitCode
+function withDescendants(pid: number): number[] {
+  if (!(pid > 1)) return [] // the command has not begun
+  const children = readNow(`/proc/${pid}/task/${pid}/children`).split(' ').map(Number)
+  return [pid, ...children.flatMap(withDescendants)]
+}
+
+function readNow(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
 }

@@ -219,3 +219,16 @@ export function imageState(image: ListedImage & Partial<InspectedImage>): ImageS
     ...(user !== undefined && { userId: Number(user) }),
   }
 }
+
+/**
+ * Exit code of a command in a container: 126 or 127, as a shell says it, when there was nothing to run, which runc and crun tell in
+ * words alone; undefined when they failed themselves.
+ */
+export function execExitCode(exitCode: number, output: string): number | undefined {
+  if (exitCode !== OWN_FAILURE) return exitCode
+  if (/executable file .*not found in \$PATH|exec failed: .* exec: .*no such file or directory/.test(output)) return 127
+  if (/^open executable: |exec failed: .* exec: .*permission denied/.test(output)) return 126
+  return /exec failed: unable to start container process/.test(output) ? undefined : exitCode
+}
+
+const OWN_FAILURE = 255

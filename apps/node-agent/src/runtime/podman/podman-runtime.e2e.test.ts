@@ -215,14 +215,20 @@ class PodInTest {
 
   async until(id: string, good: (container: ContainerState) => boolean): Promise<ContainerState> {
     let seen = await this.container(id)
-    await this.waitFor(async () => good(seen = await this.container(id)), 'the container is as expected')
+    await this.waitFor(async () => {
+      seen = await this.container(id)
+      return good(seen)
+    }, 'the container is as expected')
     return seen
   }
 
   async logged(id: string, pattern: RegExp): Promise<string> {
     const { logPath } = await this.container(id)
     let text = ''
-    await this.waitFor(async () => pattern.test(text = await readFile(logPath, 'utf8').catch(() => '')), `log has ${pattern}`)
+    await this.waitFor(async () => {
+      text = await readFile(logPath, 'utf8').catch(() => '')
+      return pattern.test(text)
+    }, `log has ${pattern}`)
     return text
   }
 

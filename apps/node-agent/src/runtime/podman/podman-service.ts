@@ -86,12 +86,13 @@ export async function inPath(program: string): Promise<boolean> {
  * refuses to start a container. undefined: Podman's own default.
  */
 async function ociRuntime(): Promise<string | undefined> {
-  const mounts = (await readIfPresent('/proc/self/mounts')) ?? ''
-  const bothGroups = / cgroup2 /.test(mounts) && / cgroup /.test(mounts)
+  const bothGroups = await isReadable('/sys/fs/cgroup/unified/cgroup.controllers')
   for (const program of bothGroups ? ['runc'] : ['crun', 'runc']) if (await inPath(program)) return program
   if (bothGroups) throw new RuntimeError('RuntimeUnavailable', 'this system mounts cgroup v1 and v2 together, which needs runc: apt-get install runc')
   return undefined
 }
+
+const isReadable = (path: string): Promise<boolean> => access(path).then(() => true, () => false)
 
 const accepts = (socketPath: string): Promise<boolean> =>
   new Promise((resolve) => {
