@@ -2,10 +2,11 @@ import { cpSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-// npm run bundle: dist/<program>/main.js, one file per program and one per part that is loaded on demand. A bundle starts
-// faster and needs a third less memory than the sources.
+// npm run bundle [-- FOLDER]: FOLDER/<program>/main.js (default: dist), one file per program and one per part that is loaded on
+// demand. A bundle starts faster and needs a third less memory than the sources.
 
 const root = fileURLToPath(new URL('../', import.meta.url))
+const dist = process.argv[2] ?? `${root}dist`
 const PROGRAMS = {
   'control-plane': { workers: ['pki/certificate-worker.ts'], files: ['api/schema/generated/definitions.json', 'http/protobuf/fields.txt'] },
   'node-agent': { workers: ['transport/csr-worker.ts', 'node/inventory-worker.ts'], files: [] },
@@ -15,7 +16,7 @@ for (const [name, { workers, files }] of Object.entries(PROGRAMS)) await bundle(
 
 async function bundle(name: string, workers: readonly string[], files: readonly string[]): Promise<void> {
   const source = `${root}apps/${name}/src/`
-  const target = `${root}dist/${name}/`
+  const target = `${dist}/${name}/`
   rmSync(target, { recursive: true, force: true })
   mkdirSync(target, { recursive: true })
   await build({
@@ -31,5 +32,5 @@ async function bundle(name: string, workers: readonly string[], files: readonly 
     mkdirSync(to.slice(0, to.lastIndexOf('/')), { recursive: true })
     cpSync(`${source}${file}`, to)
   }
-  console.log(`dist/${name}/main.js: ${Math.round(statSync(`${target}main.js`).size / 1024)} KB`)
+  console.log(`${name}/main.js: ${Math.round(statSync(`${target}main.js`).size / 1024)} KB`)
 }

@@ -1,0 +1,19 @@
+import { after, before, describe } from 'node:test'
+import { type Cluster, createCluster } from './cluster.ts'
+import { faults } from './scenarios/faults.ts'
+import { scheduling } from './scenarios/scheduling.ts'
+import { workloads } from './scenarios/workloads.ts'
+
+const skip = process.getuid?.() === 0 ? false : 'needs root for namespaces'
+
+// One cluster for all: its start is the dear part. Scenarios run in this order and leave it whole.
+describe('a cluster of three nodes', { skip, timeout: 540_000 }, () => {
+  let made: Cluster
+  const cluster = (): Cluster => made
+  before(async () => { made = await createCluster({ name: 'brt-e2e' }) })
+  after(() => made?.down())
+
+  workloads(cluster)
+  scheduling(cluster)
+  faults(cluster)
+})
