@@ -1,0 +1,18 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+
+// npm run bench [-- NAME [OPTION…]]: without a name, what there is.
+
+const BENCHES = {
+  footprint: 'memory, idle CPU, disk writes and traffic of both programs on three hosts, beside Docker Swarm (20 min)',
+  'pod-start': 'how long pods, replicas, restarts and the loss of a node take on three hosts, beside podman and Docker Swarm (15 min)',
+  iptables: 'first fill and one change of the Service rules, 100 to 5000 Services (2 min)',
+  api: 'reads, writes and watches per second over HTTPS (1 min)',
+} as const
+
+const [name, ...options] = process.argv.slice(2)
+if (name === undefined) for (const [bench, what] of Object.entries(BENCHES)) console.log(`npm run bench -- ${bench.padEnd(10)}  ${what}`)
+else if (!(name in BENCHES)) {
+  console.error(`no bench is called "${name}": ${Object.keys(BENCHES).join(', ')}`)
+  process.exitCode = 2
+} else process.exitCode = spawnSync(process.execPath, [...process.execArgv, join(import.meta.dirname, `${name}.ts`), ...options], { stdio: 'inherit' }).status ?? 1
