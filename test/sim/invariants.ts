@@ -15,6 +15,8 @@ export interface Snapshot {
   readonly nodes: readonly NodeSnapshot[]
 }
 export interface ApiSnapshot {
+  /** Epoch milliseconds. */
+  readonly nowMs: number
   readonly revision: number
   readonly nodes: readonly Node[]
   readonly pods: readonly Pod[]
@@ -63,6 +65,7 @@ export class Invariants {
     for (const node of api.nodes) this.#checkPodNetwork(node, api.nodes)
     for (const deployment of api.deployments) checkSurge(deployment, api)
     for (const set of api.daemonSets) checkOnePerNode(set, api)
+    for (const deployment of api.deployments) checkRecreate(deployment, api)
   }
 
   #checkPod(pod: Pod): void {
@@ -78,7 +81,8 @@ export class Invariants {
     for (const status of pod.status?.containerStatuses ?? []) {
       const id = `${uid}/${status.name}`
       const last = this.#restarts.get(id) ?? 0
-      rule(status.restartCount >= last, `restarts of ${name}/${status.name} went back from ${last} to ${status.restartCount}`)
+      // An agent that dies before it has saved that a pod leaves begins it once more, and counts from what it knows.
+      rule(status.restartCount >= last || pod.metadata.deletionTimestamp !== undefined, `restarts of ${name}/${status.name} went back from ${last} to ${status.restartCount}`)
       this.#restarts.set(id, status.restartCount)
     }
   }
@@ -122,6 +126,18 @@ function checkSurge({ metadata, spec }: Deployment, { replicaSets, pods }: ApiSn
   const sized = sets.every((set) => set.metadata.annotations?.['deployment.kubernetes.io/desired-replicas'] === String(wanted) || set.spec.replicas === 0)
   const active = pods.filter((pod) => !pod.metadata.deletionTimestamp && !isTerminal(pod) && sets.some((set) => ownedBy(pod, set.metadata.uid)))
   rule(!sized || active.length <= wanted + surge || sets.some(isCatchingUp), `${metadata.name} has ${active.length} pods of ${wanted} + ${surge}`)
+}
+
+/**
+ * Old and new pods of one that recreates are never there together. Those that should be gone by now do not count: where
+ * their node was away people rather went on, and it takes them down when it returns.
+ */
+function checkRecreate({ metadata, spec }: Deployment, { nowMs, replicaSets, pods }: ApiSnapshot): void {
+  if (spec.strategy?.type !== 'Recreate') return
+  const sets = replicaSets.filter((set) => ownedBy(set, metadata.uid))
+  const here = pods.filter((pod) => pod.status?.phase === 'Running' && !(Date.parse(pod.metadata.deletionTimestamp ?? '') <= nowMs))
+  const populated = sets.filter((set) => here.some((pod) => ownedBy(pod, set.metadata.uid))).map((set) => set.metadata.name)
+  rule(populated.length <= 1, `${metadata.name} has pods of ${populated.join(' and ')} at once`)
 }
 
 /** A set that was made smaller, or whose pods were counted before, is about to give some up. */

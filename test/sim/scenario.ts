@@ -1,12 +1,13 @@
 import type { ApiClient } from '../../apps/control-plane/src/api/client.ts'
 import { daemonSets } from '../../apps/control-plane/src/resources/daemon-set.ts'
 import { deployments } from '../../apps/control-plane/src/resources/deployment.ts'
+import { nodes } from '../../apps/control-plane/src/resources/node.ts'
 import { pods } from '../../apps/control-plane/src/resources/pod.ts'
 import { services } from '../../apps/control-plane/src/resources/service.ts'
 import { isReason } from '../../packages/api/src/status-error.ts'
 import type { Service } from '../../packages/api/src/types/service.ts'
 import type { DaemonSet, Deployment } from '../../packages/api/src/types/workload.ts'
-import { keyOf } from '../../packages/api/src/object.ts'
+import { keyOf, type NewObject } from '../../packages/api/src/object.ts'
 import type { Faults } from './faults.ts'
 import { Violation } from './invariants.ts'
 import { type SimCluster, simCluster } from './sim-cluster.ts'
@@ -33,8 +34,8 @@ const CALM_MS_MAX = 12 * 60_000
  * Safety is checked in every step; when the faults are over, the world must reach the wish.
  * @throws Violation with the seed, what was wrong, and the last things that happened.
  */
-export async function runScenario({ seed, nodes = 5, faultyMs = FAULTY_MS, calmMs = CALM_MS_MAX, prepare, listen }: ScenarioOptions): Promise<void> {
-  const cluster = await simCluster({ seed, nodes })
+export async function runScenario({ seed, nodes: count = 5, faultyMs = FAULTY_MS, calmMs = CALM_MS_MAX, prepare, listen }: ScenarioOptions): Promise<void> {
+  const cluster = await simCluster({ seed, nodes: count })
   try {
     prepare?.(cluster)
     await applyWorkloads(cluster.controlPlane.client!)
@@ -42,6 +43,8 @@ export async function runScenario({ seed, nodes = 5, faultyMs = FAULTY_MS, calmM
     cluster.faults(weather(cluster.chance))
     await cluster.run(faultyMs, changeOfMind)
     cluster.faults({})
+    await cluster.run(150_000) // outages last two minutes
+    await uncordon(cluster)
     await converge(cluster, calmMs)
   } catch (error) {
     if (!(error instanceof Violation)) throw error
@@ -50,6 +53,11 @@ export async function runScenario({ seed, nodes = 5, faultyMs = FAULTY_MS, calmM
     listen?.(cluster)
     await cluster.stop()
   }
+}
+
+async function uncordon({ controlPlane: { client }, nodes: all }: SimCluster): Promise<void> {
+  if (!client) throw new Violation('the control plane has not come back')
+  for (const { name } of all) await client.patch(nodes, name, { spec: { unschedulable: null } })
 }
 
 /** Every run has another mixture: some have one fault only, some have all of them in plenty. */
@@ -74,10 +82,10 @@ export async function converge(cluster: SimCluster, calmMs: number): Promise<voi
 
 /** What people want: a Deployment and a DaemonSet, each behind a Service. */
 export async function applyWorkloads(client: ApiClient): Promise<void> {
-  const template = (app: string) => ({ metadata: { labels: { app } }, spec: { containers: [{ name: 'main', image: 'localhost/web:1', ports: [{ containerPort: 8080 }] }] } })
   await client.create<Deployment>(deployments, {
     apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace: 'default' }, spec: { replicas: 6, selector: { matchLabels: { app: 'web' } }, template: template('web') },
   })
+  await client.create<Deployment>(deployments, single())
   await client.create<DaemonSet>(daemonSets, {
     apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'log', namespace: 'default' }, spec: { selector: { matchLabels: { app: 'log' } }, template: template('log') },
   })
@@ -87,6 +95,14 @@ export async function applyWorkloads(client: ApiClient): Promise<void> {
     })
 }
 
+const template = (app: string) => ({ metadata: { labels: { app } }, spec: { containers: [{ name: 'main', image: 'localhost/web:1', ports: [{ containerPort: 8080 }] }] } })
+
+/** Never two at once; deleted and made again now and then. */
+const single = (): NewObject<Deployment> => ({
+  apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'single', namespace: 'default' },
+  spec: { replicas: 1, strategy: { type: 'Recreate' }, selector: { matchLabels: { app: 'single' } }, template: template('single') },
+})
+
 /** What people do meanwhile, now and then. */
 async function changeOfMind(client: ApiClient, chance: () => number): Promise<void> {
   const image = (): object => ({ spec: { template: { spec: { containers: [{ name: 'main', image: `localhost/web:${1 + Math.floor(chance() * 3)}`, ports: [{ containerPort: 8080 }] }] } } } })
@@ -95,12 +111,16 @@ async function changeOfMind(client: ApiClient, chance: () => number): Promise<vo
     if (dice < 0.02) await client.patch(deployments, 'default/web', { spec: { replicas: 1 + Math.floor(chance() * 9) } })
     else if (dice < 0.04) await client.patch(deployments, 'default/web', image())
     else if (dice < 0.055) await client.patch(daemonSets, 'default/log', image())
-    else if (dice < 0.075) {
+    else if (dice < 0.065) await client.patch(deployments, 'default/single', image())
+    else if (dice < 0.07) await client.delete(deployments, 'default/single')
+    else if (dice < 0.08) await client.create<Deployment>(deployments, single())
+    else if (dice < 0.1) await client.patch(nodes, `pi-${1 + Math.floor(chance() * 3)}`, { spec: { unschedulable: chance() < 0.3 } })
+    else if (dice < 0.12) {
       const all = client.list(pods)
       const victim = all[Math.floor(chance() * all.length)]
       if (victim) await client.delete(pods, keyOf(victim))
     }
   } catch (error) {
-    if (!isReason(error, 'NotFound', 'Conflict')) throw error // someone was faster
+    if (!isReason(error, 'NotFound', 'Conflict', 'AlreadyExists')) throw error // someone was faster
   }
 }

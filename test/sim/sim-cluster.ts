@@ -125,7 +125,7 @@ export class SimCluster {
   #apiSnapshot(): ApiSnapshot | undefined {
     const { client, revision } = this.controlPlane
     return client && revision !== undefined ? {
-      revision, nodes: client.list(nodes), pods: client.list(pods), deployments: client.list(deployments), replicaSets: client.list(replicaSets),
+      nowMs: this.clock.nowMs(), revision, nodes: client.list(nodes), pods: client.list(pods), deployments: client.list(deployments), replicaSets: client.list(replicaSets),
       daemonSets: client.list(daemonSets),
     } : undefined
   }
