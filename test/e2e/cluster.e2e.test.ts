@@ -1,9 +1,12 @@
 import { after, before, describe } from 'node:test'
 import { type Cluster, createCluster } from './cluster.ts'
+import { findKubectls } from './kubectl.ts'
+import { commands } from './scenarios/commands.ts'
 import { faults } from './scenarios/faults.ts'
 import { scheduling } from './scenarios/scheduling.ts'
 import { workloads } from './scenarios/workloads.ts'
 
+const kubectls = await findKubectls()
 const skip = process.getuid?.() === 0 ? false : 'needs root for namespaces'
 
 // One cluster for all: its start is the dear part. Scenarios run in this order and leave it whole.
@@ -15,5 +18,6 @@ describe('a cluster of three nodes', { skip, timeout: 540_000 }, () => {
 
   workloads(cluster)
   scheduling(cluster)
+  commands(cluster, kubectls)
   faults(cluster)
 })
