@@ -58,7 +58,7 @@ export interface Agent {
 }
 
 const REOPEN_MS_MIN = 500
-const REOPEN_MS_MAX = 60_000
+const REOPEN_MS_MAX = 10_000
 const NETWORK_RETRY_MS_MIN = 500
 const NETWORK_RETRY_MS_MAX = 30_000
 const SAVE_PAUSE_MS = 2_000
