@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { Agent, request } from 'node:https'
-import { createInterface } from 'node:readline'
 import type { KubeObject } from '@bramble/api/object'
 import { parse } from 'yaml'
 
@@ -72,8 +71,7 @@ export class ApiConnection {
     outgoing.on('error', () => {}) // aborted
     outgoing.end()
     const [response] = await once(outgoing, 'response')
-    response.on('error', () => {})
-    return events(createInterface({ input: response }))
+    return events(response, signal)
   }
 
   close(): void {
@@ -81,6 +79,17 @@ export class ApiConnection {
   }
 }
 
-async function* events<T>(lines: AsyncIterable<string>): AsyncIterable<WatchEvent<T>> {
-  for await (const line of lines) yield { ...(JSON.parse(line) as { type: string; object: T }), atMs: performance.now() }
+async function* events<T>(chunks: AsyncIterable<Buffer>, signal: AbortSignal): AsyncIterable<WatchEvent<T>> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  try {
+    for await (const chunk of chunks) {
+      const atMs = performance.now()
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+      rest = lines.pop()!
+      for (const line of lines) yield { ...(JSON.parse(line) as { type: string; object: T }), atMs }
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
 }

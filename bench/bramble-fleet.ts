@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { isConditionTrue } from '@bramble/api/conditions'
 import type { Node } from '@bramble/api/types/node'
 import { mintToken } from '../apps/cli/src/token.ts'
+import { runCommand } from '../apps/node-agent/src/host/exec.ts'
 import { createLab, type Lab, type LabProcess, OUTSIDE } from '../test/e2e/lab/lab.ts'
 import { waitFor } from '../test/e2e/wait.ts'
 import { archiveOf, HELLO_IMAGE } from '../tools/images/build.ts'
@@ -23,8 +24,9 @@ export async function createBrambleFleet(name: string, hosts: number): Promise<B
     await fleet.start()
     return fleet
   } catch (error) {
+    const said = await fleet.lastWords()
     await fleet.down()
-    throw error
+    throw new Error(`${(error as Error).message}\n${said}`, { cause: error })
   }
 }
 
@@ -76,6 +78,11 @@ export class BrambleFleet {
       const nodes = await Promise.all(hosts.map((host) => this.api.call<Node>('GET', `/api/v1/nodes/${host}`)))
       return nodes.every(({ status }) => isConditionTrue(status?.conditions, 'Ready'))
     }, { limitMs: READY_MS_MAX })
+  }
+
+  async lastWords(): Promise<string> {
+    const logs = [...this.#agents.values()].map(({ outputPath }) => outputPath)
+    return logs.length === 0 ? '' : (await runCommand('tail', ['-n', '5', ...logs])).stdout
   }
 
   async down(): Promise<void> {

@@ -104,12 +104,14 @@ export class SwarmFleet {
     return this.call(MANAGER, 'GET', `/tasks?filters=${encodeURIComponent(JSON.stringify({ service: [service], 'desired-state': ['running'] }))}`)
   }
 
-  /** @param options Host that all replicas run on; port of the host that leads to port 8080 of the container. */
-  async createService(name: string, replicas: number, options: { readonly on?: string; readonly port?: number } = {}): Promise<void> {
+  /** @param options Host that all replicas run on, or that none does; port of the host that leads to port 8080 of the container. */
+  async createService(name: string, replicas: number, options: { readonly on?: string; readonly notOn?: string; readonly port?: number } = {}): Promise<void> {
+    const { on, notOn, port } = options
+    const constraints = [...(on === undefined ? [] : [`node.hostname==${on}`]), ...(notOn === undefined ? [] : [`node.hostname!=${notOn}`])]
     await this.call(MANAGER, 'POST', '/services/create', {
       Name: name, Mode: { Replicated: { Replicas: replicas } },
-      TaskTemplate: { ContainerSpec: { Image: HELLO_IMAGE, StopGracePeriod: 1e9 }, ...(options.on !== undefined && { Placement: { Constraints: [`node.hostname==${options.on}`] } }) },
-      ...(options.port !== undefined && { EndpointSpec: { Mode: 'dnsrr', Ports: [{ Protocol: 'tcp', TargetPort: 8080, PublishedPort: options.port, PublishMode: 'host' }] } }),
+      TaskTemplate: { ContainerSpec: { Image: HELLO_IMAGE, StopGracePeriod: 1e9 }, Placement: { Constraints: constraints } },
+      ...(port !== undefined && { EndpointSpec: { Mode: 'dnsrr', Ports: [{ Protocol: 'tcp', TargetPort: 8080, PublishedPort: port, PublishMode: 'host' }] } }),
     })
   }
 
