@@ -3,6 +3,7 @@ import { type Cluster, createCluster } from './cluster.ts'
 import { findKubectls } from './kubectl.ts'
 import { commands } from './scenarios/commands.ts'
 import { faults } from './scenarios/faults.ts'
+import { pods } from './scenarios/pods.ts'
 import { scheduling } from './scenarios/scheduling.ts'
 import { workloads } from './scenarios/workloads.ts'
 
@@ -19,5 +20,6 @@ describe('a cluster of three nodes', { skip, timeout: 540_000 }, () => {
   workloads(cluster)
   scheduling(cluster)
   commands(cluster, kubectls)
+  pods(cluster)
   faults(cluster)
 })
