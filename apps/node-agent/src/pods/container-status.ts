@@ -81,14 +81,16 @@ function terminated(context: StatusContext, state: ContainerState): ContainerSta
   const exitCode = endCode(context.view, state)
   const failedStart = context.view.failedStarts.get(state.id)
   const lost = state.exitCode === undefined && !failedStart
-  const message = context.terminationMessages.get(state.id) ?? failedStart?.message ?? (lost ? 'The exit code was lost, as in a power cut. The container used to be Running' : undefined)
+  const message = failedStart?.message || context.terminationMessages.get(state.id) || (lost ? 'The exit code was lost, as in a power cut. The container used to be Running' : '')
+  const startedAtMs = state.startedAtMs ?? (failedStart && state.createdAtMs)
+  const finishedAtMs = state.finishedAtMs ?? (failedStart && state.createdAtMs)
   return {
     terminated: {
       exitCode,
       reason: failedStart ? 'StartError' : lost ? 'ContainerStatusUnknown' : state.oomKilled ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error',
-      ...(message !== undefined && message !== '' && { message }),
-      ...(state.startedAtMs !== undefined && { startedAt: timestamp(state.startedAtMs) }),
-      ...(state.finishedAtMs !== undefined && { finishedAt: timestamp(state.finishedAtMs) }),
+      ...(message !== '' && { message }),
+      ...(startedAtMs !== undefined && { startedAt: timestamp(startedAtMs) }),
+      ...(finishedAtMs !== undefined && { finishedAt: timestamp(finishedAtMs) }),
       containerID: `${context.runtimeName}://${state.id}`,
     },
   }

@@ -71,7 +71,9 @@ export class ImagePulls {
       present = await this.#parts.images.imageStatus(reference)
     } catch (error) {
       const isInvalid = error instanceof RuntimeError && error.reason === 'InvalidImageName'
-      return this.#fail(wanted, isInvalid ? 'InvalidImageName' : 'ImageInspectError', `Failed to inspect image "${reference}": ${messageOf(error)}`, BACKOFF_MIN_MS)
+      const message = `Failed to ${isInvalid ? 'apply default image tag' : 'inspect image'} "${reference}": ${messageOf(error)}`
+      this.#parts.events.record(pod, 'Warning', 'InspectFailed', message, container)
+      return this.#fail(wanted, isInvalid ? 'InvalidImageName' : 'ImageInspectError', message, BACKOFF_MIN_MS)
     }
     const policy = pullPolicy(container)
     if (present && policy !== 'Always') {

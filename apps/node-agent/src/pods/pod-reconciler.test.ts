@@ -236,6 +236,12 @@ for (const { name, container, reason, message } of waits)
     assert.match(containerOf(world, 'web')?.state?.waiting?.message ?? '', message)
   })
 
+test('an image name that none can have says why in an Event', async () => {
+  const world = new PodWorld()
+  await world.assign(aPod('web', { containers: [aContainer('main', { image: 'Not An Image' })] }))
+  assert.ok(world.events().some((event) => event.startsWith('InspectFailed: Failed to apply default image tag "Not An Image": ')), world.events().join('\n'))
+})
+
 test('a ConfigMap that comes later starts the pod at once', async () => {
   const world = new PodWorld()
   const pod = aPod('web', { containers: [aContainer('main', { env: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'cfg', key: 'a' } } }] })], volumes: [{ name: 'v', configMap: { name: 'cfg' } }] })
@@ -264,7 +270,10 @@ test('what can never start fails a pod whose policy is Never', async () => {
   const world = new PodWorld()
   await world.assign(aPod('job', { restartPolicy: 'Never', containers: [aContainer('main', { command: ['/no/such/program'] })] }))
   assert.equal(world.status('job')?.phase, 'Failed')
-  assert.deepEqual([containerOf(world, 'job')?.state?.terminated?.reason, containerOf(world, 'job')?.state?.terminated?.exitCode], ['StartError', 128])
+  const end = containerOf(world, 'job')?.state?.terminated
+  assert.deepEqual([end?.reason, end?.exitCode], ['StartError', 128])
+  assert.match(end?.message ?? '', /\/no\/such\/program/)
+  assert.ok(end?.startedAt && end.finishedAt, 'people see when')
 })
 
 test('a changed image restarts that container alone', async () => {
