@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Node } from '@bramble/api/types/node'
 import { isConditionTrue } from '@bramble/api/conditions'
-import { AGENT_SETTINGS, parseAgentConfig } from '../../node-agent/src/config.ts'
+import { AGENT_SETTINGS, defaultNodeName, parseAgentConfig } from '../../node-agent/src/config.ts'
 import { parseServerConfig, SERVER_SETTINGS } from '../../control-plane/src/config.ts'
 import { type Cluster, kubeconfigPath, openCluster } from './cluster.ts'
 import { checkConfig, type ProgramName } from './programs.ts'
@@ -116,8 +115,5 @@ function interrupted(listen: boolean): Promise<void> {
 
 const only = (given: Record<string, unknown>, names: readonly string[]): Record<string, unknown> =>
   Object.fromEntries(Object.entries(given).filter(([name]) => names.includes(name)))
-
-/** As the agent itself names the node. */
-export const defaultNodeName = (): string => hostname().toLowerCase().replace(/[^a-z0-9.-]/g, '-').replace(/^[-.]+|[-.]+$/g, '').slice(0, 63) || 'node'
 
 const say = (text: string): void => console.log(`bramble: ${text}`)

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { readSettings, type Setting } from '@bramble/reconcile/settings'
 
 /** Everything an operator may set on a node. Same names as flags and in the config file. */
@@ -49,3 +50,7 @@ export function parseAgentConfig(given: Readonly<Record<string, unknown>>): Agen
     logLevel: values['log-level'] as string,
   }
 }
+
+/** The host name as a node name: lower case, what is not allowed becomes "-". @param host e.g. `Raspberry_Pi.local`. */
+export const defaultNodeName = (host: string = hostname()): string =>
+  host.toLowerCase().replace(/[^a-z0-9.-]/g, '-').slice(0, 63).replace(/^[-.]+|[-.]+$/g, '').replace(/-*\.[-.]*/g, '.') || 'node'

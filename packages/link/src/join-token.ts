@@ -49,12 +49,8 @@ export type TokenVerdict =
  * @param device Fingerprint of the device key.
  */
 export function redeem(secret: Secret | undefined, token: JoinToken, nodeName: string, device: string, nowMs: number): TokenVerdict {
-  const unknown = { ok: false, why: 'the join token is wrong or has been deleted; create one with "bramble token create"' } as const
-  if (!secret || secret.type !== TOKEN_TYPE) return unknown
-  const { hash, expiration, uses, usedBy } = readToken(secret)
-  const given = Buffer.from(hashOf(token.secret))
-  const expected = Buffer.from(hash)
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return unknown
+  if (!secret || !isTokenOf(secret, token)) return { ok: false, why: WRONG_TOKEN }
+  const { expiration, uses, usedBy } = readToken(secret)
   const use = `${nodeName}=${device}`
   if (usedBy.includes(use)) return { ok: true, record: undefined }
   if (Date.parse(expiration) <= nowMs) return { ok: false, why: `the join token expired at ${expiration}; create one with "bramble token create"` }
@@ -62,6 +58,16 @@ export function redeem(secret: Secret | undefined, token: JoinToken, nodeName: s
   const record = mutableCopy(secret)
   record.data = { ...record.data, ...encode({ 'used-by': [...usedBy, use].join(',') }) }
   return { ok: true, record }
+}
+
+export const WRONG_TOKEN = 'the join token is wrong or has been deleted; create one with "bramble token create"'
+
+/** Whether the Secret is the record of this very token, used up or not. */
+export function isTokenOf(secret: Secret | undefined, token: JoinToken): boolean {
+  if (secret?.type !== TOKEN_TYPE) return false
+  const given = Buffer.from(hashOf(token.secret))
+  const expected = Buffer.from(readToken(secret).hash)
+  return given.length === expected.length && timingSafeEqual(given, expected)
 }
 
 export interface TokenFacts {

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { isReason } from '@bramble/api/status-error'
+import type { Secret } from '@bramble/api/types/core'
 import type { Node } from '@bramble/api/types/node'
 import type { Env } from '@bramble/reconcile/env'
 import { backoffMs } from '@bramble/reconcile/backoff'
@@ -7,7 +8,7 @@ import type { ApiClient } from '../api/client.ts'
 import { keyFingerprint, NODE_GROUP, type Pki } from '../pki/pki.ts'
 import { nodes } from '../resources/node.ts'
 import { secrets } from '../resources/secret.ts'
-import { parseWireToken, redeem, TOKEN_NAMESPACE, tokenSecretName } from '@bramble/link/join-token'
+import { isTokenOf, type JoinToken, parseWireToken, redeem, TOKEN_NAMESPACE, tokenSecretName, WRONG_TOKEN } from '@bramble/link/join-token'
 
 /** The device key is the identity: this annotation of a Node says which device may use its name. */
 export const DEVICE_KEY_ANNOTATION = 'bramble.dev/device-key'
@@ -45,6 +46,7 @@ export class Enrolment {
       throw new EnrolmentRefused('invalid', `node name ${JSON.stringify(nodeName.slice(0, 100))} must be at most 63 lower case letters, digits, "-" or ".", e.g. pi-1 (--node-name)`)
     const token = parseWireToken(wireToken)
     if (!token) throw new EnrolmentRefused('unauthenticated', 'the join token is malformed; paste the whole line that "bramble token create" printed')
+    if (!isTokenOf(this.#record(token), token)) throw new EnrolmentRefused('unauthenticated', WRONG_TOKEN) // signing costs: not for strangers
     const certificate = await this.#certify(nodeName, csr)
     const device = keyFingerprint(certificate)
     this.#refuseTakenName(nodeName, device)
@@ -82,9 +84,13 @@ export class Enrolment {
       throw new EnrolmentRefused('taken', `node name "${nodeName}" belongs to another device; choose another with --node-name, or remove the old one: kubectl delete node ${nodeName}`)
   }
 
-  async #redeem(token: { id: string; secret: string }, nodeName: string, device: string): Promise<void> {
+  #record(token: JoinToken): Secret | undefined {
+    return this.#client.get(secrets, `${TOKEN_NAMESPACE}/${tokenSecretName(token.id)}`)
+  }
+
+  async #redeem(token: JoinToken, nodeName: string, device: string): Promise<void> {
     for (let races = 1; ; races++) {
-      const verdict = redeem(this.#client.get(secrets, `${TOKEN_NAMESPACE}/${tokenSecretName(token.id)}`), token, nodeName, device, this.#env.clock.nowMs())
+      const verdict = redeem(this.#record(token), token, nodeName, device, this.#env.clock.nowMs())
       if (!verdict.ok) throw new EnrolmentRefused('unauthenticated', verdict.why)
       if (!verdict.record) return
       try {

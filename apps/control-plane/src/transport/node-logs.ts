@@ -1,4 +1,4 @@
-import { StatusError, type StatusReason } from '@bramble/api/status-error'
+import { serviceUnavailable, StatusError, type StatusReason } from '@bramble/api/status-error'
 import type { Pod } from '@bramble/api/types/pod'
 import type { LogsRequest, NodeFrame } from '@bramble/link/grpc/stream'
 import type { LogOptions } from '../http/pod-log-options.ts'
@@ -23,9 +23,11 @@ export class NodeLogs implements PodLogs {
   }
 }
 
+/** What the node sends, until it says that this was all. Ends at once, and hangs up, when `signal` aborts. */
 async function* read(call: Carry, signal: AbortSignal): AsyncGenerator<Uint8Array, undefined> {
   const stop = (): void => { call.end(); call.destroy() }
   signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
   try {
     for await (const { frame } of call as AsyncIterable<NodeFrame>) {
       if (frame?.$case === 'chunk') yield frame.value.data
@@ -34,8 +36,10 @@ async function* read(call: Carry, signal: AbortSignal): AsyncGenerator<Uint8Arra
       if (code !== 0) throw new StatusError(code, reason as StatusReason, message)
       return
     }
+    if (!signal.aborted) throw new Error('the call ended before the log did')
   } catch (error) {
-    if (error instanceof StatusError || !signal.aborted) throw error
+    if (signal.aborted) return
+    throw error instanceof StatusError ? error : serviceUnavailable('the node went away while it sent the log; try again', { cause: error })
   } finally {
     signal.removeEventListener('abort', stop)
     stop()

@@ -7,6 +7,7 @@ import {
 import type { Env } from '@bramble/reconcile/env'
 import { type Enrolment, EnrolmentRefused } from '../enrolment/enrolment.ts'
 import type { Pki } from '../pki/pki.ts'
+import { certifiedNode } from './certified-node.ts'
 
 const DIAL_LIMIT_MS = 15_000
 const MESSAGE_BYTES_MAX = 256 * 1024
@@ -16,7 +17,7 @@ const STREAMS_PER_NODE_MAX = 64
 export type Carry = ServerDuplexStream<NodeFrame, ServerFrame>
 interface Wanted {
   readonly nodeName: string
-  readonly arrived: (call: Carry) => void
+  readonly arrived: (call: Carry | undefined) => void
 }
 
 /** Asks the node over the link to dial in and carry a stream. */
@@ -24,6 +25,7 @@ export type AskNode = (nodeName: string, streamId: string) => Promise<void>
 
 export interface StreamServerOptions {
   readonly host: string
+  /** 0 takes a free one. */
   readonly port: number
   readonly mqttPort: number
   readonly podNetwork: string
@@ -41,12 +43,18 @@ export class StreamServer {
   readonly #ask: AskNode
   readonly #env: Env
   readonly #wanted = new Map<string, Wanted>()
+  readonly #listening = Promise.withResolvers<number>()
 
   constructor(options: StreamServerOptions, enrolment: Enrolment, ask: AskNode, env: Env) {
     this.#options = options
     this.#enrolment = enrolment
     this.#ask = ask
     this.#env = env
+  }
+
+  /** Resolves with the port once nodes can dial in. */
+  get listening(): Promise<number> {
+    return this.#listening.promise
   }
 
   /** Serves until `signal` aborts. @throws Error when the port cannot be had. */
@@ -65,7 +73,8 @@ export class StreamServer {
     server.addService(StreamsService, { carry: (call: Carry) => this.#carry(call) })
     const bound = await bind(server, `${host}:${port}`, credentials(pki))
     if (bound instanceof Error) throw new Error(`stream port ${port} cannot be used: ${bound.message}; choose another with --stream-port`, { cause: bound })
-    this.#env.log.info('streams and enrolment', { port })
+    this.#env.log.info('streams and enrolment', { port: bound })
+    this.#listening.resolve(bound)
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       signal.addEventListener('abort', () => resolve(), { once: true })
@@ -75,18 +84,19 @@ export class StreamServer {
 
   /**
    * A stream that the node carries, ready for its first frame.
-   * @throws StatusError 503 when the node is not connected, 504 when it does not call back in time.
+   * @throws StatusError 503 when the node is not connected, 504 when it does not call back in time or `signal` aborts.
    */
   async open(nodeName: string, signal: AbortSignal): Promise<Carry> {
     const id = randomBytes(18).toString('base64url')
-    const call = new Promise<Carry>((arrived) => this.#wanted.set(id, { nodeName, arrived }))
+    const { promise: call, resolve: arrived } = Promise.withResolvers<Carry | undefined>()
+    this.#wanted.set(id, { nodeName, arrived })
     const done = new AbortController()
     try {
       await this.#ask(nodeName, id).catch((error: unknown) => {
         throw error instanceof StatusError ? error : serviceUnavailable(`node "${nodeName}" is not connected; its pods may be running, try again when it is Ready`, { cause: error })
       })
-      const late = this.#env.clock.sleep(DIAL_LIMIT_MS, AbortSignal.any([signal, done.signal])).then(() => undefined)
-      const found = await Promise.race([call, late])
+      void this.#env.clock.sleep(DIAL_LIMIT_MS, AbortSignal.any([signal, done.signal])).then(() => arrived(undefined))
+      const found = await call
       if (!found) throw timedOut(`node "${nodeName}" did not open the stream within ${DIAL_LIMIT_MS / 1000} s`)
       return found
     } finally {
@@ -95,36 +105,47 @@ export class StreamServer {
     }
   }
 
+  /** The connection's certificate was verified: grpc-js shows no other. */
   #carry(call: Carry): void {
     call.on('error', () => {}) // a node may vanish before its stream was taken
-    const subject = call.getAuthContext().sslPeerCertificate?.subject
+    const certificate = call.getAuthContext().sslPeerCertificate
+    const nodeName = certificate && certifiedNode(certificate)
+    if (nodeName === undefined) return refuse(call, status.UNAUTHENTICATED, 'streams are for nodes with a certificate of this cluster')
+    const told = new AbortController()
+    call.once('close', () => told.abort())
     call.once('data', (first: NodeFrame) => {
       call.pause()
+      told.abort()
       const id = first.frame?.$case === 'streamId' ? first.frame.value : ''
       const wanted = this.#wanted.get(id)
-      if (!wanted || subject?.CN !== `system:node:${wanted.nodeName}`) {
-        call.emit('error', { code: status.PERMISSION_DENIED, details: 'nobody waits for this stream' })
-        return
-      }
+      if (wanted?.nodeName !== nodeName) return refuse(call, status.PERMISSION_DENIED, 'nobody waits for this stream')
       this.#wanted.delete(id)
       wanted.arrived(call)
+    })
+    void this.#env.clock.sleep(DIAL_LIMIT_MS, told.signal).then(() => {
+      if (!told.signal.aborted) refuse(call, status.DEADLINE_EXCEEDED, 'the node did not say which stream this is')
     })
   }
 
   async #answer(reply: sendUnaryData<EnrolResponse>, body: () => Promise<Buffer>): Promise<void> {
     try {
       const certificate = await body()
-      const { pki, mqttPort, port, podNetwork, serviceNetwork } = this.#options
-      reply(null, { certificate, authorities: [pemToDer(pki.authority)], mqttPort, streamPort: port, timeMs: this.#env.clock.nowMs(), podNetwork, serviceNetwork })
+      const { pki, mqttPort, podNetwork, serviceNetwork } = this.#options
+      const streamPort = await this.listening
+      reply(null, { certificate, authorities: [pemToDer(pki.authority)], mqttPort, streamPort, timeMs: this.#env.clock.nowMs(), podNetwork, serviceNetwork })
     } catch (error) {
-      if (error instanceof EnrolmentRefused) reply({ code: CODE[error.kind], details: error.message })
-      else {
+      if (error instanceof EnrolmentRefused) {
+        this.#env.log.warn('refused to enrol a node', { why: error.message })
+        reply({ code: CODE[error.kind], details: error.message })
+      } else {
         this.#env.log.error('enrolment failed', { error })
         reply({ code: status.INTERNAL, details: 'the control plane could not store the enrolment; see its log' })
       }
     }
   }
 }
+
+const refuse = (call: Carry, code: status, details: string): void => void call.emit('error', { code, details })
 
 const CODE: Record<EnrolmentRefused['kind'], status> = {
   unauthenticated: status.UNAUTHENTICATED, invalid: status.INVALID_ARGUMENT, taken: status.ALREADY_EXISTS,

@@ -51,7 +51,7 @@ export class GrpcEnrolmentClient implements EnrolmentClient {
 
   /** The token says which authority to trust, so the first contact is as safe as all others. */
   async enrol(token: string, nodeName: string, csr: Uint8Array): Promise<Enrolled> {
-    const { authorityFingerprint, wireToken } = parse(token)
+    const { authorityFingerprint, wireToken } = parseJoinToken(token)
     const authority = await this.#presentedAuthority(authorityFingerprint)
     return this.#call(authority, (client, metadata, options, reply) => client.enrol({ token: wireToken, nodeName, csr: Buffer.from(csr) }, metadata, options, reply))
   }
@@ -102,7 +102,8 @@ export class GrpcEnrolmentClient implements EnrolmentClient {
 
 type Reply = (error: ServiceError | null, response: EnrolResponse) => void
 
-function parse(token: string): ReturnType<typeof parseToken> {
+/** @throws EnrolmentError, permanent, that says what to paste. */
+export function parseJoinToken(token: string): ReturnType<typeof parseToken> {
   try {
     return parseToken(token)
   } catch (error) {

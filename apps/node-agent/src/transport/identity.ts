@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { atomicWrite, readIfPresent } from '../host/files.ts'
@@ -16,6 +16,12 @@ export interface Identity extends Enrolled {
 
 type Place = Omit<Identity, 'certificate' | 'authority' | 'key' | 'nodeName'>
 
+/** What is given does not fit what this machine is; only an operator can decide. */
+export class MembershipError extends Error {
+  override name = 'MembershipError'
+  readonly permanent = true
+}
+
 /** Files below `<data-dir>/agent/identity`; the key is 0600. */
 export class IdentityFiles {
   readonly #folder: string
@@ -24,23 +30,36 @@ export class IdentityFiles {
     this.#folder = folder
   }
 
-  /** undefined before the node has joined. @throws Error when the files are damaged. */
+  /** undefined before the node has joined. @throws MembershipError when the files are damaged. */
   async load(): Promise<Identity | undefined> {
     const [key, certificate, authority, place] = await Promise.all(['node.key', 'node.crt', 'ca.crt', 'place.json'].map((name) => readIfPresent(join(this.#folder, name))))
-    if (!key || !certificate || !authority || !place) return undefined
-    const nodeName = nodeNameOf(certificate)
-    if (nodeName === undefined) throw new Error(`${this.#folder}/node.crt is no node certificate; remove the folder and join again with a new token`)
-    return { nodeName, key, certificate, authority, ...(JSON.parse(place) as Place) }
+    if (certificate === undefined) return undefined // written last
+    const parsed = this.#check('node.crt', () => new X509Certificate(certificate))
+    const nodeName = this.#check('node.crt', () => nodeNameOf(certificate) ?? refuse('it is no node certificate'))
+    this.#check('node.key', () => parsed.checkPrivateKey(createPrivateKey(key ?? '')) || refuse('it is not the key of node.crt'))
+    this.#check('ca.crt', () => parsed.verify(new X509Certificate(authority ?? '').publicKey) || refuse('it did not sign node.crt'))
+    return { nodeName, key: key!, certificate, authority: authority!, ...this.#check('place.json', () => parsePlace(place ?? '')) }
   }
 
   /** The device key, made on first use and kept before anything is asked for with it: a repeated enrolment is the same device. */
   async deviceKey(): Promise<string> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 })
     const kept = await readIfPresent(join(this.#folder, 'node.key'))
-    if (kept) return kept
+    if (kept !== undefined) {
+      this.#check('node.key', () => createPrivateKey(kept))
+      return kept
+    }
     const key = newDeviceKey()
     await atomicWrite(join(this.#folder, 'node.key'), key, 0o600)
     return key
+  }
+
+  #check<T>(file: string, body: () => T): T {
+    try {
+      return body()
+    } catch (error) {
+      throw new MembershipError(`${join(this.#folder, file)} is damaged (${(error as Error).message}); remove ${this.#folder} and join again with a new token`, { cause: error })
+    }
   }
 
   /** The control plane has another address now. */
@@ -79,3 +98,13 @@ export async function renew(files: IdentityFiles, client: EnrolmentClient, ident
 }
 
 export const nodeNameOf = (certificate: string): string | undefined => /^CN=system:node:(.+)$/m.exec(new X509Certificate(certificate).subject)?.[1]
+
+function parsePlace(text: string): Place {
+  const { server, mqttPort, streamPort, podNetwork, serviceNetwork } = (JSON.parse(text) ?? {}) as Partial<Place>
+  if (!server || !mqttPort || !streamPort || !podNetwork || !serviceNetwork) return refuse('something is missing')
+  return { server, mqttPort, streamPort, podNetwork, serviceNetwork }
+}
+
+function refuse(why: string): never {
+  throw new Error(why)
+}

@@ -1,13 +1,12 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { hostname } from 'node:os'
 import { rm } from 'node:fs/promises'
-import { parseToken } from '@bramble/link/join-token'
+
 import { backoffMs } from '@bramble/reconcile/backoff'
 import type { Env } from '@bramble/reconcile/env'
-import type { AgentConfig } from '../config.ts'
+import { type AgentConfig, defaultNodeName } from '../config.ts'
 import { readIfPresent } from '../host/files.ts'
-import { EnrolmentError, GrpcEnrolmentClient } from './enrolment-client.ts'
-import { type Identity, IdentityFiles, joinCluster, renew } from './identity.ts'
+import { EnrolmentError, GrpcEnrolmentClient, parseJoinToken } from './enrolment-client.ts'
+import { type Identity, IdentityFiles, joinCluster, MembershipError, renew } from './identity.ts'
 
 const RETRY_MIN_MS = 1_000
 const RETRY_MAX_MS = 30_000
@@ -15,12 +14,6 @@ const RENEW_LOOK_MS = 6 * 3_600_000
 const ISSUED_FOR_MS = 365 * 86_400_000
 /** Renewed after two thirds of its time. */
 const RENEW_BEFORE_MS = ISSUED_FOR_MS / 3
-
-/** What is given does not fit what this machine is; only an operator can decide. */
-export class MembershipError extends Error {
-  override name = 'MembershipError'
-  readonly permanent = true
-}
 
 /** This machine's membership of a cluster: won with a token once, renewed by itself. */
 export class Membership {
@@ -103,7 +96,7 @@ function refuseOther(kept: Identity, config: AgentConfig, token: string | undefi
   if (config.nodeName !== undefined && config.nodeName !== kept.nodeName)
     throw new MembershipError(`this machine has joined as node "${kept.nodeName}", not "${config.nodeName}"; leave --node-name out, or start over with "bramble reset --yes"`)
   if (token === undefined || token === '') return
-  if (parseToken(token).authorityFingerprint !== fingerprintOf(kept.authority))
+  if (parseJoinToken(token).authorityFingerprint !== fingerprintOf(kept.authority))
     throw new MembershipError(`this machine is a node of another cluster (its certificate is in ${folder}); to move it to the token's cluster, run "bramble reset --yes" first`)
 }
 
@@ -114,7 +107,3 @@ const forgetToken = async ({ tokenFile }: AgentConfig): Promise<void> => {
 
 const fingerprintOf = (pem: string): string =>
   createHash('sha256').update(new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' })).digest('hex')
-
-/** The host name as a node name: lower case, what is not allowed becomes "-". */
-export const defaultNodeName = (): string =>
-  hostname().toLowerCase().replace(/[^a-z0-9.-]/g, '-').replace(/^[-.]+|[-.]+$/g, '').slice(0, 63) || 'node'
