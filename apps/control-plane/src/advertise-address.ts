@@ -11,7 +11,9 @@ export async function advertiseAddress(): Promise<string> {
 
 /** Every IPv4 address of this machine but loopback. */
 export const ownAddresses = (): readonly string[] =>
-  Object.values(networkInterfaces()).flatMap((list) => (list ?? []).filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => address))
+  Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => address),
+  )
 
 function sourceAddress(): Promise<string | undefined> {
   return new Promise((resolve) => {

@@ -55,22 +55,34 @@ export async function createControlPlane(deps: {
   const registry = new Registry(allResources)
   const store = await openStore(backend, { volatile: volatileKeys(() => allResources), env })
   const ranges = serviceRanges(settings.serviceNetwork)
-  const reads: Pick<ApiClient, 'get' | 'list'> = { get: (kind, key) => client.get(kind, key), list: (kind, options) => client.list(kind, options) }
+  const reads: Pick<ApiClient, 'get' | 'list'> = {
+    get: (kind, key) => client.get(kind, key),
+    list: (kind, options) => client.list(kind, options),
+  }
   const resources = new ResourceService({ store, registry, admission: allAdmissionSteps({ reads, ranges, env }), env })
-  const client: ApiClient = new LocalClient({ store, resources, warn: (message) => env.log.warn('a write had fields that the schema does not know', { message }) })
+  const client: ApiClient = new LocalClient({
+    store,
+    resources,
+    warn: (message) => env.log.warn('a write had fields that the schema does not know', { message }),
+  })
   await ensureStandardObjects(client, { ...settings, apiServiceIp: apiServiceIp(ranges) })
 
   const gateway = createNodeGateway({ client, env, linkServer })
   const controllerEvents = new ApiEventRecorder(client, env, 'bramble-controllers')
   const schedulerEvents = new ApiEventRecorder(client, env, 'default-scheduler')
   return {
-    store, registry, resources, client, gateway,
-    run: (signal) => allOrNone(signal, [
-      (stop) => runControllers(allControllers, { client, env, events: controllerEvents, settings }, stop),
-      (stop) => runScheduler({ client, env, events: schedulerEvents }, stop),
-      (stop) => gateway.run(stop),
-      (stop) => controllerEvents.run(stop),
-      (stop) => schedulerEvents.run(stop),
-    ]),
+    store,
+    registry,
+    resources,
+    client,
+    gateway,
+    run: (signal) =>
+      allOrNone(signal, [
+        (stop) => runControllers(allControllers, { client, env, events: controllerEvents, settings }, stop),
+        (stop) => runScheduler({ client, env, events: schedulerEvents }, stop),
+        (stop) => gateway.run(stop),
+        (stop) => controllerEvents.run(stop),
+        (stop) => schedulerEvents.run(stop),
+      ]),
   }
 }

@@ -46,7 +46,10 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
   const { listenAddress: host, apiPort, mqttPort, streamPort } = config
   const pki = await openPki(join(folder, 'pki'), serverNames(config), serverAddresses(config, address), env.clock)
 
-  const broker = new MqttBroker({ host, port: mqttPort, authority: pki.authority, certificate: pki.server.certificate, key: pki.server.key }, env.log)
+  const broker = new MqttBroker(
+    { host, port: mqttPort, authority: pki.authority, certificate: pki.server.certificate, key: pki.server.key },
+    env.log,
+  )
   const controlPlane = await createControlPlane({
     backend: openBackend({ engine: 'sqlite', path: join(folder, 'store.db') }, env),
     linkServer: new MqttLinkServer(broker, env),
@@ -54,12 +57,23 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
     settings: { ...config, advertiseAddress: address, certificateAuthority: pki.authority },
   })
   const streams = new StreamServer(
-    { ...config, host, port: streamPort, pki }, new Enrolment(controlPlane.client, pki, env),
-    (nodeName, id) => controlPlane.gateway.requestStream(nodeName, id), env,
+    { ...config, host, port: streamPort, pki },
+    new Enrolment(controlPlane.client, pki, env),
+    (nodeName, id) => controlPlane.gateway.requestStream(nodeName, id),
+    env,
   )
   const https = async (stop: AbortSignal): Promise<void> => {
     const app = createApp({ ...controlPlane, env, podLogs: new NodeLogs(streams), version: manifest.version, stop })
-    const server = await serveHttps({ app, cert: pki.server.certificate + pki.authority, key: pki.server.key, clientCa: pki.authority, host, port: apiPort, env, signal: stop })
+    const server = await serveHttps({
+      app,
+      cert: pki.server.certificate + pki.authority,
+      key: pki.server.key,
+      clientCa: pki.authority,
+      host,
+      port: apiPort,
+      env,
+      signal: stop,
+    })
     await writeDurably(join(folder, 'kubeconfig'), adminKubeconfig(pki, `https://${address}:${apiPort}`), 0o600)
     env.log.info('Kubernetes API', { address, port: apiPort })
     await server.closed
@@ -80,13 +94,22 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
 /** Ends before a certificate does: whoever restarts us gets new ones. */
 async function certificatesLast(pki: Pki, env: Env, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    if (pki.expiresMs - env.clock.nowMs() < CERTIFICATES_SPARE_MS) throw new Error('certificates run out soon; starting again to renew them')
+    if (pki.expiresMs - env.clock.nowMs() < CERTIFICATES_SPARE_MS)
+      throw new Error('certificates run out soon; starting again to renew them')
     await env.clock.sleep(CERTIFICATES_LOOK_MS, signal)
   }
 }
 
 function serverNames({ tlsNames }: ServerConfig): readonly string[] {
-  return [hostname(), 'localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', ...tlsNames.filter((name) => !isAddress(name))]
+  return [
+    hostname(),
+    'localhost',
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    'kubernetes.default.svc.cluster.local',
+    ...tlsNames.filter((name) => !isAddress(name)),
+  ]
 }
 
 function serverAddresses({ tlsNames, serviceNetwork }: ServerConfig, address: string): readonly string[] {

@@ -24,7 +24,8 @@ export function withCondition<C extends Condition>(conditions: readonly C[] | un
   const before = list.find((condition) => condition.type === next.type)
   if (before && before.status === next.status && before.reason === next.reason && before.message === next.message) return list
   const stamped: C = {
-    ...before, ...next,
+    ...before,
+    ...next,
     lastTransitionTime: before?.status === next.status ? (before.lastTransitionTime ?? now) : now,
   }
   return before ? list.map((condition) => (condition === before ? stamped : condition)) : [...list, stamped]

@@ -20,26 +20,42 @@ export interface FieldError {
 
 // Wording. Source: apimachinery pkg/util/validation/field errors.go, Error.ErrorBody.
 export const required = (path: string, detail = ''): FieldError => ({
-  type: 'FieldValueRequired', path, message: detail ? `Required value: ${detail}` : 'Required value',
+  type: 'FieldValueRequired',
+  path,
+  message: detail ? `Required value: ${detail}` : 'Required value',
 })
 export const invalidValue = (path: string, value: unknown, detail: string): FieldError => ({
-  type: 'FieldValueInvalid', path, message: `Invalid value: ${show(value)}: ${detail}`,
+  type: 'FieldValueInvalid',
+  path,
+  message: `Invalid value: ${show(value)}: ${detail}`,
 })
 export const duplicate = (path: string, value: unknown): FieldError => ({
-  type: 'FieldValueDuplicate', path, message: `Duplicate value: ${show(value)}`,
+  type: 'FieldValueDuplicate',
+  path,
+  message: `Duplicate value: ${show(value)}`,
 })
 export const forbiddenField = (path: string, detail: string): FieldError => ({
-  type: 'FieldValueForbidden', path, message: `Forbidden: ${detail}`,
+  type: 'FieldValueForbidden',
+  path,
+  message: `Forbidden: ${detail}`,
 })
 export const notSupported = (path: string, value: unknown, supported: readonly string[]): FieldError => ({
-  type: 'FieldValueNotSupported', path,
-  message: `Unsupported value: ${show(value)}: supported values: ${[...supported].sort().map((one) => JSON.stringify(one)).join(', ')}`,
+  type: 'FieldValueNotSupported',
+  path,
+  message: `Unsupported value: ${show(value)}: supported values: ${[...supported]
+    .sort()
+    .map((one) => JSON.stringify(one))
+    .join(', ')}`,
 })
 export const notFoundField = (path: string, value: unknown): FieldError => ({
-  type: 'FieldValueNotFound', path, message: `Not found: ${show(value)}`,
+  type: 'FieldValueNotFound',
+  path,
+  message: `Not found: ${show(value)}`,
 })
 export const tooLong = (path: string, lengthMax: number): FieldError => ({
-  type: 'FieldValueTooLong', path, message: `Too long: may not be more than ${lengthMax} bytes`,
+  type: 'FieldValueTooLong',
+  path,
+  message: `Too long: may not be more than ${lengthMax} bytes`,
 })
 
 const show = (value: unknown): string => {

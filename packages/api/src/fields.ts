@@ -13,11 +13,14 @@ export interface FieldRequirement {
  * @see Source: apimachinery pkg/fields/selector.go ParseSelector.
  */
 export function parseFieldSelector(text: string): readonly FieldRequirement[] {
-  return text.split(/(?<!\\),/).filter((term) => term !== '').map((term) => {
-    const match = /^(.*?)(==|!=|=)(.*)$/s.exec(term)
-    if (!match) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`)
-    return { path: match[1]!, operator: match[2] === '!=' ? '!=' : '=', value: match[3]!.replace(/\\([\\,=])/g, '$1') }
-  })
+  return text
+    .split(/(?<!\\),/)
+    .filter((term) => term !== '')
+    .map((term) => {
+      const match = /^(.*?)(==|!=|=)(.*)$/s.exec(term)
+      if (!match) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`)
+      return { path: match[1]!, operator: match[2] === '!=' ? '!=' : '=', value: match[3]!.replace(/\\([\\,=])/g, '$1') }
+    })
 }
 
 /** @throws StatusError 400 when a requirement names a field that `fields` does not have. */

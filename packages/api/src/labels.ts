@@ -22,12 +22,18 @@ export const matchesRequirements = (labels: Labels, requirements: readonly Label
 function matchesOne(labels: Labels, { key, operator, values }: LabelRequirement): boolean {
   const value = labels !== undefined && Object.hasOwn(labels, key) ? labels[key] : undefined
   switch (operator) {
-    case 'Exists': return value !== undefined
-    case 'DoesNotExist': return value === undefined
-    case 'In': return value !== undefined && values.includes(value)
-    case 'NotIn': return value === undefined || !values.includes(value)
-    case 'Gt': return isInteger(value) && Number(value) > Number(values[0])
-    case 'Lt': return isInteger(value) && Number(value) < Number(values[0])
+    case 'Exists':
+      return value !== undefined
+    case 'DoesNotExist':
+      return value === undefined
+    case 'In':
+      return value !== undefined && values.includes(value)
+    case 'NotIn':
+      return value === undefined || !values.includes(value)
+    case 'Gt':
+      return isInteger(value) && Number(value) > Number(values[0])
+    case 'Lt':
+      return isInteger(value) && Number(value) < Number(values[0])
   }
 }
 const isInteger = (value: string | undefined): value is string => value !== undefined && /^-?\d+$/.test(value)
@@ -78,7 +84,10 @@ export function parseLabelSelector(text: string): readonly LabelRequirement[] {
   const value = (): string => {
     const found = tokens[at]
     if (found === undefined || found === ',' || found === ')') return ''
-    if (!isLabelValue(found)) throw badRequest(`unable to parse requirement: values[0][${requirements.length}]: Invalid value: ${JSON.stringify(found)}: ${LABEL_VALUE_RULE}`)
+    if (!isLabelValue(found))
+      throw badRequest(
+        `unable to parse requirement: values[0][${requirements.length}]: Invalid value: ${JSON.stringify(found)}: ${LABEL_VALUE_RULE}`,
+      )
     at++
     return found
   }
@@ -88,7 +97,10 @@ export function parseLabelSelector(text: string): readonly LabelRequirement[] {
     const values: string[] = []
     for (;;) {
       values.push(value())
-      if (tokens[at] === ',') { at++; continue }
+      if (tokens[at] === ',') {
+        at++
+        continue
+      }
       if (tokens[at] !== ')') fail("',' or ')'")
       at++
       return values
@@ -110,18 +122,21 @@ export function parseLabelSelector(text: string): readonly LabelRequirement[] {
         else if (operator === 'notin') requirements.push({ key: name, operator: 'NotIn', values: set() })
         else if (operator === '>' || operator === '<') {
           const bound = value()
-          if (!isInteger(bound)) throw badRequest(`unable to parse requirement: values[0][${name}]: Invalid value: ${JSON.stringify(bound)}: for 'Gt', 'Lt' operators, the value must be an integer`)
+          if (!isInteger(bound))
+            throw badRequest(
+              `unable to parse requirement: values[0][${name}]: Invalid value: ${JSON.stringify(bound)}: for 'Gt', 'Lt' operators, the value must be an integer`,
+            )
           requirements.push({ key: name, operator: operator === '>' ? 'Gt' : 'Lt', values: [bound] })
         } else {
           at--
-          fail("in, notin, =, ==, !=, gt, lt")
+          fail('in, notin, =, ==, !=, gt, lt')
         }
       }
     }
     if (at === tokens.length) break
     if (tokens[at] !== ',') fail("',' or 'end of string'")
     at++
-    if (at === tokens.length) fail('identifier after \',\'')
+    if (at === tokens.length) fail("identifier after ','")
   }
   return requirements
 }

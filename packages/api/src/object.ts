@@ -50,8 +50,7 @@ export type NewObject<T extends KubeObject> = Omit<T, 'metadata'> & {
 /** `namespace/name` of a namespaced object, `name` of a cluster-scoped one. Unique within a kind. */
 export type ObjectKey = string
 
-export const objectKey = (namespace: string | undefined, name: string): ObjectKey =>
-  namespace ? `${namespace}/${name}` : name
+export const objectKey = (namespace: string | undefined, name: string): ObjectKey => (namespace ? `${namespace}/${name}` : name)
 
 export const keyOf = (object: { metadata: { namespace?: string; name: string } }): ObjectKey =>
   objectKey(object.metadata.namespace, object.metadata.name)

@@ -6,5 +6,10 @@ export const controllerOf = (object: KubeObject): OwnerReference | undefined =>
 
 /** The reference a controller puts on what it creates. */
 export const controllerReference = (apiVersion: string, kind: string, owner: KubeObject): OwnerReference => ({
-  apiVersion, kind, name: owner.metadata.name, uid: owner.metadata.uid, controller: true, blockOwnerDeletion: true,
+  apiVersion,
+  kind,
+  name: owner.metadata.name,
+  uid: owner.metadata.uid,
+  controller: true,
+  blockOwnerDeletion: true,
 })

@@ -65,7 +65,9 @@ export class StatusError extends Error {
 
 const qualified = ({ group, plural }: ResourceName): string => (group === '' ? plural : `${plural}.${group}`)
 const detailsOf = (resource: ResourceName, name: string): StatusDetails => ({
-  ...(name !== '' && { name }), ...(resource.group !== '' && { group: resource.group }), kind: resource.plural,
+  ...(name !== '' && { name }),
+  ...(resource.group !== '' && { group: resource.group }),
+  kind: resource.plural,
 })
 
 export const badRequest = (message: string, options?: ErrorOptions): StatusError =>
@@ -75,14 +77,18 @@ export const unauthorized = (): StatusError => new StatusError(401, 'Unauthorize
 
 /** `message` follows `pods "x" is forbidden: `. */
 export const forbidden = (resource: ResourceName, name: string, message: string): StatusError =>
-  new StatusError(403, 'Forbidden', name === '' ? `${qualified(resource)} is forbidden: ${message}` : `${qualified(resource)} "${name}" is forbidden: ${message}`, detailsOf(resource, name))
+  new StatusError(
+    403,
+    'Forbidden',
+    name === '' ? `${qualified(resource)} is forbidden: ${message}` : `${qualified(resource)} "${name}" is forbidden: ${message}`,
+    detailsOf(resource, name),
+  )
 
 export const notFound = (resource: ResourceName, name: string): StatusError =>
   new StatusError(404, 'NotFound', `${qualified(resource)} "${name}" not found`, detailsOf(resource, name))
 
 /** A path that names no resource at all. */
-export const unknownResource = (): StatusError =>
-  new StatusError(404, 'NotFound', 'the server could not find the requested resource', {})
+export const unknownResource = (): StatusError => new StatusError(404, 'NotFound', 'the server could not find the requested resource', {})
 
 export const methodNotAllowed = (): StatusError =>
   new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
@@ -97,7 +103,13 @@ export const conflict = (
   why = 'the object has been modified; please apply your changes to the latest version and try again',
   options?: ErrorOptions,
 ): StatusError =>
-  new StatusError(409, 'Conflict', `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${why}`, detailsOf(resource, name), options)
+  new StatusError(
+    409,
+    'Conflict',
+    `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${why}`,
+    detailsOf(resource, name),
+    options,
+  )
 
 /** @param continueToken Goes on with the list, though not from the same snapshot. */
 export function expired(message = 'The resourceVersion for the provided list is too old.', continueToken?: string): StatusError {
@@ -112,7 +124,9 @@ export function invalid(group: string, kind: string, name: string, errors: reado
   const list = each.length === 1 ? each[0] : `[${each.join(', ')}]`
   const shown = group === '' ? kind : `${kind}.${group}`
   return new StatusError(422, 'Invalid', `${shown} "${name}" is invalid: ${list}`, {
-    ...(name !== '' && { name }), ...(group !== '' && { group }), kind,
+    ...(name !== '' && { name }),
+    ...(group !== '' && { group }),
+    kind,
     causes: errors.map(({ type, message, path }) => ({ reason: type, message, field: path })),
   })
 }
@@ -126,15 +140,18 @@ export const internalError = (message: string, options?: ErrorOptions): StatusEr
 export const serviceUnavailable = (message: string, options?: ErrorOptions): StatusError =>
   new StatusError(503, 'ServiceUnavailable', message, { retryAfterSeconds: 1 }, options)
 
-export const timedOut = (message: string): StatusError =>
-  new StatusError(504, 'Timeout', `Timeout: ${message}`, { retryAfterSeconds: 1 })
+export const timedOut = (message: string): StatusError => new StatusError(504, 'Timeout', `Timeout: ${message}`, { retryAfterSeconds: 1 })
 
 export const isReason = (error: unknown, ...reasons: StatusReason[]): boolean =>
   error instanceof StatusError && reasons.includes(error.reason)
 
 /** The `v1.Status` body of a failure. Source: meta/v1 Status. */
 export const statusBody = (error: StatusError): JsonObject => ({
-  kind: 'Status', apiVersion: 'v1', metadata: { ...(error.continueToken !== undefined && { continue: error.continueToken }) }, status: 'Failure', message: error.message,
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: { ...(error.continueToken !== undefined && { continue: error.continueToken }) },
+  status: 'Failure',
+  message: error.message,
   ...(error.reason !== '' && { reason: error.reason }),
   ...(error.details !== undefined && { details: error.details as JsonObject }),
   code: error.code,

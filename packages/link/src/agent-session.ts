@@ -54,11 +54,16 @@ export class AgentSession implements NodeSession {
   received(message: DownMessage): void {
     if (message.session !== this.#id || this.#end.signal.aborted) return
     switch (message.type) {
-      case 'welcome': return this.#answered(0, true)
-      case 'taken': return this.#answered(message.batch, message.taken)
-      case 'assign': return this.#assign.accept(message.number, message.item)
-      case 'stream': return this.#stream.accept(message.number, message.item)
-      case 'end': return this.#finish(`the server ended the session: ${message.reason}`)
+      case 'welcome':
+        return this.#answered(0, true)
+      case 'taken':
+        return this.#answered(message.batch, message.taken)
+      case 'assign':
+        return this.#assign.accept(message.number, message.item)
+      case 'stream':
+        return this.#stream.accept(message.number, message.item)
+      case 'end':
+        return this.#finish(`the server ended the session: ${message.reason}`)
     }
   }
 

@@ -5,26 +5,67 @@ import { seeded } from '@bramble/reconcile/sim/seeded'
 import { applyAssignment, type Assigned } from './assignment.ts'
 import type { Assignment } from './link.ts'
 
-const object = (name: string, text = ''): KubeObject & { text: string } =>
-  ({ kind: 'ConfigMap', text, metadata: { name, namespace: 'default', uid: name, resourceVersion: '1', creationTimestamp: '' } })
-const complete = (version: string, ...names: string[]): Assignment => ({ type: 'complete', version, objects: names.map((name) => object(name)) })
+const object = (name: string, text = ''): KubeObject & { text: string } => ({
+  kind: 'ConfigMap',
+  text,
+  metadata: { name, namespace: 'default', uid: name, resourceVersion: '1', creationTimestamp: '' },
+})
+const complete = (version: string, ...names: string[]): Assignment => ({
+  type: 'complete',
+  version,
+  objects: names.map((name) => object(name)),
+})
 const increment = (after: string, version: string, upserts: string[], removals: string[] = []): Assignment => ({
-  type: 'incremental', after, version, upserts: upserts.map((name) => object(name)),
+  type: 'incremental',
+  after,
+  version,
+  upserts: upserts.map((name) => object(name)),
   removals: removals.map((name) => ({ kind: 'ConfigMap', namespace: 'default', name })),
 })
 const held = (version: string, ...names: string[]): Assigned => applyAssignment(undefined, complete(version, ...names)) as Assigned
-const shown = (assigned: Assigned | 'resync'): unknown => (assigned === 'resync' ? 'resync' : [assigned.version, ...assigned.objects.keys()])
+const shown = (assigned: Assigned | 'resync'): unknown =>
+  assigned === 'resync' ? 'resync' : [assigned.version, ...assigned.objects.keys()]
 
 const cases: readonly { name: string; current: Assigned | undefined; message: Assignment; next: unknown }[] = [
   { name: 'a complete one needs nothing before it', current: undefined, message: complete('v1', 'a'), next: ['v1', 'ConfigMap default/a'] },
-  { name: 'a complete one replaces everything', current: held('v1', 'a', 'b'), message: complete('v9', 'c'), next: ['v9', 'ConfigMap default/c'] },
+  {
+    name: 'a complete one replaces everything',
+    current: held('v1', 'a', 'b'),
+    message: complete('v9', 'c'),
+    next: ['v9', 'ConfigMap default/c'],
+  },
   { name: 'an empty complete one takes everything away', current: held('v1', 'a'), message: complete('v2'), next: ['v2'] },
-  { name: 'an increment adds', current: held('v1', 'a'), message: increment('v1', 'v2', ['b']), next: ['v2', 'ConfigMap default/a', 'ConfigMap default/b'] },
-  { name: 'an increment removes', current: held('v1', 'a', 'b'), message: increment('v1', 'v2', [], ['a']), next: ['v2', 'ConfigMap default/b'] },
-  { name: 'an object removed and made again under its name is kept', current: held('v1', 'a'), message: increment('v1', 'v2', ['a'], ['a']), next: ['v2', 'ConfigMap default/a'] },
+  {
+    name: 'an increment adds',
+    current: held('v1', 'a'),
+    message: increment('v1', 'v2', ['b']),
+    next: ['v2', 'ConfigMap default/a', 'ConfigMap default/b'],
+  },
+  {
+    name: 'an increment removes',
+    current: held('v1', 'a', 'b'),
+    message: increment('v1', 'v2', [], ['a']),
+    next: ['v2', 'ConfigMap default/b'],
+  },
+  {
+    name: 'an object removed and made again under its name is kept',
+    current: held('v1', 'a'),
+    message: increment('v1', 'v2', ['a'], ['a']),
+    next: ['v2', 'ConfigMap default/a'],
+  },
   { name: 'removing what is not there does no harm', current: held('v1'), message: increment('v1', 'v2', [], ['a']), next: ['v2'] },
-  { name: 'a repeated increment changes nothing', current: held('v2', 'a'), message: increment('v1', 'v2', ['b']), next: ['v2', 'ConfigMap default/a'] },
-  { name: 'an increment that builds on something else asks for all', current: held('v1', 'a'), message: increment('v7', 'v8', ['b']), next: 'resync' },
+  {
+    name: 'a repeated increment changes nothing',
+    current: held('v2', 'a'),
+    message: increment('v1', 'v2', ['b']),
+    next: ['v2', 'ConfigMap default/a'],
+  },
+  {
+    name: 'an increment that builds on something else asks for all',
+    current: held('v1', 'a'),
+    message: increment('v7', 'v8', ['b']),
+    next: 'resync',
+  },
   { name: 'an increment with nothing before it asks for all', current: undefined, message: increment('v1', 'v2', ['b']), next: 'resync' },
 ]
 for (const { name, current, message, next } of cases) test(name, () => assert.deepEqual(shown(applyAssignment(current, message)), next))
@@ -52,7 +93,11 @@ test('whatever is lost, repeated or reordered: it ends in the right state or ask
       objects.delete(`ConfigMap default/${removal}`)
       objects.set(`ConfigMap default/${upsert.metadata.name}`, upsert)
       messages.push({
-        type: 'incremental', after: version, version: `v${i}`, upserts: [upsert], removals: [{ kind: 'ConfigMap', namespace: 'default', name: removal }],
+        type: 'incremental',
+        after: version,
+        version: `v${i}`,
+        upserts: [upsert],
+        removals: [{ kind: 'ConfigMap', namespace: 'default', name: removal }],
       })
       version = `v${i}`
       states.set(version, objects)

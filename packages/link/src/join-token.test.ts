@@ -12,10 +12,26 @@ const made = (uses: number) => {
 
 const cases = [
   { name: 'a fresh token lets a node in', uses: 1, usedBy: [], nowMs: NOW, ok: true },
-  { name: 'a used-up token does not', uses: 1, usedBy: [['pi-2', 'k2']], nowMs: NOW, ok: false, why: /used up \(1 of 1\).*bramble token create/ },
+  {
+    name: 'a used-up token does not',
+    uses: 1,
+    usedBy: [['pi-2', 'k2']],
+    nowMs: NOW,
+    ok: false,
+    why: /used up \(1 of 1\).*bramble token create/,
+  },
   { name: 'the same device may repeat, its answer may have been lost', uses: 1, usedBy: [['pi-1', 'k1']], nowMs: NOW, ok: true },
   { name: 'the same name with another key may not', uses: 1, usedBy: [['pi-1', 'k9']], nowMs: NOW, ok: false, why: /used up/ },
-  { name: 'several uses are several nodes', uses: 3, usedBy: [['a', '1'], ['b', '2']], nowMs: NOW, ok: true },
+  {
+    name: 'several uses are several nodes',
+    uses: 3,
+    usedBy: [
+      ['a', '1'],
+      ['b', '2'],
+    ],
+    nowMs: NOW,
+    ok: true,
+  },
   { name: 'an expired token does not', uses: 1, usedBy: [], nowMs: NOW + HOUR_MS, ok: false, why: /expired at 2026-01-01T01:00:00Z/ },
 ] as const
 
@@ -47,7 +63,9 @@ test('a wrong secret, an unknown id and a Secret of another type are told apart 
 
 test('the stored Secret does not contain the secret', () => {
   const { token, secret } = made(1)
-  const stored = Object.values(secret.data!).map((value) => Buffer.from(value, 'base64').toString()).join()
+  const stored = Object.values(secret.data!)
+    .map((value) => Buffer.from(value, 'base64').toString())
+    .join()
   assert.ok(!stored.includes(token.secret))
   assert.deepEqual(parseWireToken(formatToken('f'.repeat(64), token).split('.').slice(2).join('.')), token)
 })

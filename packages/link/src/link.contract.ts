@@ -25,7 +25,17 @@ export function linkContract(name: string, make: () => Promise<LinkUnderTest>): 
       const stop = new AbortController()
       const served = link.server.run(handler, stop.signal)
       try {
-        await body({ link, handler, stop: async () => { stop.abort(); await served } }, t)
+        await body(
+          {
+            link,
+            handler,
+            stop: async () => {
+              stop.abort()
+              await served
+            },
+          },
+          t,
+        )
       } finally {
         stop.abort()
         await served
@@ -44,13 +54,18 @@ export function linkContract(name: string, make: () => Promise<LinkUnderTest>): 
 
     promise('opening waits until the server has accepted', async ({ link, handler }) => {
       let accepted = false
-      handler.onOpened = async () => { await tick(); accepted = true }
+      handler.onOpened = async () => {
+        await tick()
+        accepted = true
+      }
       await open(link, 'pi-1')
       assert.ok(accepted)
     })
 
     promise('opening fails when the server refuses the node', async ({ link, handler }) => {
-      handler.onOpened = async () => { throw new Error('unknown node') }
+      handler.onOpened = async () => {
+        throw new Error('unknown node')
+      }
       await assert.rejects(open(link, 'pi-1'))
     })
 
@@ -64,7 +79,10 @@ export function linkContract(name: string, make: () => Promise<LinkUnderTest>): 
       for (let i = 1; i <= 100; i++) await handler.session('pi-1').assign(increment(`v${i - 1}`, `v${i}`))
       const got = await take(session.assignments, 101)
       assert.deepEqual(got[0], complete('v0', 'ü€😀'))
-      assert.deepEqual(got.map(({ version }) => version), Array.from({ length: 101 }, (_, i) => `v${i}`))
+      assert.deepEqual(
+        got.map(({ version }) => version),
+        Array.from({ length: 101 }, (_, i) => `v${i}`),
+      )
     })
 
     promise('a large assignment arrives whole', async ({ link, handler }) => {
@@ -100,7 +118,9 @@ export function linkContract(name: string, make: () => Promise<LinkUnderTest>): 
 
     promise('a report that the server does not take fails, and the session lives on', async ({ link, handler }) => {
       const session = await open(link, 'pi-1')
-      handler.onReported = async () => { throw new Error('the disk is full') }
+      handler.onReported = async () => {
+        throw new Error('the disk is full')
+      }
       await assert.rejects(session.report([usage(1)]))
       handler.onReported = async () => {}
       await session.report([usage(2)])
@@ -110,9 +130,16 @@ export function linkContract(name: string, make: () => Promise<LinkUnderTest>): 
     promise('reports of one node are never handled at the same time, and in the order they were made', async ({ link, handler }) => {
       const session = await open(link, 'pi-1')
       let running = 0
-      handler.onReported = async () => { assert.equal(++running, 1); await tick(); running-- }
+      handler.onReported = async () => {
+        assert.equal(++running, 1)
+        await tick()
+        running--
+      }
       await Promise.all([1, 2, 3, 4, 5].map((atMs) => session.report([usage(atMs)])))
-      assert.deepEqual(handler.reports, [1, 2, 3, 4, 5].map((atMs) => [usage(atMs)]))
+      assert.deepEqual(
+        handler.reports,
+        [1, 2, 3, 4, 5].map((atMs) => [usage(atMs)]),
+      )
     })
 
     promise('a resync reaches the server', async ({ link, handler }) => {
@@ -121,7 +148,7 @@ export function linkContract(name: string, make: () => Promise<LinkUnderTest>): 
       assert.equal(handler.log.filter((entry) => entry === 'resync pi-1').length, 1)
     })
 
-    promise('closing says goodbye and ends everything on the agent\'s end', async ({ link, handler }) => {
+    promise("closing says goodbye and ends everything on the agent's end", async ({ link, handler }) => {
       const session = await open(link, 'pi-1')
       const server = handler.session('pi-1')
       await session.close()
@@ -145,7 +172,10 @@ export function linkContract(name: string, make: () => Promise<LinkUnderTest>): 
 
     promise('a report without an answer fails when the connection breaks', async ({ link, handler }) => {
       const session = await open(link, 'pi-1')
-      handler.onReported = async () => { link.cut('pi-1'); await handler.never }
+      handler.onReported = async () => {
+        link.cut('pi-1')
+        await handler.never
+      }
       await assert.rejects(session.report([usage(1)]))
       handler.release()
     })
@@ -196,7 +226,9 @@ export function linkContract(name: string, make: () => Promise<LinkUnderTest>): 
     promise('two nodes are served at the same time', async ({ link, handler }) => {
       const one = await open(link, 'pi-1')
       const two = await open(link, 'pi-2')
-      handler.onReported = async (session) => { if (session.nodeName === 'pi-1') await handler.never }
+      handler.onReported = async (session) => {
+        if (session.nodeName === 'pi-1') await handler.never
+      }
       const waiting = one.report([usage(1)])
       await two.report([usage(2)])
       handler.release()
@@ -220,7 +252,9 @@ export class Recorder implements LinkHandler {
   onResync: (session: ServerSession) => Promise<void> = async () => {}
   release: () => void = () => {}
   /** Waits until `release`. */
-  readonly never = new Promise<void>((resolve) => { this.release = resolve })
+  readonly never = new Promise<void>((resolve) => {
+    this.release = resolve
+  })
   readonly #sessions = new Map<string, ServerSession>()
   readonly #change = new Signal()
 
@@ -274,9 +308,16 @@ async function rest<T>(source: AsyncIterable<T>): Promise<T[]> {
 
 export const usage = (atMs: number): StatusReport => ({ type: 'node-usage', atMs, windowMs: 10_000, cpuMillis: 5, memoryBytes: 7 })
 export const complete = (version: string, text: string): Assignment => ({ type: 'complete', version, objects: [aConfigMap('one', text)] })
-export const increment = (after: string, version: string): Assignment =>
-  ({ type: 'incremental', after, version, upserts: [aConfigMap('two', version)], removals: [{ kind: 'ConfigMap', namespace: 'default', name: 'one' }] })
+export const increment = (after: string, version: string): Assignment => ({
+  type: 'incremental',
+  after,
+  version,
+  upserts: [aConfigMap('two', version)],
+  removals: [{ kind: 'ConfigMap', namespace: 'default', name: 'one' }],
+})
 const aConfigMap = (name: string, text: string): KubeObject & { data: object } => ({
-  apiVersion: 'v1', kind: 'ConfigMap', data: { text },
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  data: { text },
   metadata: { name, namespace: 'default', uid: `uid-${name}`, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' },
 })

@@ -16,16 +16,33 @@ export interface ObjectRef {
 /** Downwards: what a node shall know. Versions chain, so a lost message is noticed instead of half applied. */
 export type Assignment =
   | { readonly type: 'complete'; readonly version: string; readonly objects: readonly KubeObject[] }
-  | { readonly type: 'incremental'; readonly after: string; readonly version: string; readonly upserts: readonly KubeObject[]; readonly removals: readonly ObjectRef[] }
+  | {
+      readonly type: 'incremental'
+      readonly after: string
+      readonly version: string
+      readonly upserts: readonly KubeObject[]
+      readonly removals: readonly ObjectRef[]
+    }
 
 /** Upwards: the newest fact about one thing. Safe to repeat, safe to skip when a newer one exists. */
 export type StatusReport =
   | { readonly type: 'pod-status'; readonly namespace: string; readonly name: string; readonly uid: string; readonly status: PodStatus }
   /** Containers, sandbox and volumes of a deleted pod are gone: its object may go too. */
   | { readonly type: 'pod-gone'; readonly namespace: string; readonly name: string; readonly uid: string }
-  | { readonly type: 'node-status'; readonly labels: Readonly<Record<string, string>>; readonly annotations: Readonly<Record<string, string>>; readonly status: NodeStatus }
+  | {
+      readonly type: 'node-status'
+      readonly labels: Readonly<Record<string, string>>
+      readonly annotations: Readonly<Record<string, string>>
+      readonly status: NodeStatus
+    }
   /** Measured use, kept in memory as NodeMetrics. `window` in milliseconds. */
-  | { readonly type: 'node-usage'; readonly atMs: number; readonly windowMs: number; readonly cpuMillis: number; readonly memoryBytes: number }
+  | {
+      readonly type: 'node-usage'
+      readonly atMs: number
+      readonly windowMs: number
+      readonly cpuMillis: number
+      readonly memoryBytes: number
+    }
   /** `event.metadata.name` identifies it; repeats carry a higher `count`. */
   | { readonly type: 'event'; readonly event: KubeEvent }
 
@@ -33,10 +50,13 @@ export type StatusReport =
 export function reportId(report: StatusReport): string {
   switch (report.type) {
     case 'pod-status':
-    case 'pod-gone': return `pod ${report.uid}`
+    case 'pod-gone':
+      return `pod ${report.uid}`
     case 'node-status':
-    case 'node-usage': return report.type
-    case 'event': return `event ${report.event.metadata.namespace}/${report.event.metadata.name}`
+    case 'node-usage':
+      return report.type
+    case 'event':
+      return `event ${report.event.metadata.namespace}/${report.event.metadata.name}`
   }
 }
 

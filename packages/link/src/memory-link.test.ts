@@ -13,10 +13,19 @@ function running(faults: Partial<MessageFaults> = {}, seed = 1) {
   const link = new MemoryLink(env)
   Object.assign(link.faults, faults)
   let on = true
-  const clockStopped = (async () => { while (on) await env.clock.advance(50) })()
+  const clockStopped = (async () => {
+    while (on) await env.clock.advance(50)
+  })()
   return {
-    env, link, server: link.server, connect: (nodeName: string) => link.connect(nodeName), cut: (nodeName: string) => link.cut(nodeName),
-    close: async () => { on = false; await clockStopped },
+    env,
+    link,
+    server: link.server,
+    connect: (nodeName: string) => link.connect(nodeName),
+    cut: (nodeName: string) => link.cut(nodeName),
+    close: async () => {
+      on = false
+      await clockStopped
+    },
   }
 }
 
@@ -36,9 +45,17 @@ test('under loss, repeats and reordering everything still arrives once, in order
     for (let i = 1; i < 40; i++) await server.assign(increment(`v${i - 1}`, `v${i}`))
     const versions: string[] = []
     for await (const { version } of session.assignments) if (versions.push(version) === 40) break
-    assert.deepEqual(versions, Array.from({ length: 40 }, (_, i) => `v${i}`), `seed ${seed}`)
+    assert.deepEqual(
+      versions,
+      Array.from({ length: 40 }, (_, i) => `v${i}`),
+      `seed ${seed}`,
+    )
     for (let i = 0; i < 10; i++) await session.report([usage(i)])
-    assert.deepEqual(handler.reports, Array.from({ length: 10 }, (_, i) => [usage(i)]), `seed ${seed}`)
+    assert.deepEqual(
+      handler.reports,
+      Array.from({ length: 10 }, (_, i) => [usage(i)]),
+      `seed ${seed}`,
+    )
     stop.abort()
     await served
     await close()
@@ -81,7 +98,9 @@ test('silence is noticed by both ends after 15 s, and healing lets the node in a
   const served = link.server.run(handler, stop.signal)
   const session = await link.connect('pi-1').open({ agentVersion: '1' }, stop.signal)
   let closedMs = 0
-  void session.closed.then(() => { closedMs = env.clock.monotonicMs() })
+  void session.closed.then(() => {
+    closedMs = env.clock.monotonicMs()
+  })
   link.silence('pi-1')
   await env.clock.advance(14_000)
   assert.deepEqual(handler.log, ['opened pi-1'])
@@ -101,14 +120,24 @@ test('silence is noticed by both ends after 15 s, and healing lets the node in a
 test('an idle session says nothing and holds no timer', async () => {
   const env = simEnv()
   let sleeps = 0
-  const clock = { nowMs: () => env.clock.nowMs(), monotonicMs: () => env.clock.monotonicMs(), sleep: (ms: number, signal?: AbortSignal) => { sleeps++; return env.clock.sleep(ms, signal) } }
+  const clock = {
+    nowMs: () => env.clock.nowMs(),
+    monotonicMs: () => env.clock.monotonicMs(),
+    sleep: (ms: number, signal?: AbortSignal) => {
+      sleeps++
+      return env.clock.sleep(ms, signal)
+    },
+  }
   const link = new MemoryLink({ ...env, clock })
   const handler = new Recorder()
   const stop = new AbortController()
   const served = link.server.run(handler, stop.signal)
   const session = await link.connect('pi-1').open({ agentVersion: '1' }, stop.signal)
   await handler.session('pi-1').assign(complete('v1', ''))
-  for await (const assignment of session.assignments) { assert.equal(assignment.version, 'v1'); break }
+  for await (const assignment of session.assignments) {
+    assert.equal(assignment.version, 'v1')
+    break
+  }
   await env.clock.advance(60_000)
   const before = sleeps
   await env.clock.advance(3_600_000)

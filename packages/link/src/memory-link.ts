@@ -85,7 +85,11 @@ export class MemoryLink {
 
     const id = Math.floor(this.#env.random() * 2 ** 48).toString(16)
     const agent: AgentSession = new AgentSession(
-      id, { send: (message) => this.#up(connection, message), close: async () => this.#hangUp(connection) }, this.#env.clock, TIMING)
+      id,
+      { send: (message) => this.#up(connection, message), close: async () => this.#hangUp(connection) },
+      this.#env.clock,
+      TIMING,
+    )
     const connection: Connection = { nodeName, agent, open: true, newest: { up: Promise.resolve(), down: Promise.resolve() } }
     this.#connections.set(nodeName, connection)
     if (this.#silent.has(nodeName)) void this.#noticeSilence(connection)

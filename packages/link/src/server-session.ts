@@ -24,7 +24,8 @@ export class NumberedSession implements ServerSession {
   readonly #options: ServerSessionOptions
   readonly #ended = new AbortController()
   readonly #channels: Readonly<Record<Channel, { last: number; readonly unread: Map<number, DownMessage> }>> = {
-    assign: { last: 0, unread: new Map() }, stream: { last: 0, unread: new Map() },
+    assign: { last: 0, unread: new Map() },
+    stream: { last: 0, unread: new Map() },
   }
   #watching = false
   #progress = 0
@@ -85,7 +86,7 @@ export class NumberedSession implements ServerSession {
     this.#watching = true
     const { clock, timing } = this.#options
     let before = this.#progress
-    for (let waitedMs = 0; this.#oldest().length > 0;) {
+    for (let waitedMs = 0; this.#oldest().length > 0; ) {
       await clock.sleep(timing.resendMs, this.#ended.signal)
       if (this.ended) return
       waitedMs = this.#progress === before ? waitedMs + timing.resendMs : 0

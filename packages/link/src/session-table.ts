@@ -45,10 +45,14 @@ export class SessionTable {
       return this.#tidy(nodeName, lane)
     }
     switch (message.type) {
-      case 'got': return session.got(message.channel, message.through)
-      case 'bye': return this.#close(lane, session, message.why)
-      case 'report': return this.#question(lane, session, message.batch, () => this.#handler.reported(session, message.reports))
-      case 'resync': return this.#question(lane, session, message.batch, () => this.#handler.resync(session))
+      case 'got':
+        return session.got(message.channel, message.through)
+      case 'bye':
+        return this.#close(lane, session, message.why)
+      case 'report':
+        return this.#question(lane, session, message.batch, () => this.#handler.reported(session, message.reports))
+      case 'resync':
+        return this.#question(lane, session, message.batch, () => this.#handler.resync(session))
     }
   }
 
@@ -75,7 +79,11 @@ export class SessionTable {
     if (lane.calls >= CALLS_MAX) return
     if (lane.session) this.#close(lane, lane.session, 'replaced')
     const session: NumberedSession = new NumberedSession({
-      nodeName, id, hello, clock: this.#env.clock, timing: this.#timing,
+      nodeName,
+      id,
+      hello,
+      clock: this.#env.clock,
+      timing: this.#timing,
       send: (message) => this.#send(nodeName, message),
       over: (reason) => {
         this.#trySend(nodeName, { type: 'end', session: id, reason })
@@ -154,7 +162,13 @@ export class SessionTable {
   }
 
   #lane(nodeName: string): Lane {
-    const lane = this.#lanes.get(nodeName) ?? { session: undefined, welcomed: false, latest: { batch: 0 }, calls: 0, tail: Promise.resolve() }
+    const lane = this.#lanes.get(nodeName) ?? {
+      session: undefined,
+      welcomed: false,
+      latest: { batch: 0 },
+      calls: 0,
+      tail: Promise.resolve(),
+    }
     this.#lanes.set(nodeName, lane)
     return lane
   }

@@ -4,8 +4,13 @@ import { simEnv } from '@bramble/reconcile/sim/sim-env'
 import type { StatusReport } from './link.ts'
 import { StatusOutbox } from './status-outbox.ts'
 
-const running = (uid: string, phase: 'Pending' | 'Running' | 'Succeeded'): StatusReport =>
-  ({ type: 'pod-status', namespace: 'default', name: uid, uid, status: { phase } })
+const running = (uid: string, phase: 'Pending' | 'Running' | 'Succeeded'): StatusReport => ({
+  type: 'pod-status',
+  namespace: 'default',
+  name: uid,
+  uid,
+  status: { phase },
+})
 const gone = (uid: string): StatusReport => ({ type: 'pod-gone', namespace: 'default', name: uid, uid })
 const event = (name: string, count = 1): StatusReport => ({
   type: 'event',
@@ -19,11 +24,26 @@ function harness() {
   const sent: (readonly StatusReport[])[] = []
   let answer: (batch: readonly StatusReport[]) => Promise<void> = async () => {}
   const stop = new AbortController()
-  const done = outbox.run(async (batch) => { sent.push(batch); await answer(batch) }, env.clock, stop.signal)
+  const done = outbox.run(
+    async (batch) => {
+      sent.push(batch)
+      await answer(batch)
+    },
+    env.clock,
+    stop.signal,
+  )
   return {
-    env, outbox, sent,
-    answer: (next: typeof answer) => { answer = next },
-    stop: async () => { stop.abort(); await env.clock.advance(0); await done },
+    env,
+    outbox,
+    sent,
+    answer: (next: typeof answer) => {
+      answer = next
+    },
+    stop: async () => {
+      stop.abort()
+      await env.clock.advance(0)
+      await done
+    },
   }
 }
 
@@ -54,7 +74,9 @@ test('gone is final: no later status takes its place', () => {
 
 test('a batch that is not taken is sent again, with what became newer meanwhile', async () => {
   const { env, outbox, sent, answer, stop } = harness()
-  answer(async () => { throw new Error('offline') })
+  answer(async () => {
+    throw new Error('offline')
+  })
   outbox.put(running('a', 'Pending'))
   await env.clock.advance(500)
   outbox.put(running('a', 'Running'))
@@ -80,7 +102,10 @@ test('batches are bounded', async () => {
   const { env, outbox, sent, stop } = harness()
   for (let i = 0; i < 120; i++) outbox.put(running(`p${i}`, 'Running'))
   await env.clock.advance(10)
-  assert.deepEqual(sent.map((batch) => batch.length), [50, 50, 20])
+  assert.deepEqual(
+    sent.map((batch) => batch.length),
+    [50, 50, 20],
+  )
   await stop()
 })
 

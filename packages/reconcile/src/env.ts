@@ -33,7 +33,9 @@ export interface Env {
 
 /** The real thing. @param name Program name, a field of each log line. */
 export const systemEnv = (name: string, level: string = 'info'): Env => ({
-  clock: systemClock, random: () => Math.random(), log: jsonLog(name, level),
+  clock: systemClock,
+  random: () => Math.random(),
+  log: jsonLog(name, level),
 })
 
 /** setTimeout holds at most 2^31 - 1 ms; longer sleeps are cut into pieces. */

@@ -51,9 +51,11 @@ export function readSettings(settings: readonly Setting[], given: Readonly<Recor
 
 function check(setting: Setting, raw: unknown): SettingValue | Error {
   switch (setting.kind) {
-    case 'flag': return typeof raw === 'boolean' ? raw : new Error('must be true or false')
+    case 'flag':
+      return typeof raw === 'boolean' ? raw : new Error('must be true or false')
     case 'integer':
-    case 'seconds': return checkNumber(setting, raw)
+    case 'seconds':
+      return checkNumber(setting, raw)
     case 'list': {
       const items = Array.isArray(raw) ? raw : [raw]
       for (const item of items) {
@@ -62,14 +64,16 @@ function check(setting: Setting, raw: unknown): SettingValue | Error {
       }
       return items as string[]
     }
-    case 'text': return checkText(setting, raw)
+    case 'text':
+      return checkText(setting, raw)
   }
 }
 
 function checkNumber({ min = 0, max = Number.MAX_SAFE_INTEGER }: Setting, raw: unknown): number | Error {
   const value = typeof raw === 'string' && /^\d+$/.test(raw) ? Number(raw) : raw
   return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max
-    ? value : new Error(`${show(raw)} must be a whole number from ${min} to ${max}`)
+    ? value
+    : new Error(`${show(raw)} must be a whole number from ${min} to ${max}`)
 }
 
 function checkText({ pattern, rule, secret }: Setting, raw: unknown): string | Error {

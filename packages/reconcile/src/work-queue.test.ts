@@ -9,7 +9,16 @@ function harness(body: Reconciler<string>['reconcile'], concurrency = 1) {
   const queue = new WorkQueue<string>(clock)
   const runs: string[] = []
   const stop = new AbortController()
-  const start = (): Promise<void> => queue.run({ reconcile: async (key, signal) => { runs.push(key); return body(key, signal) } }, { concurrency, signal: stop.signal })
+  const start = (): Promise<void> =>
+    queue.run(
+      {
+        reconcile: async (key, signal) => {
+          runs.push(key)
+          return body(key, signal)
+        },
+      },
+      { concurrency, signal: stop.signal },
+    )
   return { clock, queue, runs, start, stop }
 }
 
@@ -31,7 +40,10 @@ test('a failing key backs off 10, 20, 40 ms and does not hold up others', async 
 })
 
 test('a key added while it is worked on runs exactly once more', async () => {
-  const { clock, queue, runs, start, stop } = harness(async () => { await clock.sleep(10); return SETTLED }, 4)
+  const { clock, queue, runs, start, stop } = harness(async () => {
+    await clock.sleep(10)
+    return SETTLED
+  }, 4)
   const done = start()
   queue.add('a')
   await clock.advance(5)
@@ -44,7 +56,9 @@ test('a key added while it is worked on runs exactly once more', async () => {
 })
 
 test('a terminal error is not retried until the key is added again', async () => {
-  const { clock, queue, runs, start, stop } = harness(async () => { throw new TerminalError('no such image') })
+  const { clock, queue, runs, start, stop } = harness(async () => {
+    throw new TerminalError('no such image')
+  })
   const done = start()
   queue.add('a')
   await clock.advance(3_600_000)

@@ -25,25 +25,55 @@ import { allAdmissionSteps } from './all.ts'
 import { serviceRanges } from './service-addresses/ranges.ts'
 
 const settings = { apiServiceIp: '10.43.0.1', advertiseAddress: '192.0.2.10', apiPort: 6443 }
-const dryRun: WriteContext = { user: { name: 'u', groups: [] }, dryRun: true, fieldManager: 'test', fieldValidation: 'Strict', warn: () => {} }
+const dryRun: WriteContext = {
+  user: { name: 'u', groups: [] },
+  dryRun: true,
+  fieldManager: 'test',
+  fieldValidation: 'Strict',
+  warn: () => {},
+}
 
 /** The API over a store in memory, as it is after a start. */
 async function cluster({ disk = new MemoryDisk(), network = '10.43.0.0/16', apiServiceIp = '10.43.0.1' } = {}) {
   const env = simEnv()
   const store = await openStore(new MemoryBackend(disk), { volatile: () => false, env })
-  const reads: Pick<ApiClient, 'get' | 'list'> = { get: (kind, key) => client.get(kind, key), list: (kind, options) => client.list(kind, options) }
-  const resources = new ResourceService({ store, registry: new Registry(allResources), admission: allAdmissionSteps({ reads, ranges: serviceRanges(network), env }), env })
+  const reads: Pick<ApiClient, 'get' | 'list'> = {
+    get: (kind, key) => client.get(kind, key),
+    list: (kind, options) => client.list(kind, options),
+  }
+  const resources = new ResourceService({
+    store,
+    registry: new Registry(allResources),
+    admission: allAdmissionSteps({ reads, ranges: serviceRanges(network), env }),
+    env,
+  })
   const client: ApiClient = new LocalClient({ store, resources })
   await ensureStandardObjects(client, { ...settings, apiServiceIp })
   return { client, resources, store, disk }
 }
-const aService = (name: string, spec: Partial<ServiceSpec> = {}): NewObject<Service> => ({ metadata: { name, namespace: 'default' }, spec: { ports: [{ port: 80 }], ...spec } })
-const aPod = (name: string, spec: Partial<Pod['spec']> = {}, namespace = 'default'): NewObject<Pod> => ({ metadata: { name, namespace }, spec: { containers: [{ name: 'app', image: 'a:1' }], ...spec } })
-const message = (work: Promise<unknown>): Promise<string> => work.then(() => 'no error', (error: Error) => error.message)
+const aService = (name: string, spec: Partial<ServiceSpec> = {}): NewObject<Service> => ({
+  metadata: { name, namespace: 'default' },
+  spec: { ports: [{ port: 80 }], ...spec },
+})
+const aPod = (name: string, spec: Partial<Pod['spec']> = {}, namespace = 'default'): NewObject<Pod> => ({
+  metadata: { name, namespace },
+  spec: { containers: [{ name: 'app', image: 'a:1' }], ...spec },
+})
+const message = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'no error',
+    (error: Error) => error.message,
+  )
 
 test('a new cluster has its namespaces and a way to its API', async () => {
   const { client } = await cluster()
-  assert.deepEqual(client.list(namespaces).map(({ metadata }) => metadata.name).sort(), [...STANDARD_NAMESPACES].sort())
+  assert.deepEqual(
+    client
+      .list(namespaces)
+      .map(({ metadata }) => metadata.name)
+      .sort(),
+    [...STANDARD_NAMESPACES].sort(),
+  )
   assert.equal(client.get(services, 'default/kubernetes')?.spec.clusterIP, '10.43.0.1')
   assert.deepEqual(client.get(endpointSlices, 'default/kubernetes')?.endpoints[0]?.addresses, ['192.0.2.10'])
   assert.equal(client.get(endpoints, 'default/kubernetes')?.subsets?.[0]?.ports?.[0]?.port, 6443)
@@ -77,15 +107,22 @@ test('with another service network the way to the API is made anew', async () =>
 
 test('Services made at the same time get addresses of their own', async () => {
   const { client } = await cluster({ network: '10.43.0.0/26' })
-  const made = await Promise.all(Array.from({ length: 40 }, (_, index) => client.create(services, aService(`s${index}`, { type: 'NodePort' }))))
+  const made = await Promise.all(
+    Array.from({ length: 40 }, (_, index) => client.create(services, aService(`s${index}`, { type: 'NodePort' }))),
+  )
   assert.equal(new Set(made.map(({ spec }) => spec.clusterIP)).size, 40)
   assert.equal(new Set(made.map(({ spec }) => spec.ports![0]!.nodePort)).size, 40)
 })
 
 test('of two that ask for one address at the same time, one gets it', async () => {
   const { client } = await cluster()
-  const outcomes = await Promise.all(['a', 'b'].map((name) => message(client.create(services, aService(name, { clusterIP: '10.43.0.77' })))))
-  assert.deepEqual(outcomes.sort(), ['Service "b" is invalid: spec.clusterIPs: Invalid value: ["10.43.0.77"]: failed to allocate IP 10.43.0.77: provided IP is already allocated', 'no error'])
+  const outcomes = await Promise.all(
+    ['a', 'b'].map((name) => message(client.create(services, aService(name, { clusterIP: '10.43.0.77' })))),
+  )
+  assert.deepEqual(outcomes.sort(), [
+    'Service "b" is invalid: spec.clusterIPs: Invalid value: ["10.43.0.77"]: failed to allocate IP 10.43.0.77: provided IP is already allocated',
+    'no error',
+  ])
 })
 
 test('a Service that goes away gives its address and port back', async () => {
@@ -144,7 +181,9 @@ test('nothing new comes into a namespace that is going away', async () => {
   const refusal = await client.create(pods, aPod('p', {}, 'old')).catch((error: StatusError) => error)
   assert.ok(refusal instanceof StatusError && isReason(refusal, 'Forbidden'))
   assert.equal(refusal.message, 'pods "p" is forbidden: unable to create new content in namespace old because it is being terminated')
-  assert.deepEqual(refusal.details?.causes, [{ reason: 'NamespaceTerminating', message: 'namespace old is being terminated', field: 'metadata.namespace' }])
+  assert.deepEqual(refusal.details?.causes, [
+    { reason: 'NamespaceTerminating', message: 'namespace old is being terminated', field: 'metadata.namespace' },
+  ])
 })
 
 for (const name of ['default', 'kube-system', 'kube-public']) {
@@ -156,7 +195,10 @@ for (const name of ['default', 'kube-system', 'kube-public']) {
 
 test('a namespace that nobody made has no room', async () => {
   const { client } = await cluster()
-  assert.equal(await message(client.create(configMaps, { metadata: { name: 'c', namespace: 'nowhere' } })), 'namespaces "nowhere" not found')
+  assert.equal(
+    await message(client.create(configMaps, { metadata: { name: 'c', namespace: 'nowhere' } })),
+    'namespaces "nowhere" not found',
+  )
 })
 
 const lost = (key: string) => ({ key: `node.kubernetes.io/${key}`, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 })
@@ -170,15 +212,23 @@ test('a pod that says how long it stays is believed', async () => {
   const { client } = await cluster()
   const own = { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 5 } as const
   assert.deepEqual((await client.create(pods, aPod('p', { tolerations: [own] }))).spec.tolerations, [own, lost('not-ready')])
-  assert.deepEqual((await client.create(pods, aPod('q', { tolerations: [{ operator: 'Exists' }] }))).spec.tolerations, [{ operator: 'Exists' }])
+  assert.deepEqual((await client.create(pods, aPod('q', { tolerations: [{ operator: 'Exists' }] }))).spec.tolerations, [
+    { operator: 'Exists' },
+  ])
 })
 
 test('a pod has the priority of its class', async () => {
   const { client } = await cluster()
   assert.equal((await client.create(pods, aPod('p'))).spec.priority, 0)
   assert.equal((await client.create(pods, aPod('q', { priorityClassName: 'system-node-critical' }))).spec.priority, 2_000_001_000)
-  assert.equal(await message(client.create(pods, aPod('r', { priorityClassName: 'mine' }))), 'pods "r" is forbidden: no PriorityClass with name mine was found')
-  assert.match(await message(client.create(pods, aPod('s', { priority: 7 }))), /the integer value of priority \(7\) must not be provided in pod spec/)
+  assert.equal(
+    await message(client.create(pods, aPod('r', { priorityClassName: 'mine' }))),
+    'pods "r" is forbidden: no PriorityClass with name mine was found',
+  )
+  assert.match(
+    await message(client.create(pods, aPod('s', { priority: 7 }))),
+    /the integer value of priority \(7\) must not be provided in pod spec/,
+  )
 })
 
 test('replacing a pod by its own manifest changes nothing', async () => {
@@ -195,5 +245,8 @@ test('a bound pod can report, and its spec still stands', async () => {
   await client.bind('default/p', made.metadata.uid, 'pi-1')
   const running = await client.patch(pods, 'default/p', { status: { phase: 'Running', podIP: '10.42.0.5' } }, 'status')
   assert.equal(running.status?.phase, 'Running')
-  assert.match(await message(client.patch(pods, 'default/p', { spec: { nodeName: 'pi-2' } })), /^Pod "p" is invalid: spec: Forbidden: pod updates may not change fields other than/)
+  assert.match(
+    await message(client.patch(pods, 'default/p', { spec: { nodeName: 'pi-2' } })),
+    /^Pod "p" is invalid: spec: Forbidden: pod updates may not change fields other than/,
+  )
 })

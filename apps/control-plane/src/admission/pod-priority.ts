@@ -18,8 +18,12 @@ export const podPriority: AdmissionStep = {
     const priority = spec.priorityClassName ? CLASSES.get(spec.priorityClassName) : 0
     if (priority === undefined) throw forbidden(resource, metadata.name, `no PriorityClass with name ${spec.priorityClassName} was found`)
     if (spec.priority !== undefined && spec.priority !== priority)
-      throw forbidden(resource, metadata.name, `the integer value of priority (${spec.priority}) must not be provided in pod spec; `
-        + `priority admission controller computed ${priority} from the given PriorityClass name`)
+      throw forbidden(
+        resource,
+        metadata.name,
+        `the integer value of priority (${spec.priority}) must not be provided in pod spec; ` +
+          `priority admission controller computed ${priority} from the given PriorityClass name`,
+      )
     spec.priority = priority
     ;(spec as PodSpecRest).preemptionPolicy ??= 'PreemptLowerPriority'
   },

@@ -28,13 +28,21 @@ export async function bindPod(machine: Machine, podKey: ObjectKey, body: JsonVal
   const binding = decodeObject(BINDING, body, context) as Binding
   const nodeName = targetNode(binding, splitKey(podKey).name)
   await changeObject(machine, pods, podKey, context, {
-    subresource: 'binding', takes: 'everything',
+    subresource: 'binding',
+    takes: 'everything',
     propose: (previous) => bound(machine, previous as Pod, binding, nodeName),
   })
 }
 
 function targetNode({ target }: Binding, podName: string): string {
-  if (target?.kind && target.kind !== 'Node') throw invalid('', 'Binding', podName, [{ type: 'FieldValueNotSupported', path: 'target.kind', message: `Unsupported value: ${JSON.stringify(target.kind)}: supported values: "Node", "<empty>"` }])
+  if (target?.kind && target.kind !== 'Node')
+    throw invalid('', 'Binding', podName, [
+      {
+        type: 'FieldValueNotSupported',
+        path: 'target.kind',
+        message: `Unsupported value: ${JSON.stringify(target.kind)}: supported values: "Node", "<empty>"`,
+      },
+    ])
   if (!target?.name) throw invalid('', 'Binding', podName, [required('target.name')])
   return target.name
 }
@@ -42,7 +50,8 @@ function targetNode({ target }: Binding, podName: string): string {
 function bound(machine: Machine, previous: Pod, binding: Binding, nodeName: string): Pod {
   const { name, deletionTimestamp, uid } = previous.metadata
   const fail = (why: string): Error => conflict(RESOURCE, name, why)
-  if (binding.metadata.uid && binding.metadata.uid !== uid) throw fail(`Precondition failed: UID in precondition: ${binding.metadata.uid}, UID in object meta: ${uid}`)
+  if (binding.metadata.uid && binding.metadata.uid !== uid)
+    throw fail(`Precondition failed: UID in precondition: ${binding.metadata.uid}, UID in object meta: ${uid}`)
   if (deletionTimestamp !== undefined) throw fail(`pod ${name} is being deleted, cannot be assigned to a host`)
   if (previous.spec.nodeName) throw fail(`pod ${name} is already assigned to node ${JSON.stringify(previous.spec.nodeName)}`)
   const draft = cleanCopy(previous)
@@ -50,7 +59,10 @@ function bound(machine: Machine, previous: Pod, binding: Binding, nodeName: stri
   if (binding.metadata.annotations) draft.metadata.annotations = { ...draft.metadata.annotations, ...binding.metadata.annotations }
   const scheduled = { type: 'PodScheduled', status: 'True' } as const
   const now = timestamp(machine.env.clock.nowMs())
-  draft.status = { ...draft.status, conditions: [...withCondition(withoutReason(draft.status?.conditions), scheduled, now)] } as Pod['status']
+  draft.status = {
+    ...draft.status,
+    conditions: [...withCondition(withoutReason(draft.status?.conditions), scheduled, now)],
+  } as Pod['status']
   return draft
 }
 

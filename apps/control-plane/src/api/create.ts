@@ -19,7 +19,11 @@ const NAMES_MAX = 8
 
 /** See `Resources.create`. */
 export async function createObject(
-  machine: Machine, resource: ResourceDefinition, namespace: string | undefined, body: JsonValue, context: WriteContext,
+  machine: Machine,
+  resource: ResourceDefinition,
+  namespace: string | undefined,
+  body: JsonValue,
+  context: WriteContext,
 ): Promise<KubeObject> {
   const decoded = decodeObject(resource, body, context)
   placeIn(resource, decoded, namespace)
@@ -37,7 +41,12 @@ export async function createObject(
 }
 
 /** @returns Undefined when the name is taken. */
-async function createOnce(machine: Machine, resource: ResourceDefinition, draft: KubeObject, context: WriteContext): Promise<KubeObject | undefined> {
+async function createOnce(
+  machine: Machine,
+  resource: ResourceDefinition,
+  draft: KubeObject,
+  context: WriteContext,
+): Promise<KubeObject | undefined> {
   stampNew(resource, draft, { uid: machine.env.uuid?.() ?? randomUUID(), nowMs: machine.env.clock.nowMs() })
   if (resource.subresources?.status) delete (draft as AnyObject).status
   resource.prepare?.(draft, undefined)

@@ -15,10 +15,16 @@ type Kind = Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema'>
  *
  * @throws StatusError 400
  */
-export function decodeObject(resource: Kind, body: JsonValue, context: Pick<WriteContext, 'fieldValidation' | 'duplicateFields' | 'warn'>): KubeObject {
+export function decodeObject(
+  resource: Kind,
+  body: JsonValue,
+  context: Pick<WriteContext, 'fieldValidation' | 'duplicateFields' | 'warn'>,
+): KubeObject {
   const { kind, version } = resource
   if (!isObject(body))
-    throw badRequest(`the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(body) ? 'array' : typeof body} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`)
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(body) ? 'array' : typeof body} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
+    )
   checkTypeMeta(resource, body)
   const cannot = (why: string): Error => badRequest(`${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: ${why}`)
   try {
@@ -32,17 +38,31 @@ export function decodeObject(resource: Kind, body: JsonValue, context: Pick<Writ
 }
 
 /** @throws TypeMismatch */
-export function readObject(resource: Kind, body: JsonObject, duplicates: readonly string[]): { value: KubeObject; strict: readonly string[] } {
+export function readObject(
+  resource: Kind,
+  body: JsonObject,
+  duplicates: readonly string[],
+): { value: KubeObject; strict: readonly string[] } {
   const { value, unknown } = checkObject(topLevel(resource.schema), body)
-  const strict = [...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`), ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`)]
+  const strict = [
+    ...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`),
+    ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
+  ]
   // What Go decodes into always has a spec, if empty: validation can look into it.
   const schema = resolve(resource.schema)
-  const hasSpec = schema.type === 'object' && schema.properties['spec'] !== undefined && resolve(schema.properties['spec']).type === 'object'
+  const hasSpec =
+    schema.type === 'object' && schema.properties['spec'] !== undefined && resolve(schema.properties['spec']).type === 'object'
   const object = {
-    apiVersion: apiVersionOf(resource.group, resource.version), kind: resource.kind,
-    metadata: {}, ...(hasSpec && { spec: {} }), ...value,
+    apiVersion: apiVersionOf(resource.group, resource.version),
+    kind: resource.kind,
+    metadata: {},
+    ...(hasSpec && { spec: {} }),
+    ...value,
   }
-  return { value: { ...object, apiVersion: apiVersionOf(resource.group, resource.version), kind: resource.kind } as unknown as KubeObject, strict }
+  return {
+    value: { ...object, apiVersion: apiVersionOf(resource.group, resource.version), kind: resource.kind } as unknown as KubeObject,
+    strict,
+  }
 }
 
 /** Source: apiserver pkg/endpoints/handlers/create.go: a body of another version or kind is refused, not converted. */
@@ -53,11 +73,14 @@ function checkTypeMeta({ group, version, kind }: Kind, body: JsonObject): void {
   if (found !== '' && found !== expected)
     throw badRequest(`the API version in the data (${String(found)}) does not match the expected API version (${expected})`)
   if (foundKind !== '' && foundKind !== kind)
-    throw badRequest(`${String(foundKind)} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: the kind in the data does not match that of the URL`)
+    throw badRequest(
+      `${String(foundKind)} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: the kind in the data does not match that of the URL`,
+    )
 }
 
 const TYPE_META: Readonly<Record<string, ObjectSchema>> = {
-  apiVersion: { type: 'string' }, kind: { type: 'string' },
+  apiVersion: { type: 'string' },
+  kind: { type: 'string' },
   metadata: { type: 'ref', ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' },
 }
 

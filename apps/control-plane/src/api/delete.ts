@@ -14,7 +14,11 @@ import type { ResourceDefinition } from './resource.ts'
 
 /** See `Resources.delete`. */
 export async function deleteObject(
-  machine: Machine, resource: ResourceDefinition, key: ObjectKey, request: DeleteRequest, context: WriteContext,
+  machine: Machine,
+  resource: ResourceDefinition,
+  key: ObjectKey,
+  request: DeleteRequest,
+  context: WriteContext,
 ): Promise<DeleteResult> {
   for (let attempt = 0; attempt < RACES_MAX; attempt++) {
     const entry = entryOf(machine, resource, key)
@@ -34,7 +38,11 @@ export async function deleteObject(
 }
 
 async function deleteOnce(
-  machine: Machine, resource: ResourceDefinition, entry: Entry, request: DeleteRequest, context: WriteContext,
+  machine: Machine,
+  resource: ResourceDefinition,
+  entry: Entry,
+  request: DeleteRequest,
+  context: WriteContext,
 ): Promise<DeleteResult | undefined> {
   const object = entry.value
   const plan = planDelete(resource, object, request, machine.env.clock.nowMs())
@@ -51,7 +59,11 @@ async function deleteOnce(
 
 /** See `Resources.deleteCollection`: one after the other; what is gone meanwhile is fine. */
 export async function deleteObjects(
-  machine: Machine, resource: ResourceDefinition, list: ListRequest, request: DeleteRequest, context: WriteContext,
+  machine: Machine,
+  resource: ResourceDefinition,
+  list: ListRequest,
+  request: DeleteRequest,
+  context: WriteContext,
 ): Promise<ListResult> {
   const { items, ...rest } = await listObjects(machine, resource, list)
   const deleted: KubeObject[] = []
@@ -68,7 +80,15 @@ export async function deleteObjects(
 function checkDeletePreconditions(resource: ResourceDefinition, { metadata }: KubeObject, { preconditions = {} }: DeleteRequest): void {
   const { uid, resourceVersion } = preconditions
   if (uid && uid !== metadata.uid)
-    throw conflict(resource, metadata.name, `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`)
+    throw conflict(
+      resource,
+      metadata.name,
+      `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
+    )
   if (resourceVersion && resourceVersion !== metadata.resourceVersion)
-    throw conflict(resource, metadata.name, `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`)
+    throw conflict(
+      resource,
+      metadata.name,
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`,
+    )
 }

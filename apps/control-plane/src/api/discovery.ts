@@ -16,7 +16,12 @@ interface Scale extends KubeObject {
 
 /** `/scale` of any kind that has one. Source: autoscaling/v1 Scale. */
 export const scaleResource: ResourceDefinition<Scale> = {
-  group: 'autoscaling', version: 'v1', kind: 'Scale', plural: 'scales', scope: 'Namespaced', durability: 'volatile',
+  group: 'autoscaling',
+  version: 'v1',
+  kind: 'Scale',
+  plural: 'scales',
+  scope: 'Namespaced',
+  durability: 'volatile',
   schema: { type: 'ref', ref: 'io.k8s.api.autoscaling.v1.Scale' },
   columns: [
     { name: 'Name', type: 'string', format: 'name', value: ({ metadata }) => metadata.name },
@@ -55,7 +60,8 @@ export const apiVersions = (groupVersions: readonly GroupVersion[], address: str
 
 /** `GET /apis`. */
 export const apiGroupList = (groupVersions: readonly GroupVersion[]): JsonObject => ({
-  kind: 'APIGroupList', apiVersion: 'v1',
+  kind: 'APIGroupList',
+  apiVersion: 'v1',
   groups: [...versionsByGroup(groupVersions)].filter(([group]) => group !== '').map(([group, versions]) => groupEntry(group, versions)),
 })
 
@@ -72,39 +78,73 @@ function groupEntry(group: string, versions: readonly GroupVersion[]): JsonObjec
 
 /** `GET /api/v1`, `GET /apis/G/V`. */
 export const apiResourceList = (groupVersion: GroupVersion): JsonObject => ({
-  kind: 'APIResourceList', apiVersion: 'v1', groupVersion: groupVersionOf(groupVersion),
-  resources: groupVersion.resources.flatMap((resource) => [resourceEntry(resource), ...subresourcesOf(resource).map((sub) => subresourceEntry(resource, sub))]),
+  kind: 'APIResourceList',
+  apiVersion: 'v1',
+  groupVersion: groupVersionOf(groupVersion),
+  resources: groupVersion.resources.flatMap((resource) => [
+    resourceEntry(resource),
+    ...subresourcesOf(resource).map((sub) => subresourceEntry(resource, sub)),
+  ]),
 })
 
 const resourceEntry = (resource: ResourceDefinition): JsonObject => ({
-  name: resource.plural, singularName: singularOf(resource), namespaced: resource.scope === 'Namespaced', kind: resource.kind,
-  verbs: verbsOf(resource), ...names(resource),
+  name: resource.plural,
+  singularName: singularOf(resource),
+  namespaced: resource.scope === 'Namespaced',
+  kind: resource.kind,
+  verbs: verbsOf(resource),
+  ...names(resource),
 })
 
 const subresourceEntry = (resource: ResourceDefinition, { name, group, version, kind, verbs }: Subresource): JsonObject => ({
-  name: `${resource.plural}/${name}`, singularName: '', namespaced: resource.scope === 'Namespaced',
-  ...((group !== resource.group || version !== resource.version) && { group, version }), kind, verbs,
+  name: `${resource.plural}/${name}`,
+  singularName: '',
+  namespaced: resource.scope === 'Namespaced',
+  ...((group !== resource.group || version !== resource.version) && { group, version }),
+  kind,
+  verbs,
 })
 
 /** `GET /api` (core) or `GET /apis` (the others) in one answer. */
-export const aggregatedDiscovery = (groupVersions: readonly GroupVersion[], part: 'core' | 'named', version: 'v2' | 'v2beta1'): JsonObject => ({
-  kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {},
-  items: [...versionsByGroup(groupVersions)].filter(([group]) => (group === '') === (part === 'core')).map(([group, versions]) => ({
-    metadata: { name: group, creationTimestamp: null },
-    versions: versions.map((each) => ({ version: each.version, resources: each.resources.map(aggregatedResource), freshness: 'Current' })),
-  })),
+export const aggregatedDiscovery = (
+  groupVersions: readonly GroupVersion[],
+  part: 'core' | 'named',
+  version: 'v2' | 'v2beta1',
+): JsonObject => ({
+  kind: 'APIGroupDiscoveryList',
+  apiVersion: `apidiscovery.k8s.io/${version}`,
+  metadata: {},
+  items: [...versionsByGroup(groupVersions)]
+    .filter(([group]) => (group === '') === (part === 'core'))
+    .map(([group, versions]) => ({
+      metadata: { name: group, creationTimestamp: null },
+      versions: versions.map((each) => ({
+        version: each.version,
+        resources: each.resources.map(aggregatedResource),
+        freshness: 'Current',
+      })),
+    })),
 })
 
 const aggregatedResource = (resource: ResourceDefinition): JsonObject => ({
-  resource: resource.plural, responseKind: { group: resource.group, version: resource.version, kind: resource.kind },
-  scope: resource.scope, singularResource: singularOf(resource), verbs: verbsOf(resource), ...names(resource),
+  resource: resource.plural,
+  responseKind: { group: resource.group, version: resource.version, kind: resource.kind },
+  scope: resource.scope,
+  singularResource: singularOf(resource),
+  verbs: verbsOf(resource),
+  ...names(resource),
   ...(subresourcesOf(resource).length > 0 && {
-    subresources: subresourcesOf(resource).map(({ name, group, version, kind, verbs }) => ({ subresource: name, responseKind: { group, version, kind }, verbs })),
+    subresources: subresourcesOf(resource).map(({ name, group, version, kind, verbs }) => ({
+      subresource: name,
+      responseKind: { group, version, kind },
+      verbs,
+    })),
   }),
 })
 
 const names = ({ shortNames, categories }: ResourceDefinition): JsonObject => ({
-  ...(shortNames && { shortNames }), ...(categories && { categories }),
+  ...(shortNames && { shortNames }),
+  ...(categories && { categories }),
 })
 
 /** Groups in their order, each with its preferred version first. */

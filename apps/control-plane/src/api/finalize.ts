@@ -10,11 +10,18 @@ import { changeObject, checkNames } from './update.ts'
  * Takes `spec.finalizers` of a namespace, nothing else; with the last one gone, so is a namespace that is being deleted.
  * @see Source: pkg/registry/core/namespace FinalizeREST.
  */
-export function finalizeNamespace(machine: Machine, resource: ResourceDefinition, key: ObjectKey, body: JsonValue, context: WriteContext): Promise<KubeObject> {
+export function finalizeNamespace(
+  machine: Machine,
+  resource: ResourceDefinition,
+  key: ObjectKey,
+  body: JsonValue,
+  context: WriteContext,
+): Promise<KubeObject> {
   const decoded: AnyObject = decodeObject(resource, body, context)
   checkNames(resource, decoded, key)
   return changeObject(machine, resource, key, context, {
-    subresource: 'finalize', takes: 'everything',
+    subresource: 'finalize',
+    takes: 'everything',
     propose: (previous) => {
       const draft: AnyObject = cleanCopy(previous)
       draft.metadata.uid = decoded.metadata.uid

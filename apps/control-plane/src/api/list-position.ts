@@ -44,7 +44,8 @@ function checkMatch(version: string, match: string, isContinued: boolean): void 
   if (isContinued) errors.push(forbiddenField(path, 'resourceVersionMatch is forbidden when continue is provided'))
   if (!version) errors.push(forbiddenField(path, 'resourceVersionMatch is forbidden unless resourceVersion is provided'))
   if (match !== 'Exact' && match !== 'NotOlderThan') errors.push(notSupported(path, match, ['Exact', 'NotOlderThan', '']))
-  if (match === 'Exact' && version === '0') errors.push(forbiddenField(path, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
+  if (match === 'Exact' && version === '0')
+    errors.push(forbiddenField(path, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
   if (errors.length > 0) throw invalidListOptions(errors)
 }
 
@@ -82,12 +83,15 @@ function parseToken(token: string): { revision: Revision; after: string } | unde
 }
 
 /** 410, with a token that goes on from here without the snapshot. Source: apiserver pkg/storage/etcd3 handleCompactedErrorForPaging. */
-export const pagingExpired = (after: string): StatusError => expired(
-  'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
-  continueToken(-1, after))
+export const pagingExpired = (after: string): StatusError =>
+  expired(
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+    continueToken(-1, after),
+  )
 
 /** 504: nobody has handed out that revision yet. */
 export const tooLargeRevision = (asked: Revision, current: Revision): StatusError =>
   new StatusError(504, 'Timeout', `Timeout: Too large resource version: ${asked}, current: ${current}`, {
-    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }], retryAfterSeconds: 1,
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+    retryAfterSeconds: 1,
   })

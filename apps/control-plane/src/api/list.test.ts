@@ -9,7 +9,8 @@ import { aConfigMap, aList, aPod, bench, type Bench, CONFIG_MAPS, NAMESPACES, na
 async function filled(t: Parameters<typeof bench>[0], historyMax?: number): Promise<Bench> {
   const made = await bench(t, { ...(historyMax && { historyMax }) })
   await made.service.create(NAMESPACES, undefined, { metadata: { name: 'other' } }, made.context())
-  for (const name of ['c', 'a', 'e', 'b', 'd']) await made.service.create(CONFIG_MAPS, 'default', aConfigMap(name, {}, { labels: { letter: name } }), made.context())
+  for (const name of ['c', 'a', 'e', 'b', 'd'])
+    await made.service.create(CONFIG_MAPS, 'default', aConfigMap(name, {}, { labels: { letter: name } }), made.context())
   await made.service.create(CONFIG_MAPS, 'other', aConfigMap('x'), made.context())
   return made
 }
@@ -48,15 +49,20 @@ test('a snapshot that is gone expires, with a token for the inconsistent rest', 
   const { service, context } = await filled(t, 12)
   const request = aList({ namespace: 'default', limit: 2 })
   const first = await service.list(CONFIG_MAPS, request)
-  for (let round = 0; round < 15; round++) await service.patch(CONFIG_MAPS, 'default/a', 'merge', { data: { round: String(round) } }, context())
+  for (let round = 0; round < 15; round++)
+    await service.patch(CONFIG_MAPS, 'default/a', 'merge', { data: { round: String(round) } }, context())
   await service.create(CONFIG_MAPS, 'default', aConfigMap('cc'), context())
-  const error = await service.list(CONFIG_MAPS, { ...request, continue: first.continue! }).then(() => assert.fail(), (failure: unknown) => failure as StatusError)
+  const error = await service.list(CONFIG_MAPS, { ...request, continue: first.continue! }).then(
+    () => assert.fail(),
+    (failure: unknown) => failure as StatusError,
+  )
   assert.deepEqual([error.code, error.reason], [410, 'Expired'])
   const { metadata } = statusBody(error) as { metadata: { continue: string } }
   const rest = await service.list(CONFIG_MAPS, { ...request, limit: 0, continue: metadata.continue })
   assert.deepEqual(names(rest), ['c', 'cc', 'd', 'e'])
   await assert.rejects(service.list(CONFIG_MAPS, aList({ resourceVersion: first.resourceVersion, resourceVersionMatch: 'Exact' })), {
-    code: 410, message: 'The resourceVersion for the provided list is too old.',
+    code: 410,
+    message: 'The resourceVersion for the provided list is too old.',
   })
 })
 
@@ -74,13 +80,44 @@ test('versions: any, at least, exactly', async (t) => {
 })
 
 const refused: { name: string; request: Partial<ListRequest>; code: number; message: string | RegExp }[] = [
-  { name: 'a match without a version', request: { resourceVersionMatch: 'Exact' }, code: 422, message: 'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided' },
-  { name: 'an unknown match', request: { resourceVersion: '1', resourceVersionMatch: 'Newest' }, code: 422, message: /Unsupported value: "Newest"/ },
-  { name: 'exactly version 0', request: { resourceVersion: '0', resourceVersionMatch: 'Exact' }, code: 422, message: /is forbidden for resourceVersion "0"/ },
-  { name: 'a version that is no number', request: { resourceVersion: 'abc' }, code: 422, message: /strconv\.ParseUint: parsing "abc": invalid syntax/ },
-  { name: 'a version from the future', request: { resourceVersion: '999999999' }, code: 504, message: /^Timeout: Too large resource version: 999999999, current: \d+$/ },
+  {
+    name: 'a match without a version',
+    request: { resourceVersionMatch: 'Exact' },
+    code: 422,
+    message:
+      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
+  },
+  {
+    name: 'an unknown match',
+    request: { resourceVersion: '1', resourceVersionMatch: 'Newest' },
+    code: 422,
+    message: /Unsupported value: "Newest"/,
+  },
+  {
+    name: 'exactly version 0',
+    request: { resourceVersion: '0', resourceVersionMatch: 'Exact' },
+    code: 422,
+    message: /is forbidden for resourceVersion "0"/,
+  },
+  {
+    name: 'a version that is no number',
+    request: { resourceVersion: 'abc' },
+    code: 422,
+    message: /strconv\.ParseUint: parsing "abc": invalid syntax/,
+  },
+  {
+    name: 'a version from the future',
+    request: { resourceVersion: '999999999' },
+    code: 504,
+    message: /^Timeout: Too large resource version: 999999999, current: \d+$/,
+  },
   { name: 'a token that is none', request: { continue: 'bm9uc2Vuc2U' }, code: 400, message: /continue key is not valid/ },
-  { name: 'a field that pods are not selected by, even with no pod there', request: { fields: parseFieldSelector('spec.foo=x') }, code: 400, message: 'field label not supported: spec.foo' },
+  {
+    name: 'a field that pods are not selected by, even with no pod there',
+    request: { fields: parseFieldSelector('spec.foo=x') },
+    code: 400,
+    message: 'field label not supported: spec.foo',
+  },
 ]
 for (const { name, request, code, message } of refused)
   test(`refuses ${name}`, async (t) => {
@@ -92,7 +129,10 @@ test('a token of one list cannot read another', async (t) => {
   const { service } = await filled(t)
   const token = Buffer.from(JSON.stringify({ v: 'bramble/v1', rv: -1, after: '../../core/pods/' })).toString('base64url')
   const { items } = await service.list(CONFIG_MAPS, aList({ namespace: 'other', continue: token }))
-  assert.deepEqual(items.map((item) => item.metadata.namespace), ['other'])
+  assert.deepEqual(
+    items.map((item) => item.metadata.namespace),
+    ['other'],
+  )
 })
 
 test('field selectors: name, namespace, those of the kind, and empty values', async (t) => {

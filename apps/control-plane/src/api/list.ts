@@ -35,7 +35,12 @@ export async function listObjects({ store }: Machine, resource: ResourceDefiniti
   return page(listing, prefix, request, matches)
 }
 
-function page({ entries, revision }: Listing, prefix: string, { limit, labels, fields }: ListRequest, matches: (object: KubeObject) => boolean): ListResult {
+function page(
+  { entries, revision }: Listing,
+  prefix: string,
+  { limit, labels, fields }: ListRequest,
+  matches: (object: KubeObject) => boolean,
+): ListResult {
   const items: KubeObject[] = []
   for (const [index, entry] of entries.entries()) {
     if (!matches(entry.value)) continue
@@ -43,7 +48,9 @@ function page({ entries, revision }: Listing, prefix: string, { limit, labels, f
     const remaining = entries.length - index - 1
     if (items.length !== limit || remaining === 0) continue
     return {
-      items, resourceVersion: String(revision), continue: continueToken(revision, keyAfter(entry, prefix)),
+      items,
+      resourceVersion: String(revision),
+      continue: continueToken(revision, keyAfter(entry, prefix)),
       ...(labels.length === 0 && fields.length === 0 && { remainingItemCount: remaining }),
     }
   }

@@ -6,9 +6,11 @@ import type { ClientEvent } from './client.ts'
 import { LocalClient } from './local-client.ts'
 import { aConfigMap, aPod, bench, type Bench, CONFIG_MAPS, names, PODS, specOf } from './test-bench.ts'
 
-const owned = (uid: string): { ownerReferences: { apiVersion: string; kind: string; name: string; uid: string }[] } =>
-  ({ ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: uid, uid }] })
-const configMap = (name: string, metadata: object = {}): KubeObject => ({ metadata: { name, namespace: 'default', ...metadata } }) as KubeObject
+const owned = (uid: string): { ownerReferences: { apiVersion: string; kind: string; name: string; uid: string }[] } => ({
+  ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: uid, uid }],
+})
+const configMap = (name: string, metadata: object = {}): KubeObject =>
+  ({ metadata: { name, namespace: 'default', ...metadata } }) as KubeObject
 
 test('reads are there with the write, frozen, and by selector', async (t) => {
   const { client } = await bench(t)
@@ -49,7 +51,13 @@ test('updates compare and swap, patches do not, and deletes may name whom they m
 test('a field that the schema does not know is dropped, and somebody is told', async (t) => {
   const { store, service } = await bench(t)
   const warnings: string[] = []
-  const client = new LocalClient({ store, resources: service, warn: (message) => { warnings.push(message) } })
+  const client = new LocalClient({
+    store,
+    resources: service,
+    warn: (message) => {
+      warnings.push(message)
+    },
+  })
   const made = await client.create(CONFIG_MAPS, { ...configMap('a'), future: 1 } as KubeObject)
   assert.equal('future' in made, false)
   assert.deepEqual(warnings, ['unknown field "future"'])
@@ -93,11 +101,12 @@ for (const historyMax of [3, 1000])
       const { state, done, problems } = follow(b, stop.signal)
       for (let step = 0; step < 40; step++) {
         const name = 'abcd'[Math.floor(random() * 4)]!
-        const write = random() < 0.3
-          ? b.client.delete(CONFIG_MAPS, `default/${name}`)
-          : b.client.get(CONFIG_MAPS, `default/${name}`)
-            ? b.client.patch(CONFIG_MAPS, `default/${name}`, { data: { step: String(step) } })
-            : b.service.create(CONFIG_MAPS, 'default', aConfigMap(name), b.context())
+        const write =
+          random() < 0.3
+            ? b.client.delete(CONFIG_MAPS, `default/${name}`)
+            : b.client.get(CONFIG_MAPS, `default/${name}`)
+              ? b.client.patch(CONFIG_MAPS, `default/${name}`, { data: { step: String(step) } })
+              : b.service.create(CONFIG_MAPS, 'default', aConfigMap(name), b.context())
         if (random() < 0.5) await Promise.resolve(write).catch(() => {})
         else void Promise.resolve(write).catch(() => {})
       }

@@ -87,7 +87,10 @@ export class LocalClient implements ApiClient {
   #candidates<T extends KubeObject>(resource: ResourceDefinition<T>, { namespace, ownerUid }: ListOptions): readonly Entry[] {
     const prefix = prefixOf(resource, namespace)
     if (ownerUid === undefined) return this.#store.list(prefix).entries
-    return this.#owners.ownedBy(ownerUid).filter((key) => key.startsWith(prefix)).map((key) => this.#store.get(key)!)
+    return this.#owners
+      .ownedBy(ownerUid)
+      .filter((key) => key.startsWith(prefix))
+      .map((key) => this.#store.get(key)!)
   }
 
   /** A reader that fell out of the history compares what it knows with what is there and goes on from there. */
@@ -97,7 +100,11 @@ export class LocalClient implements ApiClient {
       const { entries, revision } = this.#store.list(prefix)
       yield* catchUp(known, entries)
       try {
-        for await (const { type, key, entry: { value } } of this.#store.watch(prefix, revision, signal)) {
+        for await (const {
+          type,
+          key,
+          entry: { value },
+        } of this.#store.watch(prefix, revision, signal)) {
           const previous = known.get(key)
           if (type === 'put') known.set(key, value)
           else known.delete(key)

@@ -10,7 +10,11 @@ const ANNOTATIONS_BYTES_MAX = 256 * 1024
  * What is wrong with an object's metadata, whatever its kind.
  * @see Source: apimachinery pkg/api/validation/objectmeta.go.
  */
-export function validateMetadata(resource: ResourceDefinition, { metadata }: KubeObject, previous: KubeObject | undefined): readonly FieldError[] {
+export function validateMetadata(
+  resource: ResourceDefinition,
+  { metadata }: KubeObject,
+  previous: KubeObject | undefined,
+): readonly FieldError[] {
   return [
     ...(previous ? [] : validateName(resource, metadata)),
     ...validateLabels(metadata.labels, 'metadata.labels'),
@@ -42,7 +46,8 @@ export function validateLabels(labels: Readonly<Record<string, string>> | undefi
 
 function validateAnnotations(annotations: Readonly<Record<string, string>> = {}): FieldError[] {
   const errors = Object.keys(annotations).flatMap((key) =>
-    qualifiedNameProblems(key.toLowerCase()).map((problem) => invalidValue('metadata.annotations', key, problem)))
+    qualifiedNameProblems(key.toLowerCase()).map((problem) => invalidValue('metadata.annotations', key, problem)),
+  )
   let sizeBytes = 0
   for (const [key, value] of Object.entries(annotations)) sizeBytes += Buffer.byteLength(key) + Buffer.byteLength(value)
   if (sizeBytes > ANNOTATIONS_BYTES_MAX) errors.push(tooLong('metadata.annotations', ANNOTATIONS_BYTES_MAX))
@@ -54,15 +59,24 @@ function validateOwners(owners: readonly OwnerReference[]): FieldError[] {
     const path = `metadata.ownerReferences[${index}]`
     return [
       ...(owner.apiVersion ? [] : [invalidValue(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty')]),
-      ...(['kind', 'name', 'uid'] as const).filter((field) => !owner[field]).map((field) => invalidValue(`${path}.${field}`, '', 'must not be empty')),
-      ...(owner.apiVersion === 'v1' && owner.kind === 'Event' ? [invalidValue(path, 'Event', 'Event is disallowed from being an owner')] : []),
+      ...(['kind', 'name', 'uid'] as const)
+        .filter((field) => !owner[field])
+        .map((field) => invalidValue(`${path}.${field}`, '', 'must not be empty')),
+      ...(owner.apiVersion === 'v1' && owner.kind === 'Event'
+        ? [invalidValue(path, 'Event', 'Event is disallowed from being an owner')]
+        : []),
     ]
   })
   const controllers = owners.filter((owner) => owner.controller === true)
   if (controllers.length > 1) {
     const names = controllers.map((owner) => owner.name)
-    errors.push(invalidValue('metadata.ownerReferences', owners,
-      `Only one reference can have Controller set to true. Found "true" in references for ${names[0]} and ${names[1]}`))
+    errors.push(
+      invalidValue(
+        'metadata.ownerReferences',
+        owners,
+        `Only one reference can have Controller set to true. Found "true" in references for ${names[0]} and ${names[1]}`,
+      ),
+    )
   }
   return errors
 }
@@ -78,7 +92,12 @@ function validateFinalizers(finalizers: readonly string[], metadata: ObjectMeta,
   if (metadata.deletionTimestamp && previous) {
     const added = finalizers.filter((finalizer) => !previous.metadata.finalizers?.includes(finalizer))
     if (added.length > 0)
-      errors.push(forbiddenField(path, `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`))
+      errors.push(
+        forbiddenField(
+          path,
+          `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
+        ),
+      )
   }
   return errors
 }
@@ -87,7 +106,9 @@ function validateFinalizers(finalizers: readonly string[], metadata: ObjectMeta,
 export function qualifiedNameProblems(key: string): string[] {
   const parts = key.split('/')
   if (parts.length > 2)
-    return [`a qualified name must consist of alphanumeric characters, '-', '_' or '.', with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`]
+    return [
+      `a qualified name must consist of alphanumeric characters, '-', '_' or '.', with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+    ]
   const [name, prefix] = parts.length === 2 ? [parts[1]!, parts[0]!] : [parts[0]!, undefined]
   const problems: string[] = []
   if (prefix === '') problems.push('prefix part must be non-empty')

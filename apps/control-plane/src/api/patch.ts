@@ -7,7 +7,13 @@ import { changeObject, checkNames } from './update.ts'
 
 /** See `Resources.patch`. The patch is applied anew to the newest state until it is stored. */
 export function patchObject(
-  machine: Machine, resource: ResourceDefinition, key: ObjectKey, type: PatchType, body: JsonValue, context: WriteContext, subresource?: 'status',
+  machine: Machine,
+  resource: ResourceDefinition,
+  key: ObjectKey,
+  type: PatchType,
+  body: JsonValue,
+  context: WriteContext,
+  subresource?: 'status',
 ): Promise<KubeObject> {
   return changeObject(machine, resource, key, context, {
     ...(subresource && { subresource, takes: 'status' }),

@@ -89,7 +89,14 @@ export interface Resources {
   /** `body` as decoded from JSON, YAML or protobuf: unchecked. */
   create(resource: ResourceDefinition, namespace: string | undefined, body: JsonValue, context: WriteContext): Promise<KubeObject>
   update(resource: ResourceDefinition, key: ObjectKey, body: JsonValue, context: WriteContext, subresource?: 'status'): Promise<KubeObject>
-  patch(resource: ResourceDefinition, key: ObjectKey, type: PatchType, body: JsonValue, context: WriteContext, subresource?: 'status'): Promise<KubeObject>
+  patch(
+    resource: ResourceDefinition,
+    key: ObjectKey,
+    type: PatchType,
+    body: JsonValue,
+    context: WriteContext,
+    subresource?: 'status',
+  ): Promise<KubeObject>
   delete(resource: ResourceDefinition, key: ObjectKey, request: DeleteRequest, context: WriteContext): Promise<DeleteResult>
   deleteCollection(resource: ResourceDefinition, list: ListRequest, request: DeleteRequest, context: WriteContext): Promise<ListResult>
   /** autoscaling/v1 Scale of an object whose definition has scale paths. */

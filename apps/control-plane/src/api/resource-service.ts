@@ -10,7 +10,16 @@ import { entryOf, type Machine } from './machine.ts'
 import { patchObject } from './patch.ts'
 import type { Registry } from './registry.ts'
 import type {
-  AdmissionStep, DeleteRequest, DeleteResult, ListRequest, ListResult, PatchType, Resources, WatchEvent, WatchRequest, WriteContext,
+  AdmissionStep,
+  DeleteRequest,
+  DeleteResult,
+  ListRequest,
+  ListResult,
+  PatchType,
+  Resources,
+  WatchEvent,
+  WatchRequest,
+  WriteContext,
 } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { getScale, patchScale, updateScale } from './scale.ts'
@@ -51,11 +60,24 @@ export class ResourceService implements Resources {
     return createObject(this.#machine, resource, namespace, body, context)
   }
 
-  async update(resource: ResourceDefinition, key: ObjectKey, body: JsonValue, context: WriteContext, subresource?: 'status'): Promise<KubeObject> {
+  async update(
+    resource: ResourceDefinition,
+    key: ObjectKey,
+    body: JsonValue,
+    context: WriteContext,
+    subresource?: 'status',
+  ): Promise<KubeObject> {
     return updateObject(this.#machine, resource, key, body, context, subresource)
   }
 
-  async patch(resource: ResourceDefinition, key: ObjectKey, type: PatchType, body: JsonValue, context: WriteContext, subresource?: 'status'): Promise<KubeObject> {
+  async patch(
+    resource: ResourceDefinition,
+    key: ObjectKey,
+    type: PatchType,
+    body: JsonValue,
+    context: WriteContext,
+    subresource?: 'status',
+  ): Promise<KubeObject> {
     return patchObject(this.#machine, resource, key, type, body, context, subresource)
   }
 
@@ -75,7 +97,13 @@ export class ResourceService implements Resources {
     return updateScale(this.#machine, resource, key, body, context)
   }
 
-  async patchScale(resource: ResourceDefinition, key: ObjectKey, type: PatchType, body: JsonValue, context: WriteContext): Promise<KubeObject> {
+  async patchScale(
+    resource: ResourceDefinition,
+    key: ObjectKey,
+    type: PatchType,
+    body: JsonValue,
+    context: WriteContext,
+  ): Promise<KubeObject> {
     return patchScale(this.#machine, resource, key, type, body, context)
   }
 

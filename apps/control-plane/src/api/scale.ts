@@ -28,24 +28,45 @@ export async function getScale(machine: Machine, resource: ResourceDefinition, k
 }
 
 /** See `Resources.updateScale`. */
-export function updateScale(machine: Machine, resource: ResourceDefinition, key: ObjectKey, body: JsonValue, context: WriteContext): Promise<Scale> {
+export function updateScale(
+  machine: Machine,
+  resource: ResourceDefinition,
+  key: ObjectKey,
+  body: JsonValue,
+  context: WriteContext,
+): Promise<Scale> {
   const decoded = decodeObject(SCALE, body, context)
   checkNames(resource, decoded, key)
   return changeScale(machine, resource, key, context, () => decoded)
 }
 
 /** See `Resources.patchScale`. */
-export const patchScale = (machine: Machine, resource: ResourceDefinition, key: ObjectKey, type: PatchType, body: JsonValue, context: WriteContext): Promise<Scale> =>
-  changeScale(machine, resource, key, context, (before) => applyPatchTo(SCALE, before, type, body, context))
+export const patchScale = (
+  machine: Machine,
+  resource: ResourceDefinition,
+  key: ObjectKey,
+  type: PatchType,
+  body: JsonValue,
+  context: WriteContext,
+): Promise<Scale> => changeScale(machine, resource, key, context, (before) => applyPatchTo(SCALE, before, type, body, context))
 
-async function changeScale(machine: Machine, resource: ResourceDefinition, key: ObjectKey, context: WriteContext, next: (before: Scale) => Scale): Promise<Scale> {
+async function changeScale(
+  machine: Machine,
+  resource: ResourceDefinition,
+  key: ObjectKey,
+  context: WriteContext,
+  next: (before: Scale) => Scale,
+): Promise<Scale> {
   const paths = scalePaths(resource)
   const changed = await changeObject(machine, resource, key, context, {
     subresource: 'scale',
     propose: (previous) => {
       const scale = next(scaleOf(previous, paths))
       const replicas = scale.spec?.replicas ?? 0
-      if (replicas < 0) throw invalid('autoscaling', 'Scale', previous.metadata.name, [invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0')])
+      if (replicas < 0)
+        throw invalid('autoscaling', 'Scale', previous.metadata.name, [
+          invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0'),
+        ])
       const draft = cleanCopy(previous)
       draft.metadata.uid = scale.metadata.uid
       draft.metadata.resourceVersion = scale.metadata.resourceVersion
@@ -61,7 +82,8 @@ function scaleOf(object: KubeObject, paths: ScalePaths): Scale {
   const selector = getPath(object, paths.labelSelector)
   const text = typeof selector === 'string' ? selector : selector === undefined ? undefined : formatSelector(selector as LabelSelector)
   return {
-    kind: 'Scale', apiVersion: 'autoscaling/v1',
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
     metadata: { name, ...(namespace !== undefined && { namespace }), uid, resourceVersion, creationTimestamp },
     spec: { replicas: Number(getPath(object, paths.specReplicas) ?? 0) },
     status: { replicas: Number(getPath(object, paths.statusReplicas) ?? 0), ...(text !== undefined && { selector: text }) },
@@ -78,7 +100,10 @@ function scalePaths({ subresources }: ResourceDefinition): ScalePaths {
 const steps = (path: string): readonly string[] => path.replace(/^\./, '').split('.')
 
 function getPath(object: unknown, path: string): unknown {
-  return steps(path).reduce<unknown>((found, step) => (typeof found === 'object' && found !== null ? (found as Record<string, unknown>)[step] : undefined), object)
+  return steps(path).reduce<unknown>(
+    (found, step) => (typeof found === 'object' && found !== null ? (found as Record<string, unknown>)[step] : undefined),
+    object,
+  )
 }
 
 function setPath(object: object, path: string, value: unknown): void {

@@ -23,7 +23,9 @@ export function selector(resource: ResourceDefinition, { labels, fields }: Selec
 }
 
 const fieldsOf = (resource: ResourceDefinition, object: KubeObject): Readonly<Record<string, string>> => ({
-  ...resource.fields?.(object), 'metadata.name': object.metadata.name, 'metadata.namespace': object.metadata.namespace ?? '',
+  ...resource.fields?.(object),
+  'metadata.name': object.metadata.name,
+  'metadata.namespace': object.metadata.namespace ?? '',
 })
 
 /** Deep enough for every field that a kind is selected by. */
@@ -31,7 +33,8 @@ const BLANK_DEPTH = 3
 
 /** An object with nothing in it but its structure: tells which fields there are even where no object is. */
 const blank = (resource: ResourceDefinition): KubeObject => ({
-  ...(blankOf(resource.schema, BLANK_DEPTH) as object), metadata: { name: '', uid: '', resourceVersion: '', creationTimestamp: '' },
+  ...(blankOf(resource.schema, BLANK_DEPTH) as object),
+  metadata: { name: '', uid: '', resourceVersion: '', creationTimestamp: '' },
 })
 
 function blankOf(reference: ObjectSchema, depth: number): JsonValue | undefined {

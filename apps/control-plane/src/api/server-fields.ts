@@ -20,9 +20,15 @@ export function stampNew(resource: ResourceDefinition, draft: KubeObject, { uid,
 export function keepServerFields(resource: ResourceDefinition, draft: KubeObject, { metadata }: KubeObject): void {
   dropServerOnly(draft.metadata)
   const kept = {
-    name: metadata.name, namespace: metadata.namespace, generateName: metadata.generateName, uid: metadata.uid, resourceVersion: metadata.resourceVersion,
-    generation: metadata.generation, creationTimestamp: metadata.creationTimestamp,
-    deletionTimestamp: metadata.deletionTimestamp, deletionGracePeriodSeconds: metadata.deletionGracePeriodSeconds,
+    name: metadata.name,
+    namespace: metadata.namespace,
+    generateName: metadata.generateName,
+    uid: metadata.uid,
+    resourceVersion: metadata.resourceVersion,
+    generation: metadata.generation,
+    creationTimestamp: metadata.creationTimestamp,
+    deletionTimestamp: metadata.deletionTimestamp,
+    deletionGracePeriodSeconds: metadata.deletionGracePeriodSeconds,
   }
   Object.assign(draft.metadata, Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined)))
   labelNamespace(resource, draft)
@@ -32,7 +38,11 @@ export function keepServerFields(resource: ResourceDefinition, draft: KubeObject
  * Refuses a write that was made for another state of the object, or for another object.
  * @throws StatusError 409
  */
-export function checkPreconditions(resource: ResourceDefinition, { uid, resourceVersion }: Partial<ObjectMeta>, { metadata }: KubeObject): void {
+export function checkPreconditions(
+  resource: ResourceDefinition,
+  { uid, resourceVersion }: Partial<ObjectMeta>,
+  { metadata }: KubeObject,
+): void {
   if (uid && uid !== metadata.uid)
     throw conflict(resource, metadata.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`)
   if (resourceVersion && resourceVersion !== '0' && resourceVersion !== metadata.resourceVersion) throw conflict(resource, metadata.name)
@@ -52,8 +62,12 @@ function countsGenerations({ group, kind, subresources }: ResourceDefinition): b
 }
 
 const WITHOUT_STATUS: ReadonlySet<string> = new Set([
-  'discovery.k8s.io/EndpointSlice', 'networking.k8s.io/NetworkPolicy', 'networking.k8s.io/IngressClass', 'scheduling.k8s.io/PriorityClass',
-  'admissionregistration.k8s.io/MutatingWebhookConfiguration', 'admissionregistration.k8s.io/ValidatingWebhookConfiguration',
+  'discovery.k8s.io/EndpointSlice',
+  'networking.k8s.io/NetworkPolicy',
+  'networking.k8s.io/IngressClass',
+  'scheduling.k8s.io/PriorityClass',
+  'admissionregistration.k8s.io/MutatingWebhookConfiguration',
+  'admissionregistration.k8s.io/ValidatingWebhookConfiguration',
 ])
 
 function contentOf(object: KubeObject): object {
@@ -81,6 +95,15 @@ function labelNamespace(resource: ResourceDefinition, { metadata }: KubeObject):
 }
 
 function dropServerOnly(metadata: ObjectMeta & { selfLink?: string }): void {
-  for (const field of ['uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink', 'managedFields'] as const)
+  for (const field of [
+    'uid',
+    'resourceVersion',
+    'generation',
+    'creationTimestamp',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'selfLink',
+    'managedFields',
+  ] as const)
     delete (metadata as Partial<typeof metadata>)[field]
 }

@@ -26,20 +26,44 @@ export interface Bench {
 export async function bench(t: TestContext, options: { admission?: readonly AdmissionStep[]; historyMax?: number } = {}): Promise<Bench> {
   const env = simEnv(1)
   const registry = new Registry(KINDS)
-  const store = await openStore(new MemoryBackend(), { env, volatile: volatileKeys(() => KINDS), ...(options.historyMax && { historyMax: options.historyMax }) })
+  const store = await openStore(new MemoryBackend(), {
+    env,
+    volatile: volatileKeys(() => KINDS),
+    ...(options.historyMax && { historyMax: options.historyMax }),
+  })
   t.after(() => store.close())
   const service = new ResourceService({ store, registry, admission: options.admission ?? [], env })
   const warnings: string[] = []
   const context = (changes: Partial<WriteContext> = {}): WriteContext => ({
-    user: { name: 'anna', groups: [] }, dryRun: false, fieldManager: 'test', fieldValidation: 'Strict', warn: (message) => { warnings.push(message) }, ...changes,
+    user: { name: 'anna', groups: [] },
+    dryRun: false,
+    fieldManager: 'test',
+    fieldValidation: 'Strict',
+    warn: (message) => {
+      warnings.push(message)
+    },
+    ...changes,
   })
   await service.create(NAMESPACES, undefined, { metadata: { name: 'default' } }, context())
   return { store, registry, service, client: new LocalClient({ store, resources: service }), clock: env.clock, warnings, context }
 }
 
-const kind = (group: string, version: string, name: string, plural: string, rest: Partial<ResourceDefinition> = {}): ResourceDefinition => ({
-  group, version, kind: name, plural, scope: 'Namespaced', durability: 'durable', columns: [],
-  schema: { type: 'ref', ref: `io.k8s.api.${group === '' ? 'core' : group.split('.')[0]}.${version}.${name}` }, ...rest,
+const kind = (
+  group: string,
+  version: string,
+  name: string,
+  plural: string,
+  rest: Partial<ResourceDefinition> = {},
+): ResourceDefinition => ({
+  group,
+  version,
+  kind: name,
+  plural,
+  scope: 'Namespaced',
+  durability: 'durable',
+  columns: [],
+  schema: { type: 'ref', ref: `io.k8s.api.${group === '' ? 'core' : group.split('.')[0]}.${version}.${name}` },
+  ...rest,
 })
 
 export const NAMESPACES = kind('', 'v1', 'Namespace', 'namespaces', { scope: 'Cluster', subresources: { status: true } })
@@ -47,25 +71,41 @@ export const CONFIG_MAPS = kind('', 'v1', 'ConfigMap', 'configmaps')
 export const PODS = kind('', 'v1', 'Pod', 'pods', {
   subresources: { status: true },
   gracePeriodSeconds: (object) => (specOf(object)['nodeName'] ? Number(specOf(object)['terminationGracePeriodSeconds'] ?? 30) : 0),
-  fields: (object) => ({ 'spec.nodeName': String(specOf(object)['nodeName'] ?? ''), 'status.phase': String((object as { status?: JsonObject }).status?.['phase'] ?? '') }),
+  fields: (object) => ({
+    'spec.nodeName': String(specOf(object)['nodeName'] ?? ''),
+    'status.phase': String((object as { status?: JsonObject }).status?.['phase'] ?? ''),
+  }),
 })
 export const DEPLOYMENTS = kind('apps', 'v1', 'Deployment', 'deployments', {
-  subresources: { status: true, scale: { specReplicas: '.spec.replicas', statusReplicas: '.status.replicas', labelSelector: '.spec.selector' } },
+  subresources: {
+    status: true,
+    scale: { specReplicas: '.spec.replicas', statusReplicas: '.status.replicas', labelSelector: '.spec.selector' },
+  },
 })
 export const EVENTS = kind('', 'v1', 'Event', 'events', { durability: 'volatile' })
 const KINDS = [NAMESPACES, CONFIG_MAPS, PODS, DEPLOYMENTS, EVENTS]
 
 export const specOf = (object: KubeObject): JsonObject => (object as { spec?: JsonObject }).spec ?? {}
 
-export const aConfigMap = (name: string, data: Record<string, string> = {}, metadata: JsonObject = {}): JsonObject => ({ metadata: { name, ...metadata }, data })
+export const aConfigMap = (name: string, data: Record<string, string> = {}, metadata: JsonObject = {}): JsonObject => ({
+  metadata: { name, ...metadata },
+  data,
+})
 
 export const aPod = (name: string, spec: JsonObject = {}, metadata: JsonObject = {}): JsonObject => ({
-  apiVersion: 'v1', kind: 'Pod', metadata: { name, ...metadata }, spec: { containers: [{ name: 'app', image: 'busybox' }], ...spec },
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, ...metadata },
+  spec: { containers: [{ name: 'app', image: 'busybox' }], ...spec },
 })
 
 export const aDeployment = (name: string, replicas = 1): JsonObject => ({
   metadata: { name },
-  spec: { replicas, selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'app', image: 'busybox' }] } } },
+  spec: {
+    replicas,
+    selector: { matchLabels: { app: name } },
+    template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'app', image: 'busybox' }] } },
+  },
 })
 
 export const aList = (request: Partial<ListRequest> = {}): ListRequest => ({ labels: [], fields: [], limit: 0, ...request })

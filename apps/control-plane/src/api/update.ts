@@ -14,12 +14,18 @@ import { checkPreconditions, isReleased, keepServerFields, nextGeneration } from
 
 /** See `Resources.update`. */
 export function updateObject(
-  machine: Machine, resource: ResourceDefinition, key: ObjectKey, body: JsonValue, context: WriteContext, subresource?: 'status',
+  machine: Machine,
+  resource: ResourceDefinition,
+  key: ObjectKey,
+  body: JsonValue,
+  context: WriteContext,
+  subresource?: 'status',
 ): Promise<KubeObject> {
   const decoded = decodeObject(resource, body, context)
   checkNames(resource, decoded, key)
   return changeObject(machine, resource, key, context, {
-    ...(subresource && { subresource, takes: 'status' }), propose: () => cleanCopy(decoded),
+    ...(subresource && { subresource, takes: 'status' }),
+    propose: () => cleanCopy(decoded),
   })
 }
 
@@ -42,7 +48,13 @@ export interface Change {
  * Changes an object: prepare, defaults, validation, admission, compare, store; all over again while others are faster.
  * An object that is being deleted and has no finalizer left goes away with its last change.
  */
-export async function changeObject(machine: Machine, resource: ResourceDefinition, key: ObjectKey, context: WriteContext, change: Change): Promise<KubeObject> {
+export async function changeObject(
+  machine: Machine,
+  resource: ResourceDefinition,
+  key: ObjectKey,
+  context: WriteContext,
+  change: Change,
+): Promise<KubeObject> {
   for (let attempt = 0; attempt < RACES_MAX; attempt++) {
     const changed = await changeOnce(machine, resource, key, context, change, attempt)
     if (changed) return changed
@@ -51,7 +63,12 @@ export async function changeObject(machine: Machine, resource: ResourceDefinitio
 }
 
 async function changeOnce(
-  machine: Machine, resource: ResourceDefinition, key: ObjectKey, context: WriteContext, change: Change, attempt: number,
+  machine: Machine,
+  resource: ResourceDefinition,
+  key: ObjectKey,
+  context: WriteContext,
+  change: Change,
+  attempt: number,
 ): Promise<KubeObject | undefined> {
   const entry = entryOf(machine, resource, key)
   const previous = entry.value
@@ -64,7 +81,12 @@ async function changeOnce(
   if (errors.length > 0) throw invalid(resource.group, resource.kind, draft.metadata.name, errors)
 
   const abandon = await admit(machine.admission, {
-    operation: 'update', resource, ...(change.subresource && { subresource: change.subresource }), object: draft, previous, context,
+    operation: 'update',
+    resource,
+    ...(change.subresource && { subresource: change.subresource }),
+    object: draft,
+    previous,
+    context,
   })
   let isStored = false
   try {

@@ -22,7 +22,13 @@ export class WatchProgress {
   }
 
   follow(prefix: string): Follower {
-    const follower = { prefix, newest: 0, stop: (): void => { this.#followers.delete(follower) } }
+    const follower = {
+      prefix,
+      newest: 0,
+      stop: (): void => {
+        this.#followers.delete(follower)
+      },
+    }
     this.#followers.add(follower)
     return follower
   }

@@ -39,7 +39,8 @@ test('from a version: everything after it, and a deletion carries its own versio
 test('objects that begin or cease to match appear and disappear', async (t) => {
   const b = await bench(t)
   const events = watching(t, b, { labels: parseLabelSelector('app=web') })
-  const label = (app: string | null): Promise<KubeObject> => b.service.patch(CONFIG_MAPS, 'default/a', 'merge', { metadata: { labels: { app } } }, b.context())
+  const label = (app: string | null): Promise<KubeObject> =>
+    b.service.patch(CONFIG_MAPS, 'default/a', 'merge', { metadata: { labels: { app } } }, b.context())
   await b.service.create(CONFIG_MAPS, 'default', aConfigMap('a'), b.context())
   await label('web')
   assert.equal(await events.shown(), 'ADDED a')
@@ -83,7 +84,8 @@ test('a watch list is what is there, a bookmark that says so, then what happens'
   const end = await events.next()
   assert.equal(end?.type, 'BOOKMARK')
   assert.deepEqual(end.object, {
-    kind: 'ConfigMap', apiVersion: 'v1',
+    kind: 'ConfigMap',
+    apiVersion: 'v1',
     metadata: { resourceVersion: String(b.store.revision), creationTimestamp: null, annotations: { 'k8s.io/initial-events-end': 'true' } },
   })
   await b.service.create(CONFIG_MAPS, 'default', aConfigMap('b'), b.context())
@@ -114,7 +116,7 @@ test('no bookmark overtakes an event that is not read yet', async (t) => {
   const { metadata } = await b.service.create(CONFIG_MAPS, 'default', aConfigMap('b'), b.context())
   assert.equal((await first)?.type, 'ADDED')
   await b.clock.advance(60_000)
-  for (let seen = 0; seen < Number(metadata.resourceVersion);) {
+  for (let seen = 0; seen < Number(metadata.resourceVersion); ) {
     const event = await events.next()
     if (event?.type === 'BOOKMARK') assert.fail(`bookmark ${version(event)} before b was seen`)
     seen = Number(version(event))
@@ -122,12 +124,37 @@ test('no bookmark overtakes an event that is not read yet', async (t) => {
 })
 
 const refused: { name: string; request: Partial<WatchRequest>; code: number; message: RegExp }[] = [
-  { name: 'initial events without a match', request: { sendInitialEvents: true, allowBookmarks: true }, code: 422, message: /resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan/ },
-  { name: 'initial events of an exact version', request: { sendInitialEvents: true, allowBookmarks: true, resourceVersionMatch: 'Exact' }, code: 422, message: /Unsupported value: "Exact"/ },
-  { name: 'initial events without bookmarks', request: { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' }, code: 422, message: /allowWatchBookmarks/ },
-  { name: 'a match without initial events', request: { resourceVersion: '1', resourceVersionMatch: 'NotOlderThan' }, code: 422, message: /forbidden for watch unless sendInitialEvents/ },
+  {
+    name: 'initial events without a match',
+    request: { sendInitialEvents: true, allowBookmarks: true },
+    code: 422,
+    message: /resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan/,
+  },
+  {
+    name: 'initial events of an exact version',
+    request: { sendInitialEvents: true, allowBookmarks: true, resourceVersionMatch: 'Exact' },
+    code: 422,
+    message: /Unsupported value: "Exact"/,
+  },
+  {
+    name: 'initial events without bookmarks',
+    request: { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' },
+    code: 422,
+    message: /allowWatchBookmarks/,
+  },
+  {
+    name: 'a match without initial events',
+    request: { resourceVersion: '1', resourceVersionMatch: 'NotOlderThan' },
+    code: 422,
+    message: /forbidden for watch unless sendInitialEvents/,
+  },
   { name: 'a version that is no number', request: { resourceVersion: 'x' }, code: 422, message: /invalid syntax/ },
-  { name: 'an unknown field', request: { fields: parseFieldSelector('spec.foo=1') }, code: 400, message: /field label not supported: spec\.foo/ },
+  {
+    name: 'an unknown field',
+    request: { fields: parseFieldSelector('spec.foo=1') },
+    code: 400,
+    message: /field label not supported: spec\.foo/,
+  },
 ]
 for (const { name, request, code, message } of refused)
   test(`refuses ${name} before anything is sent`, async (t) => {

@@ -19,7 +19,12 @@ type Matches = (object: KubeObject) => boolean
  * See `Resources.watch`. What is wrong with the request is thrown at once, before anything is sent.
  * @throws StatusError 400, 422
  */
-export function watchObjects(machine: Machine, resource: ResourceDefinition, request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchEvent> {
+export function watchObjects(
+  machine: Machine,
+  resource: ResourceDefinition,
+  request: WatchRequest,
+  signal: AbortSignal,
+): AsyncIterable<WatchEvent> {
   checkInitialEvents(request)
   const since = parseRevision(request.resourceVersion)
   const matches = selector(resource, request)
@@ -32,7 +37,13 @@ interface Start {
   readonly matches: Matches
 }
 
-async function* run(machine: Machine, resource: ResourceDefinition, request: WatchRequest, { since, matches }: Start, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+async function* run(
+  machine: Machine,
+  resource: ResourceDefinition,
+  request: WatchRequest,
+  { since, matches }: Start,
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent> {
   const { store, progress } = machine
   await store.barrier()
   if (since !== undefined && since > store.revision) return yield errorEvent(tooLargeRevision(since, store.revision))
@@ -78,11 +89,19 @@ function changeOf({ type, entry, previous }: StoreEvent, matches: Matches): Watc
 }
 
 /** The last state that matched, at the revision at which it ceased to. */
-const withRevision = (object: KubeObject, resourceVersion: string): KubeObject => ({ ...object, metadata: { ...object.metadata, resourceVersion } })
+const withRevision = (object: KubeObject, resourceVersion: string): KubeObject => ({
+  ...object,
+  metadata: { ...object.metadata, resourceVersion },
+})
 
-function bookmark({ group, version, kind }: ResourceDefinition, revision: Revision, annotations?: Readonly<Record<string, string>>): WatchEvent {
+function bookmark(
+  { group, version, kind }: ResourceDefinition,
+  revision: Revision,
+  annotations?: Readonly<Record<string, string>>,
+): WatchEvent {
   const object: JsonObject = {
-    kind, apiVersion: apiVersionOf(group, version),
+    kind,
+    apiVersion: apiVersionOf(group, version),
     metadata: { resourceVersion: String(revision), creationTimestamp: null, ...(annotations && { annotations }) },
   }
   return { type: 'BOOKMARK', object }
@@ -91,7 +110,12 @@ function bookmark({ group, version, kind }: ResourceDefinition, revision: Revisi
 const errorEvent = (error: StatusError): WatchEvent => ({ type: 'ERROR', object: statusBody(error) })
 
 /** The events, and a tick each `tickMs`. However it is left, what `open` opened ends with it. */
-async function* withTicks<T>(open: (ending: AbortSignal) => AsyncIterable<T>, { env }: Machine, tickMs: number, signal: AbortSignal): AsyncGenerator<T | 'tick'> {
+async function* withTicks<T>(
+  open: (ending: AbortSignal) => AsyncIterable<T>,
+  { env }: Machine,
+  tickMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<T | 'tick'> {
   const stop = new AbortController()
   const ending = AbortSignal.any([signal, stop.signal])
   const sleep = (): Promise<'tick'> => (tickMs === Infinity ? NEVER : env.clock.sleep(tickMs, ending).then(() => 'tick'))
@@ -123,12 +147,17 @@ const NEVER: Promise<never> = new Promise(() => {})
 function checkInitialEvents({ sendInitialEvents, resourceVersionMatch, allowBookmarks }: WatchRequest): void {
   const errors: FieldError[] = []
   if (sendInitialEvents === undefined) {
-    if (resourceVersionMatch) errors.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'))
+    if (resourceVersionMatch)
+      errors.push(
+        forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'),
+      )
   } else {
     if (resourceVersionMatch === undefined || resourceVersionMatch === '')
       errors.push(forbiddenField('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'))
-    else if (resourceVersionMatch !== 'NotOlderThan') errors.push(notSupported('resourceVersionMatch', resourceVersionMatch, ['NotOlderThan']))
-    if (sendInitialEvents && !allowBookmarks) errors.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden unless allowWatchBookmarks is set to true'))
+    else if (resourceVersionMatch !== 'NotOlderThan')
+      errors.push(notSupported('resourceVersionMatch', resourceVersionMatch, ['NotOlderThan']))
+    if (sendInitialEvents && !allowBookmarks)
+      errors.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden unless allowWatchBookmarks is set to true'))
   }
   if (errors.length > 0) throw invalidListOptions(errors)
 }

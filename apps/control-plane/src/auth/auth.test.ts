@@ -3,10 +3,17 @@ import { test } from 'node:test'
 import { ANONYMOUS, authenticate } from './authenticate.ts'
 import { type Attributes, authorize, forbiddenError } from './authorize.ts'
 
-const certificate = (commonName: string, organizations: readonly string[] = [], verified = true) => ({ commonName, organizations, verified })
+const certificate = (commonName: string, organizations: readonly string[] = [], verified = true) => ({
+  commonName,
+  organizations,
+  verified,
+})
 
 test('a verified certificate names user and groups', () => {
-  assert.deepEqual(authenticate({ certificate: certificate('jane', ['dev', 'ops']) }), { name: 'jane', groups: ['dev', 'ops', 'system:authenticated'] })
+  assert.deepEqual(authenticate({ certificate: certificate('jane', ['dev', 'ops']) }), {
+    name: 'jane',
+    groups: ['dev', 'ops', 'system:authenticated'],
+  })
 })
 
 test('who shows nothing is anonymous', () => {
@@ -58,9 +65,21 @@ for (const { user, may, what } of rights)
   test(`${user.name} ${may ? 'may' : 'may not'} ${JSON.stringify(what)}`, () => assert.equal(authorize(user, what), may))
 
 const refusals = [
-  [pods('list'), 'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" at the cluster scope', { kind: 'pods' }],
-  [pods('get', { namespace: 'n', name: 'x', subresource: 'log' }), 'pods "x" is forbidden: User "system:anonymous" cannot get resource "pods/log" in API group "" in the namespace "n"', { name: 'x', kind: 'pods' }],
-  [review, 'selfsubjectaccessreviews.authorization.k8s.io is forbidden: User "system:anonymous" cannot create resource "selfsubjectaccessreviews" in API group "authorization.k8s.io" at the cluster scope', { group: 'authorization.k8s.io', kind: 'selfsubjectaccessreviews' }],
+  [
+    pods('list'),
+    'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" at the cluster scope',
+    { kind: 'pods' },
+  ],
+  [
+    pods('get', { namespace: 'n', name: 'x', subresource: 'log' }),
+    'pods "x" is forbidden: User "system:anonymous" cannot get resource "pods/log" in API group "" in the namespace "n"',
+    { name: 'x', kind: 'pods' },
+  ],
+  [
+    review,
+    'selfsubjectaccessreviews.authorization.k8s.io is forbidden: User "system:anonymous" cannot create resource "selfsubjectaccessreviews" in API group "authorization.k8s.io" at the cluster scope',
+    { group: 'authorization.k8s.io', kind: 'selfsubjectaccessreviews' },
+  ],
   [path('/'), 'forbidden: User "system:anonymous" cannot get path "/"', {}],
 ] as const
 

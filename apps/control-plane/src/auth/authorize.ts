@@ -4,14 +4,14 @@ import type { UserInfo } from '../api/requests.ts'
 /** What somebody wants to do. Source: authorization/v1 ResourceAttributes and NonResourceAttributes. */
 export type Attributes =
   | {
-    readonly type: 'resource'
-    readonly verb: string
-    readonly group: string
-    readonly plural: string
-    readonly subresource?: string
-    readonly namespace?: string
-    readonly name?: string
-  }
+      readonly type: 'resource'
+      readonly verb: string
+      readonly group: string
+      readonly plural: string
+      readonly subresource?: string
+      readonly namespace?: string
+      readonly name?: string
+    }
   | { readonly type: 'path'; readonly verb: string; readonly path: string }
 
 /** A right to resources; `*` stands for everything. Source: rbac/v1 PolicyRule. */
@@ -56,10 +56,13 @@ const RIGHTS: Readonly<Record<string, Rights>> = {
 export function authorize(user: UserInfo, attributes: Attributes): boolean {
   const { resources, paths } = rightsOf(user)
   if (attributes.type === 'path')
-    return paths.some((rule) => covers(rule.verbs, attributes.verb) && rule.nonResourceURLs.some((pattern) => pathMatches(pattern, attributes.path)))
+    return paths.some(
+      (rule) => covers(rule.verbs, attributes.verb) && rule.nonResourceURLs.some((pattern) => pathMatches(pattern, attributes.path)),
+    )
   const resource = attributes.subresource === undefined ? attributes.plural : `${attributes.plural}/${attributes.subresource}`
-  return resources.some((rule) =>
-    covers(rule.verbs, attributes.verb) && covers(rule.apiGroups, attributes.group) && covers(rule.resources, resource))
+  return resources.some(
+    (rule) => covers(rule.verbs, attributes.verb) && covers(rule.apiGroups, attributes.group) && covers(rule.resources, resource),
+  )
 }
 
 /** Everything a user may do, in any namespace. */

@@ -13,8 +13,14 @@ import { serviceAccountController } from './service-account/controller.ts'
 
 /** Every loop that the control plane runs. */
 export const allControllers: readonly ControllerDefinition[] = [
-  deploymentController, replicaSetController, daemonSetController,
+  deploymentController,
+  replicaSetController,
+  daemonSetController,
   endpointSliceController,
-  nodeLifeCycleController, podCidrController, podGarbageController,
-  namespaceController(allResources), serviceAccountController, garbageCollector(allResources),
+  nodeLifeCycleController,
+  podCidrController,
+  podGarbageController,
+  namespaceController(allResources),
+  serviceAccountController,
+  garbageCollector(allResources),
 ]

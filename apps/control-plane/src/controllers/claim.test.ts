@@ -4,7 +4,14 @@ import type { KubeObject } from '@bramble/api/object'
 import { claims } from './claim.ts'
 
 const owner = (leaving = false) => ({
-  metadata: { name: 'web', namespace: 'default', uid: 'me', resourceVersion: '1', creationTimestamp: '', ...(leaving && { deletionTimestamp: 'now' }) },
+  metadata: {
+    name: 'web',
+    namespace: 'default',
+    uid: 'me',
+    resourceVersion: '1',
+    creationTimestamp: '',
+    ...(leaving && { deletionTimestamp: 'now' }),
+  },
   spec: { selector: { matchLabels: { app: 'web' } } },
 })
 
@@ -13,9 +20,16 @@ const aPod = (text: string, index: number): KubeObject => {
   const [, controller, app, leaving] = /^(.*):(\w+)(!?)$/.exec(text)!
   return {
     metadata: {
-      name: `p${index}`, namespace: 'default', uid: `p${index}`, resourceVersion: '1', creationTimestamp: '', labels: { app: app! },
+      name: `p${index}`,
+      namespace: 'default',
+      uid: `p${index}`,
+      resourceVersion: '1',
+      creationTimestamp: '',
+      labels: { app: app! },
       ...(leaving && { deletionTimestamp: 'now' }),
-      ...(controller !== '-' && { ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: controller!, uid: controller!, controller: true }] }),
+      ...(controller !== '-' && {
+        ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: controller!, uid: controller!, controller: true }],
+      }),
     },
   }
 }

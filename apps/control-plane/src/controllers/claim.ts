@@ -40,17 +40,37 @@ export function claims<T extends KubeObject>(owner: Selecting, candidates: reado
  * @throws when adopting failed for another reason than that someone was faster.
  */
 export async function claim<T extends KubeObject>(
-  client: ApiClient, resource: ResourceDefinition<T>, owner: Selecting, reference: OwnerReference, mayAdopt: (object: T) => boolean = () => true,
+  client: ApiClient,
+  resource: ResourceDefinition<T>,
+  owner: Selecting,
+  reference: OwnerReference,
+  mayAdopt: (object: T) => boolean = () => true,
 ): Promise<readonly T[]> {
   const found = claims(owner, client.list(resource, { namespace: owner.metadata.namespace! }))
-  const adopted = await Promise.all(found.adopt.filter(mayAdopt).map((object) =>
-    withOwners(client, resource, object, [...(object.metadata.ownerReferences ?? []), reference])))
-  await Promise.all(found.release.map((object) =>
-    withOwners(client, resource, object, (object.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner.metadata.uid))))
+  const adopted = await Promise.all(
+    found.adopt
+      .filter(mayAdopt)
+      .map((object) => withOwners(client, resource, object, [...(object.metadata.ownerReferences ?? []), reference])),
+  )
+  await Promise.all(
+    found.release.map((object) =>
+      withOwners(
+        client,
+        resource,
+        object,
+        (object.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner.metadata.uid),
+      ),
+    ),
+  )
   return [...found.mine, ...adopted.filter((object) => object !== undefined)]
 }
 
-async function withOwners<T extends KubeObject>(client: ApiClient, resource: ResourceDefinition<T>, object: T, ownerReferences: OwnerReference[]): Promise<T | undefined> {
+async function withOwners<T extends KubeObject>(
+  client: ApiClient,
+  resource: ResourceDefinition<T>,
+  object: T,
+  ownerReferences: OwnerReference[],
+): Promise<T | undefined> {
   try {
     const { uid, resourceVersion } = object.metadata // as it was seen: nobody else may have adopted it meanwhile
     return await client.patch(resource, keyOf(object), { metadata: { uid, resourceVersion, ownerReferences } })
@@ -61,10 +81,16 @@ async function withOwners<T extends KubeObject>(client: ApiClient, resource: Res
 }
 
 /** Wakes the owner of `kind`, before and after the change; an orphan wakes every owner whose selector wants it. */
-export const wakeOwners = <T extends KubeObject, Owner extends Selecting>(resource: ResourceDefinition<T>, owners: ResourceDefinition<Owner>): Wake =>
-  wake(resource, (event, client) => ownerKeys(event, owners, client))
+export const wakeOwners = <T extends KubeObject, Owner extends Selecting>(
+  resource: ResourceDefinition<T>,
+  owners: ResourceDefinition<Owner>,
+): Wake => wake(resource, (event, client) => ownerKeys(event, owners, client))
 
-function ownerKeys<T extends KubeObject, Owner extends Selecting>(event: ClientEvent<T>, owners: ResourceDefinition<Owner>, client: ApiClient): readonly ObjectKey[] {
+function ownerKeys<T extends KubeObject, Owner extends Selecting>(
+  event: ClientEvent<T>,
+  owners: ResourceDefinition<Owner>,
+  client: ApiClient,
+): readonly ObjectKey[] {
   const namespace = event.object.metadata.namespace
   const keys = new Set<ObjectKey>()
   for (const object of [event.object, event.previous]) {

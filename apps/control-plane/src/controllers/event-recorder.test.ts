@@ -11,7 +11,14 @@ async function recorderOn(bench: TestBench): Promise<{ recorder: ApiEventRecorde
   const recorder = new ApiEventRecorder(bench.client, simEnv(1, bench.clock), 'tester')
   const ended = new AbortController()
   const running = recorder.run(ended.signal)
-  return { recorder, stop: async () => { ended.abort(); await bench.pass(1); await running } }
+  return {
+    recorder,
+    stop: async () => {
+      ended.abort()
+      await bench.pass(1)
+      await running
+    },
+  }
 }
 
 const aboutNode = async (bench: TestBench) => {
@@ -29,8 +36,18 @@ test('the same event again raises its count, another one is another event', asyn
   recorder.record(node, 'Normal', 'Hot', 'it is 80 °C')
   recorder.record(node, 'Warning', 'Hot', 'it is 90 °C')
   await bench.pass(1)
-  const found = bench.client.list(events).map(({ message, count, type, firstTimestamp, lastTimestamp }) => [message, count, type, Date.parse(lastTimestamp!) - Date.parse(firstTimestamp!)])
-  assert.deepEqual(found.sort(), [['it is 80 °C', 3, 'Normal', 5_000], ['it is 90 °C', 1, 'Warning', 0]])
+  const found = bench.client
+    .list(events)
+    .map(({ message, count, type, firstTimestamp, lastTimestamp }) => [
+      message,
+      count,
+      type,
+      Date.parse(lastTimestamp!) - Date.parse(firstTimestamp!),
+    ])
+  assert.deepEqual(found.sort(), [
+    ['it is 80 °C', 3, 'Normal', 5_000],
+    ['it is 90 °C', 1, 'Warning', 0],
+  ])
   await stop()
 })
 
@@ -43,7 +60,10 @@ test('an event about a node is in default and says whom it is about and who says
   const [event] = bench.client.list(events)
   assert.match(event!.metadata.name, /^a\.[0-9a-f]{16}$/)
   assert.equal(event!.metadata.namespace, 'default')
-  assert.deepEqual([event!.involvedObject.kind, event!.involvedObject.name, event!.involvedObject.uid, event!.source?.component], ['Node', 'a', node.metadata.uid, 'tester'])
+  assert.deepEqual(
+    [event!.involvedObject.kind, event!.involvedObject.name, event!.involvedObject.uid, event!.source?.component],
+    ['Node', 'a', node.metadata.uid, 'tester'],
+  )
   assert.equal(event!.message?.length, 1_024)
   await stop()
 })
@@ -70,7 +90,10 @@ test('what cannot be written is dropped and holds up nobody', async (t) => {
   recorder.record(nowhere, 'Normal', 'Lost', 'in a namespace that is gone')
   recorder.record(node, 'Normal', 'Found', 'in one that is there')
   await bench.pass(1)
-  assert.deepEqual(bench.client.list(events).map(({ reason }) => reason), ['Found'])
+  assert.deepEqual(
+    bench.client.list(events).map(({ reason }) => reason),
+    ['Found'],
+  )
   await stop()
 })
 
@@ -83,18 +106,32 @@ test('an event goes an hour after it was last seen', async (t) => {
   await bench.pass(30 * 60_000)
   recorder.record(node, 'Normal', 'Hot', 'twice')
   await bench.pass(40 * 60_000)
-  assert.deepEqual(bench.client.list(events).map(({ message }) => message), ['twice'])
+  assert.deepEqual(
+    bench.client.list(events).map(({ message }) => message),
+    ['twice'],
+  )
   await bench.pass(30 * 60_000)
   assert.deepEqual(bench.client.list(events), [])
   await stop()
 })
 
 test('an event of a node with a wrong clock goes as well, and memory is bounded', () => {
-  const anEvent = (name: string, creationTimestamp: string, lastTimestamp: string) =>
-    ({ metadata: { name, uid: name, resourceVersion: '1', creationTimestamp }, involvedObject: {}, lastTimestamp })
+  const anEvent = (name: string, creationTimestamp: string, lastTimestamp: string) => ({
+    metadata: { name, uid: name, resourceVersion: '1', creationTimestamp },
+    involvedObject: {},
+    lastTimestamp,
+  })
   const nowMs = Date.UTC(2026, 0, 1, 2)
   const names = (all: ReturnType<typeof anEvent>[]): string[] => expiredEvents(all, nowMs).map((event) => event.metadata.name)
-  assert.deepEqual(names([anEvent('future', '2026-01-01T00:30:00Z', '2040-01-01T00:00:00Z'), anEvent('past', '2026-01-01T01:59:00Z', '1970-01-01T00:00:00Z')]), ['future'])
-  const many = Array.from({ length: 10_002 }, (_, index) => anEvent(`e${index}`, '2026-01-01T01:30:00Z', `2026-01-01T01:${index < 2 ? '40' : '50'}:00Z`))
+  assert.deepEqual(
+    names([
+      anEvent('future', '2026-01-01T00:30:00Z', '2040-01-01T00:00:00Z'),
+      anEvent('past', '2026-01-01T01:59:00Z', '1970-01-01T00:00:00Z'),
+    ]),
+    ['future'],
+  )
+  const many = Array.from({ length: 10_002 }, (_, index) =>
+    anEvent(`e${index}`, '2026-01-01T01:30:00Z', `2026-01-01T01:${index < 2 ? '40' : '50'}:00Z`),
+  )
   assert.deepEqual(names(many).sort(), ['e0', 'e1'])
 })

@@ -70,7 +70,8 @@ export class ApiEventRecorder implements EventRecorder {
       this.#pending.delete(key)
       try {
         await this.#put(key, event)
-      } catch (error) { // e.g. its namespace is being removed; an Event is not worth a retry
+      } catch (error) {
+        // e.g. its namespace is being removed; an Event is not worth a retry
         this.#env.log.debug('event dropped', { key, reason: event.reason, error })
       }
     }
@@ -78,7 +79,7 @@ export class ApiEventRecorder implements EventRecorder {
 
   async #put(key: string, event: NewObject<KubeEvent>): Promise<void> {
     const before = this.#client.get(events, key)
-    if (!before) return void await this.#client.create(events, event)
+    if (!before) return void (await this.#client.create(events, event))
     await this.#client.patch(events, key, { count: (before.count ?? 1) + event.count!, lastTimestamp: event.lastTimestamp })
   }
 
@@ -90,7 +91,8 @@ export class ApiEventRecorder implements EventRecorder {
         try {
           await this.#client.delete(events, keyOf(event), { uid: event.metadata.uid })
         } catch (error) {
-          if (!isReason(error, 'NotFound', 'Conflict')) this.#env.log.warn('event not removed, trying again later', { key: keyOf(event), error })
+          if (!isReason(error, 'NotFound', 'Conflict'))
+            this.#env.log.warn('event not removed, trying again later', { key: keyOf(event), error })
         }
       }
     }
@@ -101,11 +103,26 @@ export class ApiEventRecorder implements EventRecorder {
     const now = timestamp(this.#env.clock.nowMs())
     const hash = createHash('sha256').update([uid, type, reason, message].join('\0')).digest('hex').slice(0, 16)
     return {
-      apiVersion: 'v1', kind: 'Event',
+      apiVersion: 'v1',
+      kind: 'Event',
       metadata: { name: `${name.slice(0, OBJECT_NAME_LENGTH_MAX).replace(/[-.]+$/, '')}.${hash}`, namespace: namespace ?? 'default' },
-      involvedObject: { kind: about.kind!, apiVersion: about.apiVersion!, name, uid, resourceVersion, ...(namespace !== undefined && { namespace }) },
-      type, reason, message, count: 1, firstTimestamp: now, lastTimestamp: now,
-      source: { component: this.#component }, reportingComponent: this.#component, reportingInstance: '',
+      involvedObject: {
+        kind: about.kind!,
+        apiVersion: about.apiVersion!,
+        name,
+        uid,
+        resourceVersion,
+        ...(namespace !== undefined && { namespace }),
+      },
+      type,
+      reason,
+      message,
+      count: 1,
+      firstTimestamp: now,
+      lastTimestamp: now,
+      source: { component: this.#component },
+      reportingComponent: this.#component,
+      reportingInstance: '',
     }
   }
 

@@ -14,7 +14,10 @@ test('does everything once, in batches that double', async () => {
     inFlight = 0
   })
   assert.deepEqual(failures, [])
-  assert.deepEqual(started, Array.from({ length: 65 }, (_, index) => index))
+  assert.deepEqual(
+    started,
+    Array.from({ length: 65 }, (_, index) => index),
+  )
   assert.deepEqual(batches, [10, 20, 35])
 })
 
@@ -25,5 +28,8 @@ test('a failing batch is finished, the next one not begun', async () => {
     if (index === 3) throw new Error('quota')
   })
   assert.equal(started.length, 10)
-  assert.deepEqual(failures.map((error) => (error as Error).message), ['quota'])
+  assert.deepEqual(
+    failures.map((error) => (error as Error).message),
+    ['quota'],
+  )
 })

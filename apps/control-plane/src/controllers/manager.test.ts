@@ -13,8 +13,17 @@ import { testBench } from './test-bench.ts'
 
 /** Notes what it is called for. */
 const noting = (runs: ObjectKey[], extra: Partial<ControllerDefinition> = {}): ControllerDefinition => ({
-  name: 'noting', primary: configMaps, wakes: [], concurrency: 1,
-  create: () => ({ reconcile: async (key) => { runs.push(key); return SETTLED } }), ...extra,
+  name: 'noting',
+  primary: configMaps,
+  wakes: [],
+  concurrency: 1,
+  create: () => ({
+    reconcile: async (key) => {
+      runs.push(key)
+      return SETTLED
+    },
+  }),
+  ...extra,
 })
 
 test('a controller is called for what is there, for each change, and for what wakes it', async (t) => {
@@ -77,7 +86,10 @@ test('a watch that breaks is opened again, with pauses, and everything is looked
 test('a watch that never comes back stops everything with its error', async () => {
   const env = simEnv(1)
   const { client } = breakingClient([], Infinity)
-  const done = assert.rejects(runControllers([noting([])], { client, env, events, settings }, new AbortController().signal), /the watch broke/)
+  const done = assert.rejects(
+    runControllers([noting([])], { client, env, events, settings }, new AbortController().signal),
+    /the watch broke/,
+  )
   await env.clock.advance(10 * 60_000)
   await done
 })

@@ -18,14 +18,22 @@ type Listener = (event: ClientEvent<KubeObject>) => void
  * A watch that ends or breaks is opened again with back-off, and whatever happened meanwhile is caught up by waking
  * every key. Rejects, and stops the others, when a watch or a controller fails for good: a half-alive control plane lies.
  */
-export async function runControllers(definitions: readonly ControllerDefinition[], deps: ControllerDeps, signal: AbortSignal): Promise<void> {
+export async function runControllers(
+  definitions: readonly ControllerDefinition[],
+  deps: ControllerDeps,
+  signal: AbortSignal,
+): Promise<void> {
   const failed = new AbortController()
   const stop = AbortSignal.any([signal, failed.signal])
-  const queues = definitions.map((definition) => ({ definition, queue: new WorkQueue<ObjectKey>(deps.env.clock, deps.env.log.child({ controller: definition.name })) }))
+  const queues = definitions.map((definition) => ({
+    definition,
+    queue: new WorkQueue<ObjectKey>(deps.env.clock, deps.env.log.child({ controller: definition.name })),
+  }))
 
   const watching = [...listenersByKind(queues, deps)].map(([resource, listeners]) => watchKind(resource, listeners, queues, deps, stop))
   const working = queues.map(({ definition, queue }) =>
-    queue.run(definition.create(deps), { concurrency: definition.concurrency, signal: stop }))
+    queue.run(definition.create(deps), { concurrency: definition.concurrency, signal: stop }),
+  )
 
   const services = [...watching, ...working]
   try {
@@ -50,15 +58,21 @@ function listenersByKind(queues: readonly Running[], { client }: ControllerDeps)
   for (const { definition, queue } of queues) {
     listen(definition.primary, (event) => queue.add(keyOf(event.object)))
     for (const { resource, keys } of definition.wakes)
-      listen(resource, (event) => { for (const key of keys(event, client)) queue.add(key) })
+      listen(resource, (event) => {
+        for (const key of keys(event, client)) queue.add(key)
+      })
   }
   return listeners
 }
 
 async function watchKind(
-  resource: ResourceDefinition, listeners: readonly Listener[], queues: readonly Running[], { client, env }: ControllerDeps, signal: AbortSignal,
+  resource: ResourceDefinition,
+  listeners: readonly Listener[],
+  queues: readonly Running[],
+  { client, env }: ControllerDeps,
+  signal: AbortSignal,
 ): Promise<void> {
-  for (let failures = 0; !signal.aborted;) {
+  for (let failures = 0; !signal.aborted; ) {
     try {
       for await (const event of client.watch(resource, signal)) {
         failures = 0

@@ -18,11 +18,10 @@ export function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number):
   return Math.max(0, sinceMs + minReadySeconds * 1000 - nowMs)
 }
 
-export const isAvailable = (pod: Pod, minReadySeconds: number, nowMs: number): boolean =>
-  availableInMs(pod, minReadySeconds, nowMs) === 0
+export const isAvailable = (pod: Pod, minReadySeconds: number, nowMs: number): boolean => availableInMs(pod, minReadySeconds, nowMs) === 0
 
 /** When to look again because a pod becomes available by mere waiting; undefined when none does. */
 export function nextAvailableInMs(pods: readonly Pod[], minReadySeconds: number, nowMs: number): number | undefined {
   const waits = pods.map((pod) => availableInMs(pod, minReadySeconds, nowMs)).filter((waitMs) => waitMs !== undefined && waitMs > 0)
-  return waits.length === 0 ? undefined : Math.min(...waits as number[])
+  return waits.length === 0 ? undefined : Math.min(...(waits as number[]))
 }

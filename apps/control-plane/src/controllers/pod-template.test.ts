@@ -3,11 +3,15 @@ import { test } from 'node:test'
 import type { PodTemplateSpec } from '@bramble/api/types/workload'
 import { podFromTemplate, sameTemplate, templateHash } from './pod-template.ts'
 
-const template = (image: string, labels: Record<string, string> = { app: 'web' }): PodTemplateSpec =>
-  ({ metadata: { labels }, spec: { containers: [{ name: 'web', image }] } })
+const template = (image: string, labels: Record<string, string> = { app: 'web' }): PodTemplateSpec => ({
+  metadata: { labels },
+  spec: { containers: [{ name: 'web', image }] },
+})
 
 test('the hash does not depend on the order of fields, nor on what is null', () => {
-  const reordered = JSON.parse('{"spec":{"containers":[{"image":"a","name":"web"}]},"metadata":{"creationTimestamp":null,"labels":{"app":"web"}}}') as PodTemplateSpec
+  const reordered = JSON.parse(
+    '{"spec":{"containers":[{"image":"a","name":"web"}]},"metadata":{"creationTimestamp":null,"labels":{"app":"web"}}}',
+  ) as PodTemplateSpec
   assert.equal(templateHash(template('a')), templateHash(reordered))
   assert.ok(sameTemplate(template('a'), reordered))
 })

@@ -7,12 +7,19 @@ import type { PodTemplateSpec } from '@bramble/api/types/workload'
 export const POD_TEMPLATE_HASH = 'pod-template-hash'
 
 /** What a template asks for, owned by `owner`. The caller adds the name and whatever makes this pod special. */
-export function podFromTemplate(template: PodTemplateSpec, namespace: string, owner: OwnerReference, name: { name: string } | { generateName: string }): NewObject<Pod> {
+export function podFromTemplate(
+  template: PodTemplateSpec,
+  namespace: string,
+  owner: OwnerReference,
+  name: { name: string } | { generateName: string },
+): NewObject<Pod> {
   const { labels, annotations, finalizers } = template.metadata ?? {}
   return {
-    apiVersion: 'v1', kind: 'Pod',
+    apiVersion: 'v1',
+    kind: 'Pod',
     metadata: {
-      ...name, namespace,
+      ...name,
+      namespace,
       ...(labels && { labels: { ...labels } }),
       ...(annotations && { annotations: { ...annotations } }),
       ...(finalizers && { finalizers: [...finalizers] }),
@@ -28,7 +35,10 @@ export function podFromTemplate(template: PodTemplateSpec, namespace: string, ow
  * @param collisionCount How often another template had the name already.
  */
 export function templateHash(template: PodTemplateSpec, collisionCount = 0): string {
-  const digest = createHash('sha256').update(canonicalJson(template)).update(collisionCount > 0 ? String(collisionCount) : '').digest()
+  const digest = createHash('sha256')
+    .update(canonicalJson(template))
+    .update(collisionCount > 0 ? String(collisionCount) : '')
+    .digest()
   return safeText(String(digest.readUInt32BE(0)))
 }
 

@@ -14,5 +14,4 @@ const cases = [
   { name: 'absent counts as nothing', value: undefined, total: 3, round: 'up', expect: 0 },
 ] as const
 
-for (const { name, value, total, round, expect } of cases)
-  test(name, () => assert.equal(scaledValue(value, total, round), expect))
+for (const { name, value, total, round, expect } of cases) test(name, () => assert.equal(scaledValue(value, total, round), expect))

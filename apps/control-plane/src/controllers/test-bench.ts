@@ -39,11 +39,16 @@ export async function testBench(t: TestContext, controllers: readonly Controller
   const env = simEnv(1)
   const { clock } = env
   const store = await openStore(new MemoryBackend(), { env, volatile: volatileKeys(() => allResources) })
-  const client = new LocalClient({ store, resources: new ResourceService({ store, registry: new Registry(allResources), admission: [], env }) })
+  const client = new LocalClient({
+    store,
+    resources: new ResourceService({ store, registry: new Registry(allResources), admission: [], env }),
+  })
   await client.create(namespaces, { metadata: { name: 'default' } })
 
   const told: string[] = []
-  const record: EventRecorder['record'] = (about, type, reason, message) => { told.push(`${type} ${reason} ${keyOf(about)}: ${message}`) }
+  const record: EventRecorder['record'] = (about, type, reason, message) => {
+    told.push(`${type} ${reason} ${keyOf(about)}: ${message}`)
+  }
   const stop = new AbortController()
   const settings = { podNetwork: '10.42.0.0/16', nodePrefix: 24, nodeGraceMs: 40_000 }
   const running = runControllers(controllers, { client, env, events: { record }, settings }, stop.signal)
@@ -55,11 +60,18 @@ export async function testBench(t: TestContext, controllers: readonly Controller
   })
 
   const bench: TestBench = {
-    client, clock, told,
+    client,
+    clock,
+    told,
     pass: (ms) => clock.advance(ms),
     addNode: async (name) => {
       await client.create<Node>(nodes, { metadata: { name }, spec: {} })
-      await client.patch(nodes, name, { status: { conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: timestamp(clock.nowMs()) }] } }, 'status')
+      await client.patch(
+        nodes,
+        name,
+        { status: { conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: timestamp(clock.nowMs()) }] } },
+        'status',
+      )
     },
     playNodes: async (rounds = 1, only = () => true) => {
       for (let round = 0; round < rounds; round++) {
@@ -68,7 +80,9 @@ export async function testBench(t: TestContext, controllers: readonly Controller
       }
       await clock.advance(1)
     },
-    setPodStatus: async (pod, status) => { await client.updateStatus(pods, { ...mutableCopy(pod), status }) },
+    setPodStatus: async (pod, status) => {
+      await client.updateStatus(pods, { ...mutableCopy(pod), status })
+    },
     toldAbout: (object) => told.filter((text) => text.split(' ')[2] === `${keyOf(object)}:`),
   }
   await bench.pass(1)
@@ -89,11 +103,12 @@ const wantedNode = (pod: Pod): string | undefined =>
   pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms[0]?.matchFields?.[0]?.values?.[0]
 
 /** What a user applies: selector and template belong together. */
-export const workload = <T extends KubeObject>(name: string, image: string, spec: object): NewObject<T> => ({
-  metadata: { name, namespace: 'default' },
-  spec: {
-    selector: { matchLabels: { app: name } },
-    template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'main', image }] } },
-    ...spec,
-  },
-}) as unknown as NewObject<T>
+export const workload = <T extends KubeObject>(name: string, image: string, spec: object): NewObject<T> =>
+  ({
+    metadata: { name, namespace: 'default' },
+    spec: {
+      selector: { matchLabels: { app: name } },
+      template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'main', image }] } },
+      ...spec,
+    },
+  }) as unknown as NewObject<T>

@@ -35,10 +35,26 @@ class World {
   }
 
   #make(kind: string, name: string): KubeObject {
-    const metadata = { name, uid: `u${this.#uid++ % 7}`, resourceVersion: String(this.#uid), creationTimestamp: '', ...(kind !== 'Node' && { namespace: 'default' }) }
-    if (kind !== 'Pod') return { apiVersion: 'v1', kind, metadata, data: { text: this.pick(NAMES) }, spec: { podCIDR: this.pick(NAMES) }, endpoints: [] } as unknown as KubeObject
+    const metadata = {
+      name,
+      uid: `u${this.#uid++ % 7}`,
+      resourceVersion: String(this.#uid),
+      creationTimestamp: '',
+      ...(kind !== 'Node' && { namespace: 'default' }),
+    }
+    if (kind !== 'Pod')
+      return {
+        apiVersion: 'v1',
+        kind,
+        metadata,
+        data: { text: this.pick(NAMES) },
+        spec: { podCIDR: this.pick(NAMES) },
+        endpoints: [],
+      } as unknown as KubeObject
     const nodeName = this.pick([...NODES, undefined])
-    const envFrom = [{ configMapRef: { name: this.pick(NAMES) } }, { secretRef: { name: this.pick(NAMES) } }].slice(Math.floor(this.#random() * 3))
+    const envFrom = [{ configMapRef: { name: this.pick(NAMES) } }, { secretRef: { name: this.pick(NAMES) } }].slice(
+      Math.floor(this.#random() * 3),
+    )
     return { apiVersion: 'v1', kind, metadata, spec: { nodeName, containers: [{ name: 'app', image: 'busybox', envFrom }] } } as Pod
   }
 
@@ -47,7 +63,9 @@ class World {
     const all = [...this.objects.values()]
     const pods = all.filter(({ kind }) => kind === 'Pod').filter((pod) => (pod as Pod).spec.nodeName === nodeName) as Pod[]
     const named = new Set(pods.flatMap((pod) => [...referencesOf(pod)]))
-    const seen = all.filter((object) => ['Service', 'EndpointSlice', 'Node'].includes(object.kind!) || named.has(`${object.kind} ${keyOf(object)}`))
+    const seen = all.filter(
+      (object) => ['Service', 'EndpointSlice', 'Node'].includes(object.kind!) || named.has(`${object.kind} ${keyOf(object)}`),
+    )
     return [...pods, ...seen].map((object) => `${object.kind} ${keyOf(object)} ${object.metadata.uid}`).sort()
   }
 }
@@ -62,7 +80,8 @@ test('a node sees its pods, what they name and what all see; nothing else, ever'
     const world = new World(seed)
     for (let i = 0; i < 60; i++) {
       world.step()
-      for (const nodeName of NODES) assert.deepEqual(shown(assigned(world.index, nodeName)), world.allowed(nodeName), `seed ${seed}, step ${i}`)
+      for (const nodeName of NODES)
+        assert.deepEqual(shown(assigned(world.index, nodeName)), world.allowed(nodeName), `seed ${seed}, step ${i}`)
     }
   }
 })
@@ -100,10 +119,13 @@ test('the version depends on the content alone: an index built anew has the same
 
 test('only the nodes concerned have something to hear', () => {
   const world = new World(1)
-  const pod = (name: string, nodeName: string): KubeObject => ({
-    apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default', uid: name, resourceVersion: '1', creationTimestamp: '' },
-    spec: { nodeName, containers: [{ name: 'app', image: 'x', envFrom: [{ secretRef: { name: `of-${name}` } }] }] },
-  } as Pod)
+  const pod = (name: string, nodeName: string): KubeObject =>
+    ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'default', uid: name, resourceVersion: '1', creationTimestamp: '' },
+      spec: { nodeName, containers: [{ name: 'app', image: 'x', envFrom: [{ secretRef: { name: `of-${name}` } }] }] },
+    }) as Pod
   world.index.update('Pod', 'default/one', pod('one', 'pi-1'))
   world.index.update('Pod', 'default/two', pod('two', 'pi-2'))
   world.index.takeOwn()

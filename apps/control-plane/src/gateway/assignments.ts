@@ -81,7 +81,8 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 
 function reduce(object: KubeObject): KubeObject {
   switch (object.kind) {
-    case 'Pod': return reducePod(object as Pod)
+    case 'Pod':
+      return reducePod(object as Pod)
     case 'ConfigMap': {
       const { data, binaryData, immutable } = object as ConfigMap
       return { ...head(object), ...defined({ data, binaryData, immutable }) }
@@ -90,7 +91,8 @@ function reduce(object: KubeObject): KubeObject {
       const { type, data, immutable } = object as Secret
       return { ...head(object), ...defined({ type, data, immutable }) }
     }
-    case 'Service': return { ...head(object, 'labels'), ...defined({ spec: (object as Service).spec }) }
+    case 'Service':
+      return { ...head(object, 'labels'), ...defined({ spec: (object as Service).spec }) }
     case 'EndpointSlice': {
       const { addressType, endpoints, ports } = object as EndpointSlice
       const needed = endpoints?.map(({ targetRef: _, ...endpoint }) => endpoint)
@@ -99,12 +101,15 @@ function reduce(object: KubeObject): KubeObject {
     case 'Node': {
       const { spec, status } = object as Node
       return {
-        ...head(object), ...defined({
-          spec: defined({ podCIDR: spec?.podCIDR, podCIDRs: spec?.podCIDRs }), status: defined({ addresses: status?.addresses }),
+        ...head(object),
+        ...defined({
+          spec: defined({ podCIDR: spec?.podCIDR, podCIDRs: spec?.podCIDRs }),
+          status: defined({ addresses: status?.addresses }),
         }),
       }
     }
-    default: throw new Error(`objects of kind ${object.kind} are not for nodes`)
+    default:
+      throw new Error(`objects of kind ${object.kind} are not for nodes`)
   }
 }
 
@@ -114,7 +119,9 @@ function reducePod(pod: Pod): Pod {
   const { [LAST_APPLIED]: _, ...shownAnnotations } = annotations ?? {}
   const { phase, reason, message, startTime, conditions, containerStatuses, initContainerStatuses } = pod.status ?? {}
   return {
-    ...head(pod), metadata: { ...metadata, ...(annotations && { annotations: shownAnnotations }) }, spec: pod.spec,
+    ...head(pod),
+    metadata: { ...metadata, ...(annotations && { annotations: shownAnnotations }) },
+    spec: pod.spec,
     status: defined({ phase, reason, message, startTime, conditions, containerStatuses, initContainerStatuses }),
   }
 }
@@ -124,7 +131,13 @@ function head(object: KubeObject, ...more: readonly ('labels' | 'annotations' | 
   const rest = Object.fromEntries(more.map((field) => [field, object.metadata[field]])) as Partial<ObjectMeta>
   return {
     ...defined({ apiVersion: object.apiVersion, kind: object.kind }),
-    metadata: { name, uid, resourceVersion, creationTimestamp, ...defined({ namespace, deletionTimestamp, deletionGracePeriodSeconds, ...rest }) },
+    metadata: {
+      name,
+      uid,
+      resourceVersion,
+      creationTimestamp,
+      ...defined({ namespace, deletionTimestamp, deletionGracePeriodSeconds, ...rest }),
+    },
   }
 }
 
@@ -137,7 +150,12 @@ function weighed(object: KubeObject): unknown {
   if (object.kind !== 'Pod') return { ...object, metadata }
   const { status, ...pod } = object as Pod
   const foreign = (status?.conditions ?? []).filter(({ type }) => !isNodeOwned(type) && type !== 'PodScheduled')
-  return { ...pod, metadata, end: isTerminal(object as Pod) ? status?.phase : '', foreign: foreign.map(({ type, status: is }) => [type, is]) }
+  return {
+    ...pod,
+    metadata,
+    end: isTerminal(object as Pod) ? status?.phase : '',
+    foreign: foreign.map(({ type, status: is }) => [type, is]),
+  }
 }
 
 const digestOf = (id: string, value: unknown): bigint =>

@@ -14,7 +14,10 @@ export const NODE_ANNOTATION_PREFIX = 'node.bramble.dev/'
 /** Controllers and users rely on these, so the agent's word is final. */
 const ALWAYS: ReadonlySet<string> = new Set(['kubernetes.io/hostname', 'kubernetes.io/os', 'kubernetes.io/arch'])
 const ALLOWED: ReadonlySet<string> = new Set([
-  ...ALWAYS, 'node.kubernetes.io/instance-type', 'topology.kubernetes.io/region', 'topology.kubernetes.io/zone',
+  ...ALWAYS,
+  'node.kubernetes.io/instance-type',
+  'topology.kubernetes.io/region',
+  'topology.kubernetes.io/zone',
 ])
 const ALLOWED_DOMAINS = ['kubelet.kubernetes.io', 'node.kubernetes.io']
 const RESTRICTED_DOMAINS = ['kubernetes.io', 'k8s.io']
@@ -41,7 +44,9 @@ export function mayNodeSetLabel(key: string): boolean {
 export function mergeNodeMetadata(node: Node | undefined, reported: Labels, annotations: Labels): NodeMetadataChange {
   const stored: Labels = node?.metadata.labels ?? {}
   const recorded = parseRecord(node?.metadata.annotations?.[NODE_LABELS_ANNOTATION] ?? '')
-  const refused = Object.keys(reported).filter((key) => !mayNodeSetLabel(key) || !isLabelValue(reported[key]!)).sort()
+  const refused = Object.keys(reported)
+    .filter((key) => !mayNodeSetLabel(key) || !isLabelValue(reported[key]!))
+    .sort()
   const wanted = Object.entries(reported).filter(([key]) => !refused.includes(key))
   const labels: Record<string, string | null> = {}
   const record: Record<string, string> = {}
@@ -59,9 +64,12 @@ export function mergeNodeMetadata(node: Node | undefined, reported: Labels, anno
 
   const noted: Record<string, string> = { [NODE_LABELS_ANNOTATION]: formatRecord(record) }
   for (const [key, value] of Object.entries(annotations)) if (key.startsWith(NODE_ANNOTATION_PREFIX) && isLabelKey(key)) noted[key] = value
-  const changedNotes = Object.fromEntries(Object.entries(noted).filter(([key, value]) => (node?.metadata.annotations?.[key] ?? '') !== value))
+  const changedNotes = Object.fromEntries(
+    Object.entries(noted).filter(([key, value]) => (node?.metadata.annotations?.[key] ?? '') !== value),
+  )
   const change = {
-    ...(Object.keys(labels).length > 0 && { labels }), ...(Object.keys(changedNotes).length > 0 && { annotations: changedNotes }),
+    ...(Object.keys(labels).length > 0 && { labels }),
+    ...(Object.keys(changedNotes).length > 0 && { annotations: changedNotes }),
   }
   return { change: Object.keys(change).length > 0 ? change : undefined, refused }
 }
@@ -85,7 +93,10 @@ export function mergeNodeStatus(stored: NodeStatus | undefined, reported: NodeSt
   const next = { ...stored, ...reported, conditions: [...conditions] }
   if (stored && isDeepStrictEqual(next, { ...stored, conditions: [...before] })) return undefined
   const isReported = (type: string): boolean => reported.conditions?.some((condition) => condition.type === type) ?? false
-  return { ...next, conditions: conditions.map((condition) => (isReported(condition.type) ? { ...condition, lastHeartbeatTime: now } : condition)) }
+  return {
+    ...next,
+    conditions: conditions.map((condition) => (isReported(condition.type) ? { ...condition, lastHeartbeatTime: now } : condition)),
+  }
 }
 
 /** What the control plane cannot know of a node that it does not hear. */
@@ -98,17 +109,31 @@ const HEARD: ReadonlySet<string> = new Set(['Ready', 'MemoryPressure', 'DiskPres
 export function lostConditions(node: Node, message: string, now: Timestamp): readonly NodeCondition[] | undefined {
   const before = node.status?.conditions ?? []
   const types = new Set(['Ready', ...before.map(({ type }) => type).filter((type) => HEARD.has(type))])
-  if (before.length > 0 && [...types].every((type) => before.some((condition) => condition.type === type && condition.status === 'Unknown'))) return undefined
+  if (
+    before.length > 0 &&
+    [...types].every((type) => before.some((condition) => condition.type === type && condition.status === 'Unknown'))
+  )
+    return undefined
   let conditions: readonly NodeCondition[] = before
-  for (const type of types) conditions = withCondition<NodeCondition>(conditions, { type, status: 'Unknown', reason: 'NodeStatusUnknown', message }, now)
+  for (const type of types)
+    conditions = withCondition<NodeCondition>(conditions, { type, status: 'Unknown', reason: 'NodeStatusUnknown', message }, now)
   return conditions
 }
 
-const formatRecord = (record: Labels): string => Object.keys(record).sort().map((key) => `${key}=${record[key]}`).join(',')
+const formatRecord = (record: Labels): string =>
+  Object.keys(record)
+    .sort()
+    .map((key) => `${key}=${record[key]}`)
+    .join(',')
 
 function parseRecord(text: string): Labels {
-  return Object.fromEntries(text.split(',').filter((part) => part.includes('=')).map((part) => {
-    const at = part.indexOf('=')
-    return [part.slice(0, at), part.slice(at + 1)]
-  }))
+  return Object.fromEntries(
+    text
+      .split(',')
+      .filter((part) => part.includes('='))
+      .map((part) => {
+        const at = part.indexOf('=')
+        return [part.slice(0, at), part.slice(at + 1)]
+      }),
+  )
 }

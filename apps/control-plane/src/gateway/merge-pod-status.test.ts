@@ -3,26 +3,57 @@ import { test } from 'node:test'
 import type { Pod, PodStatus } from '@bramble/api/types/pod'
 import { mergePodStatus } from './merge-pod-status.ts'
 
-const aPod = (status: PodStatus): Pod =>
-  ({ metadata: { name: 'web', uid: 'u', resourceVersion: '1', creationTimestamp: '' }, spec: { containers: [] }, status })
+const aPod = (status: PodStatus): Pod => ({
+  metadata: { name: 'web', uid: 'u', resourceVersion: '1', creationTimestamp: '' },
+  spec: { containers: [] },
+  status,
+})
 
 test('the node decides its own conditions and no others', () => {
   const merged = mergePodStatus(
-    aPod({ phase: 'Pending', qosClass: 'BestEffort', conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: 't0' }, { type: 'example.com/gate', status: 'True' }, { type: 'Ready', status: 'False' }] }),
-    { phase: 'Running', podIP: '10.42.0.2', conditions: [{ type: 'Ready', status: 'True' }, { type: 'PodScheduled', status: 'False' }, { type: 'example.com/gate', status: 'False' }] },
+    aPod({
+      phase: 'Pending',
+      qosClass: 'BestEffort',
+      conditions: [
+        { type: 'PodScheduled', status: 'True', lastTransitionTime: 't0' },
+        { type: 'example.com/gate', status: 'True' },
+        { type: 'Ready', status: 'False' },
+      ],
+    }),
+    {
+      phase: 'Running',
+      podIP: '10.42.0.2',
+      conditions: [
+        { type: 'Ready', status: 'True' },
+        { type: 'PodScheduled', status: 'False' },
+        { type: 'example.com/gate', status: 'False' },
+      ],
+    },
   )
   assert.deepEqual(merged, {
-    phase: 'Running', podIP: '10.42.0.2', qosClass: 'BestEffort',
-    conditions: [{ type: 'Ready', status: 'True' }, { type: 'PodScheduled', status: 'True', lastTransitionTime: 't0' }, { type: 'example.com/gate', status: 'True' }],
+    phase: 'Running',
+    podIP: '10.42.0.2',
+    qosClass: 'BestEffort',
+    conditions: [
+      { type: 'Ready', status: 'True' },
+      { type: 'PodScheduled', status: 'True', lastTransitionTime: 't0' },
+      { type: 'example.com/gate', status: 'True' },
+    ],
   })
 })
 
 test('what the node no longer says is gone', () => {
-  assert.deepEqual(mergePodStatus(aPod({ phase: 'Pending', reason: 'Waiting', message: 'm' }), { phase: 'Running' }), { phase: 'Running', conditions: [] })
+  assert.deepEqual(mergePodStatus(aPod({ phase: 'Pending', reason: 'Waiting', message: 'm' }), { phase: 'Running' }), {
+    phase: 'Running',
+    conditions: [],
+  })
 })
 
 test('a condition that did not change keeps its time', () => {
-  const merged = mergePodStatus(aPod({ conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: 't0' }] }), { phase: 'Running', conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: 't1' }] })
+  const merged = mergePodStatus(aPod({ conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: 't0' }] }), {
+    phase: 'Running',
+    conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: 't1' }],
+  })
   assert.equal(merged!.conditions![0]!.lastTransitionTime, 't0')
 })
 

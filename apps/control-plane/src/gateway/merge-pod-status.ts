@@ -16,7 +16,8 @@ export function mergePodStatus({ status: stored = {} }: Pod, reported: PodStatus
   const own = (reported.conditions ?? []).filter(({ type }) => isNodeOwned(type))
   const foreign = (stored.conditions ?? []).filter(({ type }) => !isNodeOwned(type))
   return {
-    ...keptFields(stored), ...reported,
+    ...keptFields(stored),
+    ...reported,
     conditions: [...own.map((condition) => keepTransition(condition, stored.conditions)), ...foreign],
     ...(stored.qosClass && { qosClass: stored.qosClass }),
   }

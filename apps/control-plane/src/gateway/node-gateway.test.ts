@@ -1,103 +1,19 @@
 import assert from 'node:assert/strict'
-import { test, type TestContext } from 'node:test'
-import { conditionOf } from '@bramble/api/conditions'
+import { test } from 'node:test'
 import { keyOf, mutableCopy } from '@bramble/api/object'
 import type { KubeEvent } from '@bramble/api/types/core'
-import type { Pod, PodStatus } from '@bramble/api/types/pod'
+import type { PodStatus } from '@bramble/api/types/pod'
 import type { Service } from '@bramble/api/types/service'
-import { applyAssignment, type Assigned } from '@bramble/link/assignment'
-import type { Assignment, NodeSession, StatusReport } from '@bramble/link/link'
+import type { StatusReport } from '@bramble/link/link'
 import { MemoryLink } from '@bramble/link/memory-link'
-import { simEnv } from '@bramble/reconcile/sim/sim-env'
-import { LocalClient } from '../api/local-client.ts'
-import { Registry } from '../api/registry.ts'
-import { ResourceService } from '../api/resource-service.ts'
-import { allResources } from '../resources/all.ts'
 import { configMaps } from '../resources/config-map.ts'
 import { events } from '../resources/event.ts'
 import { leases } from '../resources/lease.ts'
-import { namespaces } from '../resources/namespace.ts'
 import { nodeMetrics } from '../resources/node-metrics.ts'
 import { nodes } from '../resources/node.ts'
 import { pods } from '../resources/pod.ts'
-import { secrets } from '../resources/secret.ts'
 import { services } from '../resources/service.ts'
-import { MemoryBackend, MemoryDisk } from '../store/backend/memory.ts'
-import { volatileKeys } from '../store/keys.ts'
-import { openStore } from '../store/store.ts'
-import { createNodeGateway } from './node-gateway.ts'
-
-/** A node that is played: what it was told, message by message. */
-interface PlayedNode {
-  readonly session: NodeSession
-  readonly messages: Assignment[]
-  assigned: Assigned | undefined
-}
-
-/** The gateway over a store in memory and a link in memory, under virtual time. */
-async function harness(t: TestContext) {
-  const env = simEnv()
-  const disk = new MemoryDisk()
-  const link = new MemoryLink(env)
-  const start = async () => {
-    const store = await openStore(new MemoryBackend(disk), { env, volatile: volatileKeys(() => allResources) })
-    const client = new LocalClient({ store, resources: new ResourceService({ store, registry: new Registry(allResources), admission: [], env }) })
-    for (const name of ['default', 'kube-node-lease']) if (!client.get(namespaces, name)) await client.create(namespaces, { metadata: { name } })
-    const gateway = createNodeGateway({ client, env, linkServer: link.server })
-    const stop = new AbortController()
-    const running = gateway.run(stop.signal)
-    return {
-      client, gateway, store, stop: async () => {
-        stop.abort()
-        await env.clock.advance(0)
-        await running
-        await store.close()
-      },
-    }
-  }
-  let now = await start()
-  t.after(() => now.stop())
-  const pass = (ms: number): Promise<void> => env.clock.advance(ms)
-  const connect = async (name: string, have?: Assigned): Promise<PlayedNode> => {
-    const opening = link.connect(name).open({ agentVersion: '1', ...(have && { have: have.version }) }, new AbortController().signal)
-    await pass(1)
-    const node: PlayedNode = { session: await opening, messages: [], assigned: have }
-    void (async () => {
-      for await (const message of node.session.assignments) {
-        node.messages.push(message)
-        const next = applyAssignment(node.assigned, message)
-        if (next === 'resync') await node.session.resync()
-        else node.assigned = next
-      }
-    })()
-    await pass(1)
-    return node
-  }
-  const report = async (node: PlayedNode, ...reports: StatusReport[]): Promise<void> => {
-    const reported = Promise.allSettled([node.session.report(reports)])
-    await pass(1)
-    for (const result of await reported) if (result.status === 'rejected') throw result.reason
-  }
-  return {
-    env, link, disk, pass, connect, report,
-    get client() { return now.client },
-    get gateway() { return now.gateway },
-    restart: async () => { await now.stop(); now = await start(); await pass(1) },
-    addPod: (name: string, nodeName: string, spec: object = {}): Promise<Pod> =>
-      now.client.create(pods, { metadata: { name, namespace: 'default' }, spec: { nodeName, containers: [{ name: 'app', image: 'busybox' }], ...spec } }),
-    addSecret: (name: string, value: string) => now.client.create(secrets, { metadata: { name, namespace: 'default' }, data: { key: btoa(value) } }),
-  }
-}
-
-const ids = (node: PlayedNode): string[] => [...node.assigned!.objects.keys()].sort()
-const nodeStatus = (ready: 'True' | 'False' = 'True'): StatusReport => ({
-  type: 'node-status', labels: { 'kubernetes.io/hostname': 'pi-1', disktype: 'ssd' }, annotations: {},
-  status: { capacity: { cpu: '4' }, addresses: [{ type: 'InternalIP', address: '10.0.0.1' }], conditions: [{ type: 'Ready', status: ready, reason: 'AgentReady', message: 'ok' }] },
-})
-const podStatus = (pod: Pod, status: PodStatus): StatusReport =>
-  ({ type: 'pod-status', namespace: 'default', name: pod.metadata.name, uid: pod.metadata.uid, status })
-const podGone = (pod: Pod): StatusReport => ({ type: 'pod-gone', namespace: 'default', name: pod.metadata.name, uid: pod.metadata.uid })
-const readyOf = (h: { client: LocalClient }, name: string) => conditionOf(h.client.get(nodes, name)?.status?.conditions, 'Ready')
+import { harness, ids, nodeStatus, type PlayedNode, podGone, podStatus, readyOf } from './gateway.fixture.ts'
 
 test('a node is told its pods and what they name, and hears of changes at once', async (t) => {
   const h = await harness(t)
@@ -108,7 +24,10 @@ test('a node is told its pods and what they name, and hears of changes at once',
   const node = await h.connect('pi-1')
   assert.deepEqual(ids(node), ['Pod default/web', 'Secret default/mine'])
 
-  await h.client.create<Service>(services, { metadata: { name: 'web', namespace: 'default' }, spec: { clusterIP: 'None', ports: [{ port: 80 }] } })
+  await h.client.create<Service>(services, {
+    metadata: { name: 'web', namespace: 'default' },
+    spec: { clusterIP: 'None', ports: [{ port: 80 }] },
+  })
   await h.pass(10)
   assert.deepEqual(ids(node), ['Pod default/web', 'Secret default/mine', 'Service default/web'])
 
@@ -136,8 +55,14 @@ test('a burst is one message, and nodes that it does not concern hear nothing', 
   for (let i = 0; i < 20; i++) await h.addPod(`p${i}`, 'pi-1')
   await h.pass(10)
   assert.equal(ids(one).length, 20)
-  assert.deepEqual(one.messages.map(({ type }) => type), ['complete', 'incremental'])
-  assert.deepEqual(two.messages.map(({ type }) => type), ['complete'])
+  assert.deepEqual(
+    one.messages.map(({ type }) => type),
+    ['complete', 'incremental'],
+  )
+  assert.deepEqual(
+    two.messages.map(({ type }) => type),
+    ['complete'],
+  )
 })
 
 test('what a node reports does not come back to it', async (t) => {
@@ -161,7 +86,10 @@ test('after a restart of the control plane a node with the same content is told 
   assert.deepEqual(after.messages, [])
   await h.addPod('more', 'pi-1')
   await h.pass(10)
-  assert.deepEqual(after.messages.map(({ type }) => type), ['incremental'])
+  assert.deepEqual(
+    after.messages.map(({ type }) => type),
+    ['incremental'],
+  )
   assert.deepEqual(ids(after), ['Pod default/more', 'Pod default/web', 'Secret default/mine'])
 })
 
@@ -173,7 +101,10 @@ test('a node that holds something else is told all, and a resync too', async (t)
   const asked = node.session.resync()
   await h.pass(1)
   await asked
-  assert.deepEqual(node.messages.map(({ type }) => type), ['complete', 'complete'])
+  assert.deepEqual(
+    node.messages.map(({ type }) => type),
+    ['complete', 'complete'],
+  )
 })
 
 test('the first report registers the node; heartbeats alone are no writes', async (t) => {
@@ -199,7 +130,10 @@ test('while a node is connected its lease is renewed every 10 s, and costs the d
   await h.pass(10_000)
   const second = h.client.get(leases, 'kube-node-lease/pi-1')!
   assert.ok(second.spec!.renewTime! > first.spec!.renewTime!)
-  assert.equal([...h.disk.entries.keys()].some((key) => key.includes('lease') && key.includes('pi-1')), false)
+  assert.equal(
+    [...h.disk.entries.keys()].some((key) => key.includes('lease') && key.includes('pi-1')),
+    false,
+  )
   assert.ok(h.disk.reserved - reserved <= 10_000)
   h.link.cut('pi-1')
   await h.pass(60_000)
@@ -255,21 +189,53 @@ test('a node cannot speak for the pods, the name or the events of others', async
   await h.client.delete(pods, 'default/other')
   const own = await h.addPod('own', 'pi-1')
   const node = await h.connect('pi-1')
-  const event = (name: string, involvedObject: object): StatusReport => ({ type: 'event', event: { metadata: { name, namespace: 'default' }, involvedObject, reason: 'R', message: 'm', type: 'Normal', count: 1, source: { component: 'x', host: 'pi-9' } } as KubeEvent })
-  await h.report(node,
-    podStatus(other, { phase: 'Failed' }), podGone(other), podStatus({ ...own, metadata: { ...own.metadata, uid: 'another' } }, { phase: 'Failed' }),
-    event('about-other', { kind: 'Pod', namespace: 'default', name: 'other' }), event('about-pi-2', { kind: 'Node', name: 'pi-2' }),
-    event('about-own', { kind: 'Pod', namespace: 'default', name: 'own' }), event('about-itself', { kind: 'Node', name: 'pi-1' }))
+  const event = (name: string, involvedObject: object): StatusReport => ({
+    type: 'event',
+    event: {
+      metadata: { name, namespace: 'default' },
+      involvedObject,
+      reason: 'R',
+      message: 'm',
+      type: 'Normal',
+      count: 1,
+      source: { component: 'x', host: 'pi-9' },
+    } as KubeEvent,
+  })
+  await h.report(
+    node,
+    podStatus(other, { phase: 'Failed' }),
+    podGone(other),
+    podStatus({ ...own, metadata: { ...own.metadata, uid: 'another' } }, { phase: 'Failed' }),
+    event('about-other', { kind: 'Pod', namespace: 'default', name: 'other' }),
+    event('about-pi-2', { kind: 'Node', name: 'pi-2' }),
+    event('about-own', { kind: 'Pod', namespace: 'default', name: 'own' }),
+    event('about-itself', { kind: 'Node', name: 'pi-1' }),
+  )
   assert.notEqual(h.client.get(pods, 'default/other')!.status?.phase, 'Failed')
   assert.notEqual(h.client.get(pods, 'default/own')!.status?.phase, 'Failed')
-  assert.deepEqual(h.client.list(events).map(({ metadata }) => metadata.name).sort(), ['about-itself', 'about-own'])
+  assert.deepEqual(
+    h.client
+      .list(events)
+      .map(({ metadata }) => metadata.name)
+      .sort(),
+    ['about-itself', 'about-own'],
+  )
   assert.equal(h.client.get(events, 'default/about-own')!.source!.host, 'pi-1')
 })
 
 test('a repeated event raises the count', async (t) => {
   const h = await harness(t)
   const node = await h.connect('pi-1')
-  const event = (count: number): StatusReport => ({ type: 'event', event: { metadata: { name: 'e', namespace: 'default' }, involvedObject: { kind: 'Node', name: 'pi-1' }, reason: 'R', message: `m${count}`, count } as KubeEvent })
+  const event = (count: number): StatusReport => ({
+    type: 'event',
+    event: {
+      metadata: { name: 'e', namespace: 'default' },
+      involvedObject: { kind: 'Node', name: 'pi-1' },
+      reason: 'R',
+      message: `m${count}`,
+      count,
+    } as KubeEvent,
+  })
   await h.report(node, event(1))
   await h.report(node, event(2))
   assert.deepEqual([h.client.get(events, 'default/e')!.count, h.client.get(events, 'default/e')!.message], [2, 'm2'])
@@ -307,7 +273,11 @@ test('under loss, repeats and reordering every node ends up with what it shall k
     const name = `p${Math.floor(h.env.random() * 10)}`
     if (h.env.random() < 0.3) {
       if (h.client.get(services, `default/${name}`)) await h.client.delete(services, `default/${name}`)
-      else await h.client.create<Service>(services, { metadata: { name, namespace: 'default' }, spec: { clusterIP: 'None', ports: [{ port: 80 }] } })
+      else
+        await h.client.create<Service>(services, {
+          metadata: { name, namespace: 'default' },
+          spec: { clusterIP: 'None', ports: [{ port: 80 }] },
+        })
       continue
     }
     const there = h.client.get(pods, `default/${name}`)
@@ -319,6 +289,9 @@ test('under loss, repeats and reordering every node ends up with what it shall k
   await h.pass(60_000)
   for (const [index, node] of played.entries()) {
     const wanted = h.client.list(pods, { fields: [{ path: 'spec.nodeName', operator: '=', value: `pi-${index + 1}` }] })
-    assert.deepEqual(ids(node), [...wanted.map((pod) => `Pod ${keyOf(pod)}`), ...h.client.list(services).map((service) => `Service ${keyOf(service)}`)].sort())
+    assert.deepEqual(
+      ids(node),
+      [...wanted.map((pod) => `Pod ${keyOf(pod)}`), ...h.client.list(services).map((service) => `Service ${keyOf(service)}`)].sort(),
+    )
   }
 })

@@ -61,14 +61,18 @@ export class NodeGateway {
   /** Serves nodes until `signal` aborts. @throws when the link cannot be served. */
   async run(signal: AbortSignal): Promise<void> {
     // All that is there is known before the first node is told what it shall run; what is missing would be stopped.
-    for (const resource of WATCHED) for (const object of this.#client.list(resource)) this.#index.update(resource.kind, keyOf(object), object)
+    for (const resource of WATCHED)
+      for (const object of this.#client.list(resource)) this.#index.update(resource.kind, keyOf(object), object)
     this.#index.takeOwn()
     this.#index.takeShared()
 
     const failed = new AbortController()
     const stop = AbortSignal.any([signal, failed.signal])
     const parts = [
-      ...WATCHED.map((resource) => this.#watch(resource, stop)), this.#pushOwn(stop), this.#pushShared(stop), this.#renewLeases(stop),
+      ...WATCHED.map((resource) => this.#watch(resource, stop)),
+      this.#pushOwn(stop),
+      this.#pushShared(stop),
+      this.#renewLeases(stop),
       this.#linkServer.run(this.#handler, stop),
     ]
     try {

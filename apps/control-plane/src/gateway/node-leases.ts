@@ -29,7 +29,9 @@ export class NodeLeases {
       if (this.#client.get(leases, key)) await this.#client.patch(leases, key, { spec: { renewTime } })
       else
         await this.#client.create(leases, {
-          apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: nodeName, namespace: NAMESPACE, ownerReferences: [ownerOf(node)] },
+          apiVersion: 'coordination.k8s.io/v1',
+          kind: 'Lease',
+          metadata: { name: nodeName, namespace: NAMESPACE, ownerReferences: [ownerOf(node)] },
           spec: { holderIdentity: nodeName, leaseDurationSeconds: DURATION_SECONDS, renewTime },
         })
     } catch (error) {

@@ -21,8 +21,17 @@ type Report<Type extends StatusReport['type']> = Extract<StatusReport, { readonl
 /** How often a write is tried again when others change the object meanwhile. */
 const RACES_MAX = 5
 /** Sending the report again cannot help: it is dropped, so that it holds up no other. */
-const FUTILE: readonly StatusReason[] =
-  ['BadRequest', 'Invalid', 'NotFound', 'Forbidden', 'AlreadyExists', 'Gone', 'MethodNotAllowed', 'RequestEntityTooLarge', 'UnsupportedMediaType']
+const FUTILE: readonly StatusReason[] = [
+  'BadRequest',
+  'Invalid',
+  'NotFound',
+  'Forbidden',
+  'AlreadyExists',
+  'Gone',
+  'MethodNotAllowed',
+  'RequestEntityTooLarge',
+  'UnsupportedMediaType',
+]
 
 /** Writes down what nodes report, each about itself and its pods only. */
 export class StatusIntake {
@@ -66,11 +75,16 @@ export class StatusIntake {
 
   #store(nodeName: string, report: StatusReport): Promise<void> {
     switch (report.type) {
-      case 'pod-status': return this.#podStatus(nodeName, report)
-      case 'pod-gone': return this.#podGone(nodeName, report)
-      case 'node-status': return this.#nodeStatus(nodeName, report)
-      case 'node-usage': return this.#nodeUsage(nodeName, report)
-      case 'event': return this.#event(nodeName, report.event)
+      case 'pod-status':
+        return this.#podStatus(nodeName, report)
+      case 'pod-gone':
+        return this.#podGone(nodeName, report)
+      case 'node-status':
+        return this.#nodeStatus(nodeName, report)
+      case 'node-usage':
+        return this.#nodeUsage(nodeName, report)
+      case 'event':
+        return this.#event(nodeName, report.event)
     }
   }
 
@@ -120,23 +134,37 @@ export class StatusIntake {
     if (this.#client.get(nodeMetrics, nodeName)) await this.#client.patch(nodeMetrics, nodeName, measured)
     else
       await this.#client.create(nodeMetrics, {
-        apiVersion: 'metrics.k8s.io/v1beta1', kind: 'NodeMetrics', metadata: { name: nodeName, ownerReferences: [ownerOf(node)] }, ...measured,
+        apiVersion: 'metrics.k8s.io/v1beta1',
+        kind: 'NodeMetrics',
+        metadata: { name: nodeName, ownerReferences: [ownerOf(node)] },
+        ...measured,
       })
   }
 
   async #event(nodeName: string, event: KubeEvent): Promise<void> {
     if (!this.#concerns(nodeName, event)) return
     const { name, namespace } = event.metadata
-    const { involvedObject, reason, message, type, firstTimestamp, lastTimestamp, eventTime, count, action, reportingComponent, source } = event
+    const { involvedObject, reason, message, type, firstTimestamp, lastTimestamp, eventTime, count, action, reportingComponent, source } =
+      event
     const told = {
-      involvedObject, reason, message, type, firstTimestamp, lastTimestamp, eventTime, count, action,
+      involvedObject,
+      reason,
+      message,
+      type,
+      firstTimestamp,
+      lastTimestamp,
+      eventTime,
+      count,
+      action,
       source: { component: source?.component ?? 'bramble-agent', host: nodeName },
-      reportingComponent: reportingComponent ?? 'bramble-agent', reportingInstance: nodeName,
+      reportingComponent: reportingComponent ?? 'bramble-agent',
+      reportingInstance: nodeName,
     }
     const stored = this.#client.get(events, objectKey(namespace, name))
     if (stored && stored.source?.host !== nodeName) return
     if (stored) await this.#client.patch(events, objectKey(namespace, name), { message, type, lastTimestamp, count })
-    else await this.#client.create(events, { apiVersion: 'v1', kind: 'Event', metadata: { name, ...(namespace && { namespace }) }, ...told })
+    else
+      await this.#client.create(events, { apiVersion: 'v1', kind: 'Event', metadata: { name, ...(namespace && { namespace }) }, ...told })
   }
 
   /** A pod that is gone already may still be told about. */
@@ -178,5 +206,9 @@ export class StatusIntake {
 
 const isOn = (pod: Pod, uid: string, nodeName: string): boolean => pod.metadata.uid === uid && pod.spec.nodeName === nodeName
 
-export const ownerOf = (node: Node): { apiVersion: string; kind: string; name: string; uid: string } =>
-  ({ apiVersion: 'v1', kind: 'Node', name: node.metadata.name, uid: node.metadata.uid })
+export const ownerOf = (node: Node): { apiVersion: string; kind: string; name: string; uid: string } => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  name: node.metadata.name,
+  uid: node.metadata.uid,
+})

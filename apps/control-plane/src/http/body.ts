@@ -64,8 +64,7 @@ async function collect(body: ReadableStream<Uint8Array> | null): Promise<Buffer>
   return Buffer.concat(chunks)
 }
 
-const tooLarge = (): StatusError =>
-  new StatusError(413, 'RequestEntityTooLarge', `Request entity is too large: limit is ${BODY_BYTES_MAX}`)
+const tooLarge = (): StatusError => new StatusError(413, 'RequestEntityTooLarge', `Request entity is too large: limit is ${BODY_BYTES_MAX}`)
 
 /**
  * An object as JSON, whatever it was sent as. No content type means JSON.
@@ -77,12 +76,17 @@ export async function decodeObject(contentType: string | undefined, body: Buffer
   if (type === PROTOBUF) return decoded(body, expected, () => ({ value: decodeProtobuf(body), duplicates: [] }))
   if (type === 'application/json' || type === '') return decoded(body, expected, () => parseStrictJson(body.toString('utf8')))
   if (type === 'application/yaml') {
-    return decoded(body, expected, () => parseYaml(body.toString('utf8')).catch((error: Error) => {
-      throw new Error(`error converting YAML to JSON: ${error.message}`)
-    }))
+    return decoded(body, expected, () =>
+      parseYaml(body.toString('utf8')).catch((error: Error) => {
+        throw new Error(`error converting YAML to JSON: ${error.message}`)
+      }),
+    )
   }
-  throw new StatusError(415, 'UnsupportedMediaType',
-    `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, ${PROTOBUF}`)
+  throw new StatusError(
+    415,
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, ${PROTOBUF}`,
+  )
 }
 const PROTOBUF = 'application/vnd.kubernetes.protobuf'
 
@@ -94,7 +98,9 @@ interface Parsed {
 /** Source: k8s.io/apimachinery serializer/json meta.go Interpret and apiserver handlers transformDecodeError. */
 async function decoded(body: Buffer, { kind }: Expected, parse: () => Parsed | Promise<Parsed>): Promise<DecodedBody> {
   const refuse = (why: string): StatusError =>
-    badRequest(`the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${why} (${summary(body)})`)
+    badRequest(
+      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${why} (${summary(body)})`,
+    )
   let parsed: Parsed
   try {
     parsed = await parse()

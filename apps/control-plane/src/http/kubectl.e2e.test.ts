@@ -16,10 +16,15 @@ import { serveHttps } from './server.ts'
 
 /** The oldest and the newest kubectl of this machine, or the only one. */
 function kubectls(): readonly string[] {
-  const found = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'kubectl')).find(existsSync)
+  const found = (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, 'kubectl'))
+    .find(existsSync)
   if (found === undefined) return []
   const folder = dirname(realpathSync(found))
-  const versions = readdirSync(folder).filter((name) => /^kubectl\.1\.\d+$/.test(name)).sort((a, b) => minor(a) - minor(b))
+  const versions = readdirSync(folder)
+    .filter((name) => /^kubectl\.1\.\d+$/.test(name))
+    .sort((a, b) => minor(a) - minor(b))
   return versions.length > 0 ? [...new Set([versions[0]!, versions.at(-1)!])].map((name) => join(folder, name)) : [found]
 }
 const minor = (name: string): number => Number(name.split('.').at(-1))
@@ -38,9 +43,10 @@ spec:
       - {name: c, image: nginx, ports: [{containerPort: 80}]}
 `
 const podLogs: PodLogs = {
-  open: async (_pod, { container, tailLines }) => (async function* () {
-    yield Buffer.from(`hello from ${container}, tail ${tailLines}\n`)
-  })(),
+  open: async (_pod, { container, tailLines }) =>
+    (async function* () {
+      yield Buffer.from(`hello from ${container}, tail ${tailLines}\n`)
+    })(),
 }
 
 let folder: string
@@ -55,7 +61,14 @@ before(async () => {
   const pki = await openPki(join(folder, 'pki'), ['localhost'], ['127.0.0.1'], systemClock)
   const { app } = await testApi({ env, podLogs, identify: undefined, stop: stop.signal })
   const server = await serveHttps({
-    app, env, cert: pki.server.certificate, key: pki.server.key, clientCa: pki.authority, host: '127.0.0.1', port: 0, signal: stop.signal,
+    app,
+    env,
+    cert: pki.server.certificate,
+    key: pki.server.key,
+    clientCa: pki.authority,
+    host: '127.0.0.1',
+    port: 0,
+    signal: stop.signal,
   })
   kubeconfig = join(folder, 'kubeconfig')
   closed = server.closed
@@ -75,12 +88,21 @@ interface Result {
 
 for (const kubectl of kubectls()) {
   const namespace = `ns-${minor(kubectl)}`
-  const argv = (args: readonly string[]): readonly string[] => ['--cache-dir', join(folder, 'cache', namespace), '--namespace', namespace, ...args]
+  const argv = (args: readonly string[]): readonly string[] => [
+    '--cache-dir',
+    join(folder, 'cache', namespace),
+    '--namespace',
+    namespace,
+    ...args,
+  ]
   const options = () => ({ env: { ...process.env, KUBECONFIG: kubeconfig, HOME: folder }, timeout: 30_000 })
-  const run = (command: string, input?: string): Promise<Result> => new Promise((resolve) => {
-    const child = execFile(kubectl, argv(command.split(' ')), options(), (error, out, err) => resolve({ code: error ? Number(error.code ?? -1) : 0, out, err }))
-    child.stdin!.end(input)
-  })
+  const run = (command: string, input?: string): Promise<Result> =>
+    new Promise((resolve) => {
+      const child = execFile(kubectl, argv(command.split(' ')), options(), (error, out, err) =>
+        resolve({ code: error ? Number(error.code ?? -1) : 0, out, err }),
+      )
+      child.stdin!.end(input)
+    })
   /** Runs a command that must succeed. */
   const ok = async (command: string, input?: string): Promise<string> => {
     const { code, out, err } = await run(command, input)
@@ -100,7 +122,10 @@ for (const kubectl of kubectls()) {
     assert.equal(await ok('apply -f -', DEPLOYMENT), 'deployment.apps/web created\n')
     assert.equal(await ok('apply -f -', DEPLOYMENT), 'deployment.apps/web unchanged\n')
     assert.equal(await ok('apply -f -', DEPLOYMENT.replace('replicas: 2', 'replicas: 4')), 'deployment.apps/web configured\n')
-    assert.match(await ok('get deployments -o wide'), /^NAME +READY +UP-TO-DATE +AVAILABLE +AGE +CONTAINERS +IMAGES +SELECTOR\nweb +0\/4 +0 +0 +\d+s +c +nginx +app=web\n$/)
+    assert.match(
+      await ok('get deployments -o wide'),
+      /^NAME +READY +UP-TO-DATE +AVAILABLE +AGE +CONTAINERS +IMAGES +SELECTOR\nweb +0\/4 +0 +0 +\d+s +c +nginx +app=web\n$/,
+    )
     await ok('scale deployment web --replicas=3')
     await ok('set image deployment/web c=nginx:2')
     await ok('label deployment web tier=front')
@@ -141,15 +166,40 @@ for (const kubectl of kubectls()) {
     const lines = createInterface({ input: watch.stdout })[Symbol.asyncIterator]()
     const first = lines.next()
     let isSeen = false
-    void first.then(() => { isSeen = true })
+    void first.then(() => {
+      isSeen = true
+    })
     for (let count = 0; !isSeen && count < 50; count++) await ok(`create configmap seen-${count}`) // until the watch has begun
     assert.match(String((await first).value), /^configmap\/seen-\d+$/)
     watch.kill()
     await once(watch, 'close')
 
-    await ok('create -f -', JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { nodeName: 'pi-1', containers: [{ name: 'a', image: 'i' }, { name: 'b', image: 'i' }] } }))
+    await ok(
+      'create -f -',
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: 'p' },
+        spec: {
+          nodeName: 'pi-1',
+          containers: [
+            { name: 'a', image: 'i' },
+            { name: 'b', image: 'i' },
+          ],
+        },
+      }),
+    )
     assert.match((await run('logs p -c b')).err, /\(BadRequest\): container "b" in pod "p" is waiting to start: ContainerCreating/)
-    const status = { containerStatuses: ['a', 'b'].map((name) => ({ name, ready: true, restartCount: 0, image: 'i', imageID: '', state: { running: {} } })) }
+    const status = {
+      containerStatuses: ['a', 'b'].map((name) => ({
+        name,
+        ready: true,
+        restartCount: 0,
+        image: 'i',
+        imageID: '',
+        state: { running: {} },
+      })),
+    }
     await ok(`patch pod p --subresource=status --type=merge -p ${JSON.stringify({ status })}`)
     assert.equal(await ok('logs p -c b --tail=7'), 'hello from b, tail 7\n')
     assert.match(await ok('delete pod p --grace-period=0 --force'), /^pod "p" force deleted/)

@@ -11,7 +11,9 @@ export function listRequest(query: URLSearchParams, namespace: string | undefine
   return {
     ...selection(query, namespace),
     limit: integer(query, 'limit') ?? 0,
-    ...text(query, 'continue'), ...text(query, 'resourceVersion'), ...text(query, 'resourceVersionMatch'),
+    ...text(query, 'continue'),
+    ...text(query, 'resourceVersion'),
+    ...text(query, 'resourceVersionMatch'),
   }
 }
 
@@ -19,7 +21,8 @@ export function listRequest(query: URLSearchParams, namespace: string | undefine
 export function watchRequest(query: URLSearchParams, namespace: string | undefined): WatchRequest {
   return {
     ...selection(query, namespace),
-    ...text(query, 'resourceVersion'), ...text(query, 'resourceVersionMatch'),
+    ...text(query, 'resourceVersion'),
+    ...text(query, 'resourceVersionMatch'),
     allowBookmarks: isTrue(query.get('allowWatchBookmarks')),
     ...(query.has('sendInitialEvents') && { sendInitialEvents: isTrue(query.get('sendInitialEvents')) }),
   }
@@ -29,7 +32,8 @@ export function watchRequest(query: URLSearchParams, namespace: string | undefin
 export function integer(query: URLSearchParams, name: string): number | undefined {
   const value = query.get(name)
   if (value === null || value === '') return undefined
-  if (!/^-?\d{1,15}$/.test(value)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax (parameter ${name})`)
+  if (!/^-?\d{1,15}$/.test(value))
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax (parameter ${name})`)
   return Math.max(0, Number(value))
 }
 
@@ -53,9 +57,13 @@ const PROPAGATION_POLICIES = ['Background', 'Foreground', 'Orphan'] as const
  */
 export function deleteRequest(query: URLSearchParams, body: JsonObject): DeleteRequest {
   const graceSeconds = body.gracePeriodSeconds ?? integer(query, 'gracePeriodSeconds')
-  const policy = body.propagationPolicy ?? (body.orphanDependents !== undefined ? orphan(body.orphanDependents) : query.get('propagationPolicy') || undefined)
+  const policy =
+    body.propagationPolicy ??
+    (body.orphanDependents !== undefined ? orphan(body.orphanDependents) : query.get('propagationPolicy') || undefined)
   if (graceSeconds !== undefined && graceSeconds !== null && !Number.isInteger(graceSeconds))
-    throw badRequest(`DeleteOptions in version "v1" cannot be handled as a DeleteOptions: json: cannot unmarshal ${typeof graceSeconds} into Go struct field DeleteOptions.gracePeriodSeconds of type int64`)
+    throw badRequest(
+      `DeleteOptions in version "v1" cannot be handled as a DeleteOptions: json: cannot unmarshal ${typeof graceSeconds} into Go struct field DeleteOptions.gracePeriodSeconds of type int64`,
+    )
   if (policy !== undefined && policy !== null && !isPolicy(policy))
     throw invalid('meta.k8s.io', 'DeleteOptions', '', [notSupported('propagationPolicy', policy, [...PROPAGATION_POLICIES, 'nil'])])
   const preconditions = preconditionsOf(body.preconditions as JsonObject | null | undefined)

@@ -16,17 +16,29 @@ const cases: readonly (readonly [string | undefined, object])[] = [
   ['application/json;as=Table;v=v1beta1;g=meta.k8s.io', { ...table, version: 'v1beta1' }],
   ['application/json;as=Table;v=v2;g=meta.k8s.io,application/json', object],
   ['application/json;q=0.5,application/json;as="Table";v=v1;g=meta.k8s.io;q=0.9', table],
-  ['application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json',
-    { format: 'json', as: 'metadata', version: 'v1' }],
+  [
+    'application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json',
+    { format: 'json', as: 'metadata', version: 'v1' },
+  ],
   ['application/yaml', { ...object, format: 'yaml' }],
   ['text/html, application/yaml;q=0.2, application/json;q=0.1', { ...object, format: 'yaml' }],
   ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', object],
 ]
 for (const [accept, expected] of cases) test(`Accept: ${accept}`, () => assert.deepEqual(negotiateObject(accept), expected))
 
-for (const accept of ['text/html', 'application/vnd.kubernetes.protobuf', 'application/json;q=0', 'application/json;as=Nonsense;g=meta.k8s.io;v=v1', ',;,'])
+for (const accept of [
+  'text/html',
+  'application/vnd.kubernetes.protobuf',
+  'application/json;q=0',
+  'application/json;as=Nonsense;g=meta.k8s.io;v=v1',
+  ',;,',
+])
   test(`Accept: ${accept} gets 406`, () => {
-    assert.throws(() => negotiateObject(accept), { code: 406, reason: 'NotAcceptable', message: /Available representations: application\/json, application\/yaml/ })
+    assert.throws(() => negotiateObject(accept), {
+      code: 406,
+      reason: 'NotAcceptable',
+      message: /Available representations: application\/json, application\/yaml/,
+    })
   })
 
 test('types are chosen by what the client wants most', () => {

@@ -22,7 +22,9 @@ export interface Representation {
  */
 export function parseAccept(header: string | undefined): readonly MediaRange[] {
   if (header === undefined || header.trim() === '') return [{ type: '*/*', parameters: {} }]
-  return header.slice(0, HEADER_CHARACTERS_MAX).split(',')
+  return header
+    .slice(0, HEADER_CHARACTERS_MAX)
+    .split(',')
     .map(parseRange)
     .filter(({ range, quality }) => quality > 0 && range.type !== '')
     .sort((a, b) => b.quality - a.quality)

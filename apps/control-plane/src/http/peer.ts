@@ -25,4 +25,5 @@ function readCertificate(socket: Partial<TLSSocket>): Certificate {
 }
 
 /** Node gives a name that occurs once as text, several as a list. */
-const all = (value: string | readonly string[] | undefined): readonly string[] => (value === undefined ? [] : typeof value === 'string' ? [value] : value)
+const all = (value: string | readonly string[] | undefined): readonly string[] =>
+  value === undefined ? [] : typeof value === 'string' ? [value] : value

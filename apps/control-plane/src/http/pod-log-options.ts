@@ -46,8 +46,12 @@ export function podLogOptions(query: URLSearchParams, pod: Pod, nowMs: number): 
 
   return {
     container: containerName(query.get('container') ?? '', pod),
-    follow: flag(query, 'follow'), previous: flag(query, 'previous'), timestamps: flag(query, 'timestamps'),
-    ...(tailLines !== undefined && { tailLines }), ...(limitBytes !== undefined && { limitBytes }), ...(sinceTimeMs !== undefined && { sinceTimeMs }),
+    follow: flag(query, 'follow'),
+    previous: flag(query, 'previous'),
+    timestamps: flag(query, 'timestamps'),
+    ...(tailLines !== undefined && { tailLines }),
+    ...(limitBytes !== undefined && { limitBytes }),
+    ...(sinceTimeMs !== undefined && { sinceTimeMs }),
   }
 }
 

@@ -42,7 +42,9 @@ test('headers are on the wire before the first byte', () => {
 test('a write waits for a slow client', async () => {
   const { clock, response, stream } = harness()
   let written: boolean | undefined
-  void stream.write('longer than the buffer').then((result) => { written = result })
+  void stream.write('longer than the buffer').then((result) => {
+    written = result
+  })
   await clock.advance(29_000)
   assert.equal(written, undefined)
   response.take()

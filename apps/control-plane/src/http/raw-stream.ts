@@ -55,7 +55,10 @@ export class RawStream {
     if (this.#outgoing.write(chunk)) return true
     const done = new AbortController()
     const signal = AbortSignal.any([done.signal, this.#gone.signal])
-    const drained = once(this.#outgoing, 'drain', { signal }).then(() => true, () => false)
+    const drained = once(this.#outgoing, 'drain', { signal }).then(
+      () => true,
+      () => false,
+    )
     try {
       return await Promise.race([drained, this.#clock.sleep(STALL_MS_MAX, signal).then(() => false)])
     } finally {

@@ -19,13 +19,22 @@ const cases: readonly (readonly [string, object])[] = [
   ['POST /api/v1/namespaces/a/pods', { ...core, verb: 'create', namespace: 'a', plural: 'pods' }],
   ['GET /api/v1/namespaces/a/pods/x?watch=true', { ...core, verb: 'get', namespace: 'a', plural: 'pods', name: 'x' }],
   ['GET /api/v1/namespaces/a/pods/x/log', { ...core, verb: 'get', namespace: 'a', plural: 'pods', name: 'x', subresource: 'log' }],
-  ['GET /api/v1/namespaces/a/pods/x/proxy/b/c', { ...core, verb: 'get', namespace: 'a', plural: 'pods', name: 'x', subresource: 'proxy/b/c' }],
-  ['PUT /apis/apps/v1/namespaces/a/deployments/x/scale', { ...apps, verb: 'update', namespace: 'a', plural: 'deployments', name: 'x', subresource: 'scale' }],
+  [
+    'GET /api/v1/namespaces/a/pods/x/proxy/b/c',
+    { ...core, verb: 'get', namespace: 'a', plural: 'pods', name: 'x', subresource: 'proxy/b/c' },
+  ],
+  [
+    'PUT /apis/apps/v1/namespaces/a/deployments/x/scale',
+    { ...apps, verb: 'update', namespace: 'a', plural: 'deployments', name: 'x', subresource: 'scale' },
+  ],
   ['DELETE /apis/apps/v1/namespaces/a/deployments', { ...apps, verb: 'deletecollection', namespace: 'a', plural: 'deployments' }],
   ['DELETE /apis/apps/v1/namespaces/a/deployments/x', { ...apps, verb: 'delete', namespace: 'a', plural: 'deployments', name: 'x' }],
   ['GET /api/v1/namespaces', { ...core, verb: 'list', plural: 'namespaces' }],
   ['PATCH /api/v1/namespaces/a', { ...core, verb: 'patch', namespace: 'a', plural: 'namespaces', name: 'a' }],
-  ['PUT /api/v1/namespaces/a/finalize', { ...core, verb: 'update', namespace: 'a', plural: 'namespaces', name: 'a', subresource: 'finalize' }],
+  [
+    'PUT /api/v1/namespaces/a/finalize',
+    { ...core, verb: 'update', namespace: 'a', plural: 'namespaces', name: 'a', subresource: 'finalize' },
+  ],
   ['GET /api/v1/namespaces/a/status', { ...core, verb: 'get', namespace: 'a', plural: 'namespaces', name: 'a', subresource: 'status' }],
   ['GET /api/v1/nodes/x/', { ...core, verb: 'get', plural: 'nodes', name: 'x' }],
   ['GET /api/v1/nodes/a%2Fb', { ...core, verb: 'get', plural: 'nodes', name: 'a', subresource: 'b' }],
@@ -37,6 +46,6 @@ const cases: readonly (readonly [string, object])[] = [
 ]
 for (const [request, expected] of cases) test(request, () => assert.deepEqual(of(request), expected))
 
-test('a broken escape is the client\'s mistake', () => {
+test("a broken escape is the client's mistake", () => {
   assert.throws(() => requestInfo('GET', '/api/v1/nodes/%zz', new URLSearchParams()), { code: 400 })
 })

@@ -53,15 +53,21 @@ function targetOf(rest: readonly string[]): Target {
 }
 
 const named = ([plural, name, ...subresource]: readonly string[]): Target => ({
-  plural: plural!, ...(name !== undefined && { name }), ...(subresource.length > 0 && { subresource: subresource.join('/') }),
+  plural: plural!,
+  ...(name !== undefined && { name }),
+  ...(subresource.length > 0 && { subresource: subresource.join('/') }),
 })
 
 function verbOf(method: string, isNamed: boolean, query: URLSearchParams): Verb {
   switch (method) {
-    case 'POST': return 'create'
-    case 'PUT': return 'update'
-    case 'PATCH': return 'patch'
-    case 'DELETE': return isNamed ? 'delete' : 'deletecollection'
+    case 'POST':
+      return 'create'
+    case 'PUT':
+      return 'update'
+    case 'PATCH':
+      return 'patch'
+    case 'DELETE':
+      return isNamed ? 'delete' : 'deletecollection'
     default:
       if (isNamed) return 'get'
       return method === 'GET' && isTrue(query.get('watch')) ? 'watch' : 'list'
@@ -69,8 +75,7 @@ function verbOf(method: string, isNamed: boolean, query: URLSearchParams): Verb 
 }
 
 /** A boolean query parameter: `watch`, `watch=1`, `watch=true`. Source: queryparams of apimachinery, Convert_Slice_string_To_bool. */
-export const isTrue = (value: string | null): boolean =>
-  value !== null && !['false', '0'].includes(value.toLowerCase())
+export const isTrue = (value: string | null): boolean => value !== null && !['false', '0'].includes(value.toLowerCase())
 
 function decodePath(path: string): string {
   if (!path.includes('%')) return path

@@ -16,8 +16,7 @@ export function respondJson(c: HttpContext, body: unknown, code = 200, headers: 
 /** The only place where errors become HTTP. What we did not foresee is logged, and says nothing about our insides. */
 export function respondError(c: HttpContext, error: unknown, log: Log): Response {
   const known = toStatusError(error)
-  if (known.code >= 500 && !(error instanceof StatusError))
-    log.error('request failed', { error, method: c.req.method, path: c.req.path })
+  if (known.code >= 500 && !(error instanceof StatusError)) log.error('request failed', { error, method: c.req.method, path: c.req.path })
   const retryAfter = known.details?.retryAfterSeconds
   return respondJson(c, statusBody(known), known.code, retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) })
 }
@@ -27,7 +26,11 @@ export const toStatusError = (error: unknown): StatusError =>
 
 /** Source: meta/v1 Status of a success, as deletions and evictions answer. */
 export const successBody = (details?: JsonObject): JsonObject => ({
-  kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', ...(details && { details }),
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: {},
+  status: 'Success',
+  ...(details && { details }),
 })
 
 /** Source: k8s.io/apiserver handlers/responsewriters isPrettyPrint. */

@@ -35,9 +35,22 @@ async function serve(t: TestContext, overrides: { podLogs?: PodLogs; upgrade?: H
   const clock = new SimClock()
   const env = { clock, random: () => 0.5, log: silentLog }
   const stop = new AbortController()
-  const { app, resources } = await testApi({ env, identify: undefined, stop: stop.signal, ...(overrides.podLogs && { podLogs: overrides.podLogs }) })
+  const { app, resources } = await testApi({
+    env,
+    identify: undefined,
+    stop: stop.signal,
+    ...(overrides.podLogs && { podLogs: overrides.podLogs }),
+  })
   const server = await serveHttps({
-    app, env, cert: pki.server.certificate, key: pki.server.key, clientCa: pki.authority, host: HOST, port: 0, signal: stop.signal, ...(overrides.upgrade && { upgrade: overrides.upgrade }),
+    app,
+    env,
+    cert: pki.server.certificate,
+    key: pki.server.key,
+    clientCa: pki.authority,
+    host: HOST,
+    port: 0,
+    signal: stop.signal,
+    ...(overrides.upgrade && { upgrade: overrides.upgrade }),
   })
   t.after(async () => {
     stop.abort()
@@ -71,13 +84,20 @@ async function http2(t: TestContext, options: RequestOptions, path: string): Pro
 
 const json = async ({ body }: Answer): Promise<JsonObject> => JSON.parse((await body.setEncoding('utf8').toArray()).join(''))
 const lines = ({ body }: Answer): AsyncIterator<string> => createInterface({ input: body })[Symbol.asyncIterator]()
-const event = async (from: AsyncIterator<string>) => JSON.parse((await from.next()).value) as { type: string; object: { kind: string; metadata: { name: string }; columnDefinitions: unknown[]; code: number } }
+const event = async (from: AsyncIterator<string>) =>
+  JSON.parse((await from.next()).value) as {
+    type: string
+    object: { kind: string; metadata: { name: string }; columnDefinitions: unknown[]; code: number }
+  }
 const createNamespace = (admin: RequestOptions) => http1(admin, '/api/v1/namespaces', { metadata: { name: 'default' } })
 
-test('the certificate says who asks: ours a user, none anonymous, another authority\'s nobody', async (t) => {
+test("the certificate says who asks: ours a user, none anonymous, another authority's nobody", async (t) => {
   const { admin } = await serve(t)
-  const whoAmI = (options: RequestOptions) => http1({ ...options, headers: { 'content-type': 'application/json' } }, '/apis/authentication.k8s.io/v1/selfsubjectreviews', {})
-  assert.deepEqual((await json(await whoAmI(admin))).status, { userInfo: { username: 'bramble-admin', groups: ['system:masters', 'system:authenticated'] } })
+  const whoAmI = (options: RequestOptions) =>
+    http1({ ...options, headers: { 'content-type': 'application/json' } }, '/apis/authentication.k8s.io/v1/selfsubjectreviews', {})
+  assert.deepEqual((await json(await whoAmI(admin))).status, {
+    userInfo: { username: 'bramble-admin', groups: ['system:masters', 'system:authenticated'] },
+  })
   const { cert: _cert, key: _key, ...nobody } = admin
   assert.equal((await json(await whoAmI(nobody))).code, 403)
   assert.equal((await http1(nobody, '/version')).status, 200)
@@ -131,7 +151,10 @@ test('the watch of a client that is gone is over, and a stopping server waits fo
   }
   const leaving = await http1(admin, '/api/v1/pods?watch=true')
   const staying = await http1(admin, '/api/v1/pods?watch=true')
-  assert.deepEqual(signals.map(({ aborted }) => aborted), [false, false])
+  assert.deepEqual(
+    signals.map(({ aborted }) => aborted),
+    [false, false],
+  )
   leaving.body.destroy()
   await once(signals[0]!, 'abort')
   assert.equal(signals[1]!.aborted, false)
@@ -143,7 +166,11 @@ test('the watch of a client that is gone is over, and a stopping server waits fo
 })
 
 const running = { metadata: { name: 'p' }, spec: { nodeName: 'pi-1', containers: [{ name: 'c', image: 'i' }] } }
-const started = { containerStatuses: [{ name: 'c', ready: true, restartCount: 0, image: 'i', imageID: '', state: { running: { startedAt: '2026-01-01T00:00:00Z' } } }] }
+const started = {
+  containerStatuses: [
+    { name: 'c', ready: true, restartCount: 0, image: 'i', imageID: '', state: { running: { startedAt: '2026-01-01T00:00:00Z' } } },
+  ],
+}
 
 test('a log is plain text as it comes', async (t) => {
   let more: () => void = () => {}
@@ -153,7 +180,9 @@ test('a log is plain text as it comes', async (t) => {
       asked.push({ pod: pod.metadata.name, ...options })
       return (async function* () {
         yield Buffer.from('one\n')
-        await new Promise<void>((resolve) => { more = resolve })
+        await new Promise<void>((resolve) => {
+          more = resolve
+        })
         yield Buffer.from('two\n')
       })()
     },
@@ -161,8 +190,16 @@ test('a log is plain text as it comes', async (t) => {
   const { admin } = await serve(t, { podLogs })
   await createNamespace(admin)
   await http1(admin, `${NS}/pods`, running)
-  assert.deepEqual([(await json(await http1(admin, `${NS}/pods/p/log`))).message], ['container "c" in pod "p" is waiting to start: ContainerCreating'])
-  const patch = httpsRequest({ ...admin, path: `${NS}/pods/p/status`, method: 'PATCH', headers: { 'content-type': 'application/merge-patch+json' } })
+  assert.deepEqual(
+    [(await json(await http1(admin, `${NS}/pods/p/log`))).message],
+    ['container "c" in pod "p" is waiting to start: ContainerCreating'],
+  )
+  const patch = httpsRequest({
+    ...admin,
+    path: `${NS}/pods/p/status`,
+    method: 'PATCH',
+    headers: { 'content-type': 'application/merge-patch+json' },
+  })
   patch.end(JSON.stringify({ status: started }))
   assert.equal((await once(patch, 'response'))[0].statusCode, 200)
 
@@ -196,8 +233,19 @@ test('an idle HTTP/2 connection is closed, one with a watch is not', async (t) =
 test('a taken port is named, with the flag that changes it', async (t) => {
   const { server } = await serve(t)
   const { app, env } = await testApi()
-  const second = serveHttps({ app, env, cert: pki.server.certificate, key: pki.server.key, clientCa: pki.authority, host: HOST, port: server.port, signal: new AbortController().signal })
-  await assert.rejects(second, { message: `port ${server.port} of 127.0.0.1 is taken by another program: stop it, or choose another port with --api-port` })
+  const second = serveHttps({
+    app,
+    env,
+    cert: pki.server.certificate,
+    key: pki.server.key,
+    clientCa: pki.authority,
+    host: HOST,
+    port: server.port,
+    signal: new AbortController().signal,
+  })
+  await assert.rejects(second, {
+    message: `port ${server.port} of 127.0.0.1 is taken by another program: stop it, or choose another port with --api-port`,
+  })
 })
 
 test('an oversized body is refused while it is on its way', async (t) => {

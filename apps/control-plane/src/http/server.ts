@@ -75,27 +75,39 @@ export async function serveHttps(options: HttpsOptions): Promise<HttpsServer> {
   if (signal.aborted) void stop()
   signal.addEventListener('abort', () => void stop(), { once: true })
   return {
-    port: (server.address() as AddressInfo).port, closed,
+    port: (server.address() as AddressInfo).port,
+    closed,
     setCertificate: (cert, key) => server.setSecureContext(tlsOptions({ ...options, cert, key })),
   }
 }
 
 const tlsOptions = ({ cert, key, clientCa }: Pick<HttpsOptions, 'cert' | 'key' | 'clientCa'>): SecureServerOptions => ({
-  cert, key, ca: clientCa, minVersion: 'TLSv1.2',
+  cert,
+  key,
+  ca: clientCa,
+  minVersion: 'TLSv1.2',
   secureOptions: constants.SSL_OP_NO_TICKET, // each connection proves anew who it is
 })
 
 const serverOptions = (options: HttpsOptions): SecureServerOptions => ({
   ...tlsOptions(options),
-  allowHTTP1: true, requestCert: true, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_MS_MAX,
-  noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_PROBE_AFTER_MS,
+  allowHTTP1: true,
+  requestCert: true,
+  rejectUnauthorized: false,
+  handshakeTimeout: HANDSHAKE_MS_MAX,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: TCP_PROBE_AFTER_MS,
   settings: { maxConcurrentStreams: STREAMS_PER_SESSION_MAX },
   ...HTTP1,
 })
 
 const HTTP1: ServerOptions = {
-  keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS_MAX, requestTimeout: REQUEST_MS_MAX,
-  connectionsCheckingInterval: HEADERS_MS_MAX / 4, maxHeaderSize: HEADER_BYTES_MAX,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  headersTimeout: HEADERS_MS_MAX,
+  requestTimeout: REQUEST_MS_MAX,
+  connectionsCheckingInterval: HEADERS_MS_MAX / 4,
+  maxHeaderSize: HEADER_BYTES_MAX,
 }
 
 function listen(server: Http2SecureServer, host: string, port: number): Promise<void> {

@@ -10,29 +10,52 @@ import { type Headers, respondJson } from './respond.ts'
 
 /** One object as the client wants to see it. */
 export async function showObject(
-  c: HttpContext, resource: ResourceDefinition, object: KubeObject, shown: Representation, nowMs: number, code = 200, headers: Headers = {},
+  c: HttpContext,
+  resource: ResourceDefinition,
+  object: KubeObject,
+  shown: Representation,
+  nowMs: number,
+  code = 200,
+  headers: Headers = {},
 ): Promise<Response> {
   const metadata = { resourceVersion: object.metadata.resourceVersion }
-  const body = shown.as === 'table' ? toTable(resource, [object], metadata, { includeObject: includeObject(c.get('query')), version: shown.version, nowMs })
-    : shown.as === 'metadata' ? toPartial(object, shown.version)
-      : object
+  const body =
+    shown.as === 'table'
+      ? toTable(resource, [object], metadata, { includeObject: includeObject(c.get('query')), version: shown.version, nowMs })
+      : shown.as === 'metadata'
+        ? toPartial(object, shown.version)
+        : object
   return respondIn(c, shown, body, code, headers)
 }
 
 /** A list as the client wants to see it: `PodList`, a Table, or metadata. Items of a list do not repeat kind and apiVersion. */
-export async function showList(c: HttpContext, resource: ResourceDefinition, list: ListResult, shown: Representation, nowMs: number): Promise<Response> {
+export async function showList(
+  c: HttpContext,
+  resource: ResourceDefinition,
+  list: ListResult,
+  shown: Representation,
+  nowMs: number,
+): Promise<Response> {
   const { items, resourceVersion, remainingItemCount } = list
   const metadata: JsonObject = {
-    resourceVersion, ...(list.continue && { continue: list.continue }), ...(remainingItemCount !== undefined && { remainingItemCount }),
+    resourceVersion,
+    ...(list.continue && { continue: list.continue }),
+    ...(remainingItemCount !== undefined && { remainingItemCount }),
   }
   if (shown.as === 'table')
-    return respondIn(c, shown, toTable(resource, items, metadata, { includeObject: includeObject(c.get('query')), version: shown.version, nowMs }))
+    return respondIn(
+      c,
+      shown,
+      toTable(resource, items, metadata, { includeObject: includeObject(c.get('query')), version: shown.version, nowMs }),
+    )
   if (shown.as === 'metadata') {
     const kind = { kind: 'PartialObjectMetadataList', apiVersion: apiVersionOf('meta.k8s.io', shown.version) }
     return respondIn(c, shown, { ...kind, metadata, items: items.map((item) => toPartial(item, shown.version)) })
   }
   return respondIn(c, shown, {
-    kind: `${resource.kind}List`, apiVersion: groupVersionOf(resource), metadata,
+    kind: `${resource.kind}List`,
+    apiVersion: groupVersionOf(resource),
+    metadata,
     items: items.map(({ kind: _kind, apiVersion: _apiVersion, ...item }) => item),
   })
 }

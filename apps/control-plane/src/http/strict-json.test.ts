@@ -35,7 +35,8 @@ const errors: readonly (readonly [string, string])[] = [
   ['['.repeat(100_000), 'exceeded max depth'],
 ]
 for (const [text, message] of errors)
-  test(`${JSON.stringify(text.slice(0, 20))}: ${message}`, () => assert.throws(() => parseStrictJson(text), { name: 'JsonSyntaxError', message }))
+  test(`${JSON.stringify(text.slice(0, 20))}: ${message}`, () =>
+    assert.throws(() => parseStrictJson(text), { name: 'JsonSyntaxError', message }))
 
 test('it accepts exactly what JSON.parse accepts', () => {
   const alphabet = ['{', '}', '[', ']', ',', ':', '"a"', '"b\\n"', '1', '-0.5e3', 'true', 'null', ' ', '"', '\\', 'x']

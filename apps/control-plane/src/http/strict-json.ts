@@ -95,7 +95,8 @@ class Scanner {
     const frame = this.#frames.at(-1)!
     const key = this.#string()
     this.#path = frame.path === '' ? key : `${frame.path}.${key}`
-    if (frame.keys!.has(key) && this.#duplicates.length < DUPLICATES_MAX && !this.#duplicates.includes(this.#path)) this.#duplicates.push(this.#path)
+    if (frame.keys!.has(key) && this.#duplicates.length < DUPLICATES_MAX && !this.#duplicates.includes(this.#path))
+      this.#duplicates.push(this.#path)
     frame.keys!.add(key)
     this.#space()
     if (this.#text[this.#at] !== ':') this.#fail('after object key')

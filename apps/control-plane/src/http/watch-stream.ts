@@ -53,7 +53,7 @@ async function pump(
 ): Promise<void> {
   let last: string | undefined
   try {
-    for (let next = await first; !next.done && await stream.write(line(next.value)); ) next = await events.next()
+    for (let next = await first; !next.done && (await stream.write(line(next.value))); ) next = await events.next()
   } catch (error) {
     const status = toStatusError(error)
     if (status.code >= 500) failed(error)
@@ -65,7 +65,12 @@ async function pump(
 }
 
 /** Events as lines in the form the client asked for; of a table only the first has columns. */
-function lineWriter(shown: Representation, resource: Exchange['resource'], query: URLSearchParams, nowMs: () => number): (event: WatchEvent) => string {
+function lineWriter(
+  shown: Representation,
+  resource: Exchange['resource'],
+  query: URLSearchParams,
+  nowMs: () => number,
+): (event: WatchEvent) => string {
   const included = includeObject(query)
   let withColumns = true
   const show = (object: KubeObject, type: WatchEvent['type']): JsonObject => {

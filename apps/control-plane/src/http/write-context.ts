@@ -41,7 +41,11 @@ export function writeContext(query: URLSearchParams, { options, user, userAgent,
   if (errors.length > 0 || !isFieldValidation(fieldValidation)) throw invalid('meta.k8s.io', options, '', errors)
 
   return {
-    user, dryRun: dryRun.length > 0, fieldManager: fieldManager || program(userAgent), fieldValidation, warn,
+    user,
+    dryRun: dryRun.length > 0,
+    fieldManager: fieldManager || program(userAgent),
+    fieldValidation,
+    warn,
     ...(patchType === 'apply' && { force: force ?? false }),
   }
 }
@@ -51,7 +55,9 @@ const isFieldValidation = (value: string): value is WriteContext['fieldValidatio
 
 function fieldManagerErrors(fieldManager: string): readonly FieldError[] {
   if (fieldManager.length > FIELD_MANAGER_CHARACTERS_MAX)
-    return [{ type: 'FieldValueTooLong', path: 'fieldManager', message: `Too long: may not be more than ${FIELD_MANAGER_CHARACTERS_MAX} bytes` }]
+    return [
+      { type: 'FieldValueTooLong', path: 'fieldManager', message: `Too long: may not be more than ${FIELD_MANAGER_CHARACTERS_MAX} bytes` },
+    ]
   if (/[\p{C}]/u.test(fieldManager)) return [invalidValue('fieldManager', fieldManager, 'should only contain printable characters')]
   return []
 }

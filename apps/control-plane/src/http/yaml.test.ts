@@ -14,11 +14,13 @@ const values: readonly (readonly [string, string, unknown])[] = [
   ['nothing is null', '', null],
   ['a key named __proto__ is a key', '__proto__: {x: 1}', JSON.parse('{"__proto__": {"x": 1}}')],
 ]
-for (const [name, text, value] of values)
-  test(name, async () => assert.deepEqual(await parseYaml(text), { value, duplicates: [] }))
+for (const [name, text, value] of values) test(name, async () => assert.deepEqual(await parseYaml(text), { value, duplicates: [] }))
 
 test('duplicate keys are named by path, the last one counts', async () => {
-  assert.deepEqual(await parseYaml('spec:\n  list:\n  - a: 1\n    a: 2\nspec: {b: 1}'), { value: { spec: { b: 1 } }, duplicates: ['spec.list[0].a', 'spec'] })
+  assert.deepEqual(await parseYaml('spec:\n  list:\n  - a: 1\n    a: 2\nspec: {b: 1}'), {
+    value: { spec: { b: 1 } },
+    duplicates: ['spec.list[0].a', 'spec'],
+  })
 })
 
 const errors: readonly (readonly [string, string, RegExp])[] = [
@@ -27,8 +29,14 @@ const errors: readonly (readonly [string, string, RegExp])[] = [
   ['tabs', '\ta: 1', /^yaml: line 1: /],
   ['an alias that contains itself', 'a: &x [*x]', /^yaml: /],
   ['nesting without end', '['.repeat(50_000), /^yaml: /],
-  ['aliases that multiply', ['a: &a [x,x,x,x,x,x,x,x,x]', ...'bcdefg'.split('').map((name, index) =>
-    `${name}: &${name} [${Array(9).fill(`*${'abcdef'[index]}`).join(',')}]`)].join('\n'), /alias/],
+  [
+    'aliases that multiply',
+    [
+      'a: &a [x,x,x,x,x,x,x,x,x]',
+      ...'bcdefg'.split('').map((name, index) => `${name}: &${name} [${Array(9).fill(`*${'abcdef'[index]}`).join(',')}]`),
+    ].join('\n'),
+    /alias/,
+  ],
 ]
 for (const [name, text, message] of errors)
   test(`refused: ${name}`, async () => assert.rejects(parseYaml(text), { name: 'YamlSyntaxError', message }))

@@ -20,7 +20,11 @@ export async function parseYaml(text: string): Promise<{ readonly value: unknown
   const { parseDocument } = await import('yaml') // only people write YAML: programs never load it
   try {
     const document = parseDocument(text, {
-      version: '1.1', merge: true, prettyErrors: false, logLevel: 'silent', stringKeys: false,
+      version: '1.1',
+      merge: true,
+      prettyErrors: false,
+      logLevel: 'silent',
+      stringKeys: false,
       customTags: (tags: Tags) => tags.filter((tag) => typeof tag !== 'object' || !isForeign(tag)),
     })
     const broken = document.errors.find(({ code }) => code !== 'DUPLICATE_KEY')

@@ -12,12 +12,18 @@ async function sign(order: CertificateOrder): Promise<string> {
   const signingKey = await privateKey(order.issuer?.key ?? order.ownKey!)
   const publicKey = order.csr === undefined ? await x509.PublicKey.create(pemBody(order.publicKey!)) : await keyOfRequest(order.csr)
   const common = {
-    serialNumber: order.serialNumber, notBefore: new Date(order.notBeforeMs), notAfter: new Date(order.notAfterMs),
+    serialNumber: order.serialNumber,
+    notBefore: new Date(order.notBeforeMs),
+    notAfter: new Date(order.notAfterMs),
     signingAlgorithm: EC,
   }
   if (!order.issuer) {
     const certificate = await x509.X509CertificateGenerator.create({
-      ...common, subject: subjectOf(order), issuer: subjectOf(order), publicKey, signingKey,
+      ...common,
+      subject: subjectOf(order),
+      issuer: subjectOf(order),
+      publicKey,
+      signingKey,
       extensions: [
         new x509.BasicConstraintsExtension(true, 0, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
@@ -28,17 +34,27 @@ async function sign(order: CertificateOrder): Promise<string> {
   }
   const authority = new x509.X509Certificate(order.issuer.certificate)
   const certificate = await x509.X509CertificateGenerator.create({
-    ...common, subject: subjectOf(order), issuer: authority.subject, publicKey, signingKey,
+    ...common,
+    subject: subjectOf(order),
+    issuer: authority.subject,
+    publicKey,
+    signingKey,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension(order.usage === 'server' ? [x509.ExtendedKeyUsage.serverAuth] : [x509.ExtendedKeyUsage.clientAuth]),
+      new x509.ExtendedKeyUsageExtension(
+        order.usage === 'server' ? [x509.ExtendedKeyUsage.serverAuth] : [x509.ExtendedKeyUsage.clientAuth],
+      ),
       await x509.SubjectKeyIdentifierExtension.create(publicKey),
       await x509.AuthorityKeyIdentifierExtension.create(authority.publicKey),
-      ...(order.names.length + order.addresses.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension([
-        ...order.names.map((value) => ({ type: 'dns' as const, value })),
-        ...order.addresses.map((value) => ({ type: 'ip' as const, value })),
-      ])]),
+      ...(order.names.length + order.addresses.length === 0
+        ? []
+        : [
+            new x509.SubjectAlternativeNameExtension([
+              ...order.names.map((value) => ({ type: 'dns' as const, value })),
+              ...order.addresses.map((value) => ({ type: 'ip' as const, value })),
+            ]),
+          ]),
     ],
   })
   return certificate.toString('pem')
@@ -54,10 +70,8 @@ async function keyOfRequest(der: Uint8Array): Promise<x509.PublicKey> {
 const subjectOf = ({ commonName, organization }: CertificateOrder): string =>
   new x509.Name([...(organization === undefined ? [] : [{ O: [organization] }]), { CN: [commonName] }]).toString()
 
-const privateKey = (pem: string): Promise<webcrypto.CryptoKey> =>
-  webcrypto.subtle.importKey('pkcs8', pemBody(pem), EC, false, ['sign'])
+const privateKey = (pem: string): Promise<webcrypto.CryptoKey> => webcrypto.subtle.importKey('pkcs8', pemBody(pem), EC, false, ['sign'])
 
-const pemBody = (pem: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64'))
+const pemBody = (pem: string): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64'))
 
 parentPort!.postMessage(await sign(workerData as CertificateOrder))

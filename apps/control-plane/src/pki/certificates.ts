@@ -45,16 +45,33 @@ const NOT_BEFORE_MS = Date.UTC(2020, 0, 1)
 export async function makeAuthority(commonName: string, nowMs: number): Promise<KeyPair> {
   const { publicKey, privateKey } = newKey()
   const certificate = await sign({
-    commonName, usage: 'authority', names: [], addresses: [], publicKey, ownKey: privateKey, ...validity(nowMs, AUTHORITY_DAYS),
+    commonName,
+    usage: 'authority',
+    names: [],
+    addresses: [],
+    publicKey,
+    ownKey: privateKey,
+    ...validity(nowMs, AUTHORITY_DAYS),
   })
   return { certificate, key: privateKey }
 }
 
 /** A server certificate with a new key, for DNS names and IP addresses. */
-export async function issueServer(issuer: KeyPair, names: readonly string[], addresses: readonly string[], nowMs: number): Promise<KeyPair> {
+export async function issueServer(
+  issuer: KeyPair,
+  names: readonly string[],
+  addresses: readonly string[],
+  nowMs: number,
+): Promise<KeyPair> {
   const { publicKey, privateKey } = newKey()
   const certificate = await sign({
-    commonName: names[0] ?? 'bramble', usage: 'server', issuer, names, addresses, publicKey, ...validity(nowMs, SERVER_DAYS),
+    commonName: names[0] ?? 'bramble',
+    usage: 'server',
+    issuer,
+    names,
+    addresses,
+    publicKey,
+    ...validity(nowMs, SERVER_DAYS),
   })
   return { certificate, key: privateKey }
 }
@@ -63,7 +80,14 @@ export async function issueServer(issuer: KeyPair, names: readonly string[], add
 export async function issueClient(issuer: KeyPair, user: string, group: string, nowMs: number): Promise<KeyPair> {
   const { publicKey, privateKey } = newKey()
   const certificate = await sign({
-    commonName: user, organization: group, usage: 'client', issuer, names: [], addresses: [], publicKey, ...validity(nowMs, CLIENT_DAYS),
+    commonName: user,
+    organization: group,
+    usage: 'client',
+    issuer,
+    names: [],
+    addresses: [],
+    publicKey,
+    ...validity(nowMs, CLIENT_DAYS),
   })
   return { certificate, key: privateKey }
 }
@@ -76,13 +100,16 @@ export const certifyClient = (issuer: KeyPair, csr: Uint8Array, user: string, gr
   sign({ commonName: user, organization: group, usage: 'client', issuer, names: [], addresses: [], csr, ...validity(nowMs, CLIENT_DAYS) })
 
 const validity = (nowMs: number, days: number): Pick<CertificateOrder, 'notBeforeMs' | 'notAfterMs' | 'serialNumber'> => ({
-  notBeforeMs: Math.min(NOT_BEFORE_MS, nowMs), notAfterMs: Math.max(nowMs, NOT_BEFORE_MS) + days * DAY_MS,
+  notBeforeMs: Math.min(NOT_BEFORE_MS, nowMs),
+  notAfterMs: Math.max(nowMs, NOT_BEFORE_MS) + days * DAY_MS,
   serialNumber: `00${randomBytes(15).toString('hex')}`, // positive
 })
 
 function newKey(): { readonly publicKey: string; readonly privateKey: string } {
   return generateKeyPairSync('ec', {
-    namedCurve: 'P-256', publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    namedCurve: 'P-256',
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   })
 }
 
@@ -90,10 +117,14 @@ function sign(order: CertificateOrder): Promise<string> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL(WORKER, import.meta.url), { workerData: order })
     const limit = AbortSignal.timeout(SIGN_LIMIT_MS)
-    limit.addEventListener('abort', () => {
-      void worker.terminate()
-      reject(new Error(`signing a certificate took more than ${SIGN_LIMIT_MS / 1000} s`))
-    }, { once: true })
+    limit.addEventListener(
+      'abort',
+      () => {
+        void worker.terminate()
+        reject(new Error(`signing a certificate took more than ${SIGN_LIMIT_MS / 1000} s`))
+      },
+      { once: true },
+    )
     worker.once('message', (pem: string) => {
       resolve(`${pem.trimEnd()}\n`)
       void worker.terminate()

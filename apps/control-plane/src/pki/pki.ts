@@ -35,13 +35,19 @@ export async function openPki(folder: string, names: readonly string[], addresse
   const authority = (await readPair(folder, 'ca')) ?? (await writePair(folder, 'ca', await makeAuthority('bramble-ca', nowMs)))
   const wanted = [...new Set([SERVER_NAME, ...names])]
   const kept = await readPair(folder, 'server')
-  const server = kept && isGood(kept, authority, nowMs) && covers(kept, wanted, addresses)
-    ? kept : await writePair(folder, 'server', await issueServer(authority, wanted, addresses, nowMs))
+  const server =
+    kept && isGood(kept, authority, nowMs) && covers(kept, wanted, addresses)
+      ? kept
+      : await writePair(folder, 'server', await issueServer(authority, wanted, addresses, nowMs))
   const keptAdmin = await readPair(folder, 'admin')
-  const admin = keptAdmin && isGood(keptAdmin, authority, nowMs)
-    ? keptAdmin : await writePair(folder, 'admin', await issueClient(authority, ADMIN_USER, 'system:masters', nowMs))
+  const admin =
+    keptAdmin && isGood(keptAdmin, authority, nowMs)
+      ? keptAdmin
+      : await writePair(folder, 'admin', await issueClient(authority, ADMIN_USER, 'system:masters', nowMs))
   return {
-    authority: authority.certificate, server, admin,
+    authority: authority.certificate,
+    server,
+    admin,
     expiresMs: Math.min(...[server, admin].map(({ certificate }) => new X509Certificate(certificate).validToDate.getTime())),
     certifyNode: (nodeName, csr) => certifyClient(authority, csr, nodeUser(nodeName), NODE_GROUP, clock.nowMs()),
   }
@@ -49,7 +55,9 @@ export async function openPki(folder: string, names: readonly string[], addresse
 
 /** SHA-256 of a certificate's public key (SPKI), hex: what a join token carries and a device is known by. */
 export const keyFingerprint = (certificate: X509Certificate): string =>
-  createHash('sha256').update(certificate.publicKey.export({ type: 'spki', format: 'der' })).digest('hex')
+  createHash('sha256')
+    .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex')
 
 const isGood = ({ certificate }: KeyPair, authority: KeyPair, nowMs: number): boolean => {
   const parsed = new X509Certificate(certificate)
@@ -63,7 +71,10 @@ function covers({ certificate }: KeyPair, names: readonly string[], addresses: r
 
 async function readPair(folder: string, name: string): Promise<KeyPair | undefined> {
   try {
-    const [certificate, key] = await Promise.all([readFile(join(folder, `${name}.crt`), 'utf8'), readFile(join(folder, `${name}.key`), 'utf8')])
+    const [certificate, key] = await Promise.all([
+      readFile(join(folder, `${name}.crt`), 'utf8'),
+      readFile(join(folder, `${name}.key`), 'utf8'),
+    ])
     return { certificate, key }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined

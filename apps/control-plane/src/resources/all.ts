@@ -18,8 +18,19 @@ import { services } from './service.ts'
 
 /** Every kind that Bramble serves, in the order of discovery. */
 export const allResources: readonly ResourceDefinition[] = [
-  configMaps, endpoints, events, namespaces, nodes, pods, secrets, serviceAccounts, services,
-  controllerRevisions, daemonSets, deployments, replicaSets,
+  configMaps,
+  endpoints,
+  events,
+  namespaces,
+  nodes,
+  pods,
+  secrets,
+  serviceAccounts,
+  services,
+  controllerRevisions,
+  daemonSets,
+  deployments,
+  replicaSets,
   leases,
   endpointSlices,
   nodeMetrics,

@@ -12,9 +12,21 @@ export const nameColumn: Column = { name: 'Name', type: 'string', format: 'name'
 export const ageColumn: Column = { name: 'Age', type: 'string', value: (object, nowMs) => since(object.metadata.creationTimestamp, nowMs) }
 
 /** Names of containers, their images and the selector of a workload; shown with `-o wide`. */
-export const templateColumns = <T extends KubeObject & { spec: { selector: LabelSelector; template: { spec: PodSpec } } }>(): readonly Column<T>[] => [
-  { name: 'Containers', type: 'string', priority: 1, value: (object) => object.spec.template.spec.containers.map(({ name }) => name).join(',') },
-  { name: 'Images', type: 'string', priority: 1, value: (object) => object.spec.template.spec.containers.map(({ image }) => image).join(',') },
+export const templateColumns = <
+  T extends KubeObject & { spec: { selector: LabelSelector; template: { spec: PodSpec } } },
+>(): readonly Column<T>[] => [
+  {
+    name: 'Containers',
+    type: 'string',
+    priority: 1,
+    value: (object) => object.spec.template.spec.containers.map(({ name }) => name).join(','),
+  },
+  {
+    name: 'Images',
+    type: 'string',
+    priority: 1,
+    value: (object) => object.spec.template.spec.containers.map(({ image }) => image).join(','),
+  },
   { name: 'Selector', type: 'string', priority: 1, value: (object) => selectorText(object.spec.selector) },
 ]
 
@@ -26,7 +38,9 @@ export function since(instant: Timestamp | null | undefined, nowMs: number): str
 
 /** `a=1,b=2`, keys sorted, or `<none>`. */
 export function labelsText(labels: Readonly<Record<string, string>> | undefined): string {
-  const pairs = Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`).sort()
+  const pairs = Object.entries(labels ?? {})
+    .map(([key, value]) => `${key}=${value}`)
+    .sort()
   return pairs.length === 0 ? '<none>' : pairs.join(',')
 }
 
@@ -34,7 +48,8 @@ export function labelsText(labels: Readonly<Record<string, string>> | undefined)
 export function selectorText(selector: LabelSelector | undefined): string {
   const requirements = [...requirementsOf(selector ?? {})].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
   const text = requirements.map(({ key, operator, values }) =>
-    formatSelector({ matchExpressions: [{ key, operator: operator as 'In', values: [...values] }] }))
+    formatSelector({ matchExpressions: [{ key, operator: operator as 'In', values: [...values] }] }),
+  )
   return text.length === 0 ? '<none>' : text.join(',')
 }
 

@@ -7,8 +7,13 @@ import { isSame } from './differences.ts'
 import { check, configKey } from './rules.ts'
 
 export const configMaps: ResourceDefinition<ConfigMap> = {
-  group: '', version: 'v1', kind: 'ConfigMap', plural: 'configmaps', shortNames: ['cm'],
-  scope: 'Namespaced', durability: 'durable',
+  group: '',
+  version: 'v1',
+  kind: 'ConfigMap',
+  plural: 'configmaps',
+  shortNames: ['cm'],
+  scope: 'Namespaced',
+  durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.ConfigMap' },
   columns: [
     nameColumn,
@@ -44,7 +49,11 @@ export const contentBytes = (data: Readonly<Record<string, string>>): number =>
   Object.values(data).reduce((sum, value) => sum + Buffer.byteLength(value, 'base64'), 0)
 
 /** An object once immutable stays so, and stays as it is. */
-export function validateFrozen<T extends { immutable?: boolean }>(object: T, previous: T, fields: readonly (keyof T & string)[]): readonly FieldError[] {
+export function validateFrozen<T extends { immutable?: boolean }>(
+  object: T,
+  previous: T,
+  fields: readonly (keyof T & string)[],
+): readonly FieldError[] {
   const changed = [...(object.immutable ? [] : ['immutable']), ...fields.filter((field) => !isSame(previous[field], object[field]))]
   return changed.map((field) => forbiddenField(field, 'field is immutable when `immutable` is set'))
 }

@@ -6,8 +6,12 @@ import { ageColumn, nameColumn } from './columns.ts'
 import { immutable } from './workload.ts'
 
 export const controllerRevisions: ResourceDefinition<ControllerRevision> = {
-  group: 'apps', version: 'v1', kind: 'ControllerRevision', plural: 'controllerrevisions',
-  scope: 'Namespaced', durability: 'durable',
+  group: 'apps',
+  version: 'v1',
+  kind: 'ControllerRevision',
+  plural: 'controllerrevisions',
+  scope: 'Namespaced',
+  durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.apps.v1.ControllerRevision' },
   columns: [
     nameColumn,

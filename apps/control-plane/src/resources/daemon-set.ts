@@ -7,8 +7,14 @@ import { applyTemplateDefaults } from './pod-spec/defaults.ts'
 import { atMostAll, notNegativeFields, shareValue, validateShare, validateWorkload } from './workload.ts'
 
 export const daemonSets: ResourceDefinition<DaemonSet> = {
-  group: 'apps', version: 'v1', kind: 'DaemonSet', plural: 'daemonsets', shortNames: ['ds'], categories: ['all'],
-  scope: 'Namespaced', durability: 'durable',
+  group: 'apps',
+  version: 'v1',
+  kind: 'DaemonSet',
+  plural: 'daemonsets',
+  shortNames: ['ds'],
+  categories: ['all'],
+  scope: 'Namespaced',
+  durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.apps.v1.DaemonSet' },
   columns: [
     nameColumn,
@@ -48,8 +54,10 @@ function validateStrategy({ type, rollingUpdate }: NonNullable<DaemonSet['spec']
   if (rollingUpdate === undefined) return [required(path)]
   const { maxUnavailable = 0, maxSurge = 0 } = rollingUpdate
   const errors: FieldError[] = [
-    ...validateShare(`${path}.maxUnavailable`, maxUnavailable), ...atMostAll(`${path}.maxUnavailable`, maxUnavailable),
-    ...validateShare(`${path}.maxSurge`, maxSurge), ...atMostAll(`${path}.maxSurge`, maxSurge),
+    ...validateShare(`${path}.maxUnavailable`, maxUnavailable),
+    ...atMostAll(`${path}.maxUnavailable`, maxUnavailable),
+    ...validateShare(`${path}.maxSurge`, maxSurge),
+    ...atMostAll(`${path}.maxSurge`, maxSurge),
   ]
   const [less, more] = [shareValue(maxUnavailable) !== 0, shareValue(maxSurge) !== 0]
   if (less && more) errors.push(invalidValue(`${path}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero'))

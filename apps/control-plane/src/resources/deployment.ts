@@ -7,8 +7,14 @@ import { applyTemplateDefaults } from './pod-spec/defaults.ts'
 import { atMostAll, notNegativeFields, shareValue, validateShare, validateWorkload } from './workload.ts'
 
 export const deployments: ResourceDefinition<Deployment> = {
-  group: 'apps', version: 'v1', kind: 'Deployment', plural: 'deployments', shortNames: ['deploy'], categories: ['all'],
-  scope: 'Namespaced', durability: 'durable',
+  group: 'apps',
+  version: 'v1',
+  kind: 'Deployment',
+  plural: 'deployments',
+  shortNames: ['deploy'],
+  categories: ['all'],
+  scope: 'Namespaced',
+  durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.apps.v1.Deployment' },
   columns: [
     nameColumn,
@@ -18,7 +24,10 @@ export const deployments: ResourceDefinition<Deployment> = {
     ageColumn,
     ...templateColumns<Deployment>(),
   ],
-  subresources: { status: true, scale: { specReplicas: '.spec.replicas', statusReplicas: '.status.replicas', labelSelector: '.spec.selector' } },
+  subresources: {
+    status: true,
+    scale: { specReplicas: '.spec.replicas', statusReplicas: '.status.replicas', labelSelector: '.spec.selector' },
+  },
   applyDefaults: ({ spec }) => {
     applyTemplateDefaults(spec)
     spec.replicas ??= 1
@@ -46,13 +55,13 @@ type Strategy = NonNullable<Deployment['spec']['strategy']>
 /** Source: Kubernetes pkg/apis/apps/validation ValidateDeploymentStrategy. */
 function validateStrategy({ type, rollingUpdate }: Strategy): readonly FieldError[] {
   const path = 'spec.strategy.rollingUpdate'
-  if (type === 'Recreate')
-    return rollingUpdate ? [forbiddenField(path, "may not be specified when strategy `type` is 'Recreate'")] : []
+  if (type === 'Recreate') return rollingUpdate ? [forbiddenField(path, "may not be specified when strategy `type` is 'Recreate'")] : []
   if (type !== 'RollingUpdate') return [notSupported('spec.strategy.type', type, ['Recreate', 'RollingUpdate'])]
   if (rollingUpdate === undefined) return [required(path, 'this should be defaulted and never be nil')]
   const { maxUnavailable = 0, maxSurge = 0 } = rollingUpdate
   return [
-    ...validateShare(`${path}.maxUnavailable`, maxUnavailable), ...validateShare(`${path}.maxSurge`, maxSurge),
+    ...validateShare(`${path}.maxUnavailable`, maxUnavailable),
+    ...validateShare(`${path}.maxSurge`, maxSurge),
     ...standsStill(`${path}.maxUnavailable`, maxUnavailable, maxSurge),
     ...atMostAll(`${path}.maxUnavailable`, maxUnavailable),
   ]
@@ -60,8 +69,11 @@ function validateStrategy({ type, rollingUpdate }: Strategy): readonly FieldErro
 
 /** With neither a pod more nor a pod less, a rollout could not take a single step. */
 const standsStill = (path: string, maxUnavailable: IntOrString, maxSurge: IntOrString): readonly FieldError[] =>
-  shareValue(maxUnavailable) === 0 && shareValue(maxSurge) === 0 ? [invalidValue(path, maxUnavailable, 'may not be 0 when `maxSurge` is 0')] : []
+  shareValue(maxUnavailable) === 0 && shareValue(maxSurge) === 0
+    ? [invalidValue(path, maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
+    : []
 
 const validateDeadline = ({ progressDeadlineSeconds = 0, minReadySeconds = 0 }: Deployment['spec']): readonly FieldError[] =>
   progressDeadlineSeconds <= minReadySeconds
-    ? [invalidValue('spec.progressDeadlineSeconds', progressDeadlineSeconds, 'must be greater than minReadySeconds')] : []
+    ? [invalidValue('spec.progressDeadlineSeconds', progressDeadlineSeconds, 'must be greater than minReadySeconds')]
+    : []

@@ -15,7 +15,9 @@ interface Port {
  * @param isNamed Whether each needs a name to tell it from the others.
  */
 export function validateEndpointPorts(
-  ports: readonly Port[], path: string, { isNumbered, isNamed }: { isNumbered: boolean; isNamed: boolean },
+  ports: readonly Port[],
+  path: string,
+  { isNumbered, isNamed }: { isNumbered: boolean; isNamed: boolean },
 ): readonly FieldError[] {
   return ports.flatMap(({ name = '', port, protocol, appProtocol }, index) => {
     const at = `${path}[${index}]`

@@ -11,14 +11,26 @@ import type { Rule } from './rules.ts'
 import { immutable } from './workload.ts'
 
 export const endpointSlices: ResourceDefinition<EndpointSlice> = {
-  group: 'discovery.k8s.io', version: 'v1', kind: 'EndpointSlice', plural: 'endpointslices',
-  scope: 'Namespaced', durability: 'durable',
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  kind: 'EndpointSlice',
+  plural: 'endpointslices',
+  scope: 'Namespaced',
+  durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.discovery.v1.EndpointSlice' },
   columns: [
     nameColumn,
     { name: 'AddressType', type: 'string', value: (slice) => slice.addressType },
-    { name: 'Ports', type: 'string', value: (slice) => listWithMore((slice.ports ?? []).map(({ port, name }) => String(port ?? name ?? '*'))) || '<unset>' },
-    { name: 'Endpoints', type: 'string', value: (slice) => listWithMore((slice.endpoints ?? []).flatMap(({ addresses = [] }) => addresses)) || '<unset>' },
+    {
+      name: 'Ports',
+      type: 'string',
+      value: (slice) => listWithMore((slice.ports ?? []).map(({ port, name }) => String(port ?? name ?? '*'))) || '<unset>',
+    },
+    {
+      name: 'Endpoints',
+      type: 'string',
+      value: (slice) => listWithMore((slice.endpoints ?? []).flatMap(({ addresses = [] }) => addresses)) || '<unset>',
+    },
     ageColumn,
   ],
   applyDefaults: (draft) => {
@@ -43,7 +55,11 @@ const ENDPOINTS_MAX = 1000
 const PORTS_MAX = 20_000
 const ADDRESSES_MAX = 100
 
-function validateEndpoint({ addresses = [], hostname, nodeName }: Endpoint, type: EndpointSlice['addressType'], path: string): readonly FieldError[] {
+function validateEndpoint(
+  { addresses = [], hostname, nodeName }: Endpoint,
+  type: EndpointSlice['addressType'],
+  path: string,
+): readonly FieldError[] {
   const rule = type === 'IPv4' ? ipv4Reachable : type === 'IPv6' ? ipv6Reachable : dnsSubdomain
   return [
     ...(addresses.length === 0 ? [required(`${path}.addresses`, 'must contain at least 1 address')] : []),
@@ -54,8 +70,12 @@ function validateEndpoint({ addresses = [], hostname, nodeName }: Endpoint, type
   ]
 }
 
-const ipv4Reachable: Rule<string> = (value) => (ipv4Number(value) === undefined ? ['must be a valid IPv4 address'] : reachableAddress(value))
+const ipv4Reachable: Rule<string> = (value) =>
+  ipv4Number(value) === undefined ? ['must be a valid IPv4 address'] : reachableAddress(value)
 const ipv6Reachable: Rule<string> = (value) => (isIPv6(value) ? reachableAddress(value) : ['must be a valid IPv6 address'])
 
-const tooMany = (path: string, count: number, countMax: number): FieldError =>
-  ({ type: 'FieldValueTooMany', path, message: `Too many: ${count}: must have at most ${countMax} items` })
+const tooMany = (path: string, count: number, countMax: number): FieldError => ({
+  type: 'FieldValueTooMany',
+  path,
+  message: `Too many: ${count}: must have at most ${countMax} items`,
+})

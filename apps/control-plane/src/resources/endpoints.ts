@@ -8,8 +8,14 @@ import { reachableAddress } from './ip-address.ts'
 import { check, dnsLabel, dnsSubdomain } from './rules.ts'
 
 export const endpoints: ResourceDefinition<Endpoints> = {
-  group: '', version: 'v1', kind: 'Endpoints', plural: 'endpoints', singular: 'endpoints', shortNames: ['ep'],
-  scope: 'Namespaced', durability: 'durable',
+  group: '',
+  version: 'v1',
+  kind: 'Endpoints',
+  plural: 'endpoints',
+  singular: 'endpoints',
+  shortNames: ['ep'],
+  scope: 'Namespaced',
+  durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.Endpoints' },
   columns: [nameColumn, { name: 'Endpoints', type: 'string', value: endpointsText }, ageColumn],
   applyDefaults: ({ subsets = [] }) => {
@@ -25,7 +31,8 @@ function validateSubset({ addresses = [], notReadyAddresses = [], ports = [] }: 
   const path = `subsets[${index}]`
   return [
     ...(addresses.length + notReadyAddresses.length === 0 ? [required(path, 'must specify `addresses` or `notReadyAddresses`')] : []),
-    ...validateAddresses(addresses, `${path}.addresses`), ...validateAddresses(notReadyAddresses, `${path}.notReadyAddresses`),
+    ...validateAddresses(addresses, `${path}.addresses`),
+    ...validateAddresses(notReadyAddresses, `${path}.notReadyAddresses`),
     ...validateEndpointPorts(ports, `${path}.ports`, { isNumbered: true, isNamed: ports.length > 1 }),
   ]
 }
@@ -39,7 +46,8 @@ const validateAddresses = (addresses: readonly EndpointAddress[], path: string):
 
 function endpointsText({ subsets = [] }: Endpoints): string {
   const each = subsets.flatMap(({ addresses = [], ports = [] }) =>
-    ports.length === 0 ? addresses.map(({ ip = '' }) => ip) : ports.flatMap(({ port }) => addresses.map(({ ip }) => hostPort(ip, port))))
+    ports.length === 0 ? addresses.map(({ ip = '' }) => ip) : ports.flatMap(({ port }) => addresses.map(({ ip }) => hostPort(ip, port))),
+  )
   return each.length === 0 ? '<none>' : listWithMore(each)
 }
 

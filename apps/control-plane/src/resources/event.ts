@@ -5,8 +5,13 @@ import type { ResourceDefinition } from '../api/resource.ts'
 import { nameColumn, since } from './columns.ts'
 
 export const events: ResourceDefinition<KubeEvent> = {
-  group: '', version: 'v1', kind: 'Event', plural: 'events', shortNames: ['ev'],
-  scope: 'Namespaced', durability: 'volatile',
+  group: '',
+  version: 'v1',
+  kind: 'Event',
+  plural: 'events',
+  shortNames: ['ev'],
+  scope: 'Namespaced',
+  durability: 'volatile',
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.Event' },
   columns: [
     { name: 'Last Seen', type: 'string', value: lastSeen },

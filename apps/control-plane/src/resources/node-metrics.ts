@@ -15,8 +15,12 @@ export interface NodeMetrics extends KubeObject {
 
 /** What `kubectl top nodes` reads. Clients only read it: nodes report through their link. */
 export const nodeMetrics: ResourceDefinition<NodeMetrics> = {
-  group: 'metrics.k8s.io', version: 'v1beta1', kind: 'NodeMetrics', plural: 'nodes',
-  scope: 'Cluster', durability: 'volatile',
+  group: 'metrics.k8s.io',
+  version: 'v1beta1',
+  kind: 'NodeMetrics',
+  plural: 'nodes',
+  scope: 'Cluster',
+  durability: 'volatile',
   verbs: ['get', 'list'],
   schema: {
     type: 'object',

@@ -9,8 +9,13 @@ import { validateEffect } from './pod-spec/validate-scheduling.ts'
 import { check, labelValue, qualifiedName } from './rules.ts'
 
 export const nodes: ResourceDefinition<Node> = {
-  group: '', version: 'v1', kind: 'Node', plural: 'nodes', shortNames: ['no'],
-  scope: 'Cluster', durability: 'durable',
+  group: '',
+  version: 'v1',
+  kind: 'Node',
+  plural: 'nodes',
+  shortNames: ['no'],
+  scope: 'Cluster',
+  durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.Node' },
   columns: [
     nameColumn,
@@ -22,7 +27,12 @@ export const nodes: ResourceDefinition<Node> = {
     { name: 'External-IP', type: 'string', priority: 1, value: (node) => address(node, 'ExternalIP') },
     { name: 'OS-Image', type: 'string', priority: 1, value: (node) => node.status?.nodeInfo?.osImage || '<unknown>' },
     { name: 'Kernel-Version', type: 'string', priority: 1, value: (node) => node.status?.nodeInfo?.kernelVersion || '<unknown>' },
-    { name: 'Container-Runtime', type: 'string', priority: 1, value: (node) => node.status?.nodeInfo?.containerRuntimeVersion || '<unknown>' },
+    {
+      name: 'Container-Runtime',
+      type: 'string',
+      priority: 1,
+      value: (node) => node.status?.nodeInfo?.containerRuntimeVersion || '<unknown>',
+    },
   ],
   subresources: { status: true },
   fields: (node) => ({ 'spec.unschedulable': String(node.spec.unschedulable ?? false) }),
@@ -43,7 +53,8 @@ function validateTaints(taints: readonly Taint[]): readonly FieldError[] {
     const path = `spec.taints[${index}]`
     const isRepeated = taints.findIndex((other) => other.key === key && other.effect === effect) < index
     return [
-      ...check(`${path}.key`, key ?? '', qualifiedName), ...check(`${path}.value`, value, labelValue),
+      ...check(`${path}.key`, key ?? '', qualifiedName),
+      ...check(`${path}.value`, value, labelValue),
       ...validateEffect(effect, `${path}.effect`, false),
       ...(isRepeated ? [duplicate(path, taints[index])] : []),
     ]
@@ -55,7 +66,9 @@ const CIDR_RULE = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/6
 function validatePodNetworks({ spec: { podCIDR, podCIDRs = [] } }: Node): readonly FieldError[] {
   return [
     ...podCIDRs.flatMap((network, index) => (parseNetwork(network) ? [] : [invalidValue(`spec.podCIDRs[${index}]`, network, CIDR_RULE)])),
-    ...(podCIDR && podCIDR !== podCIDRs[0] ? [invalidValue('spec.podCIDRs', podCIDRs, 'must contain `spec.podCIDR` as its first element')] : []),
+    ...(podCIDR && podCIDR !== podCIDRs[0]
+      ? [invalidValue('spec.podCIDRs', podCIDRs, 'must contain `spec.podCIDR` as its first element')]
+      : []),
   ]
 }
 

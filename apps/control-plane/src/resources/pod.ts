@@ -9,8 +9,14 @@ import { validatePodUpdate } from './pod-spec/validate-update.ts'
 import { validatePodSpec } from './pod-spec/validate.ts'
 
 export const pods: ResourceDefinition<Pod> = {
-  group: '', version: 'v1', kind: 'Pod', plural: 'pods', shortNames: ['po'], categories: ['all'],
-  scope: 'Namespaced', durability: 'durable',
+  group: '',
+  version: 'v1',
+  kind: 'Pod',
+  plural: 'pods',
+  shortNames: ['po'],
+  categories: ['all'],
+  scope: 'Namespaced',
+  durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.Pod' },
   columns: [
     nameColumn,
@@ -58,7 +64,9 @@ export const pods: ResourceDefinition<Pod> = {
 function keepAdmitted(spec: PodSpec & PodSpecRest, previous: PodSpec & PodSpecRest): void {
   spec.priority ??= previous.priority
   spec.preemptionPolicy ??= previous.preemptionPolicy
-  const missing = (previous.tolerations ?? []).filter((old) => ADDED_KEYS.has(old.key ?? '') && !spec.tolerations?.some(({ key }) => key === old.key))
+  const missing = (previous.tolerations ?? []).filter(
+    (old) => ADDED_KEYS.has(old.key ?? '') && !spec.tolerations?.some(({ key }) => key === old.key),
+  )
   if (missing.length > 0) spec.tolerations = [...(spec.tolerations ?? []), ...missing]
 }
 

@@ -5,8 +5,14 @@ import { applyTemplateDefaults } from './pod-spec/defaults.ts'
 import { notNegativeFields, validateWorkload } from './workload.ts'
 
 export const replicaSets: ResourceDefinition<ReplicaSet> = {
-  group: 'apps', version: 'v1', kind: 'ReplicaSet', plural: 'replicasets', shortNames: ['rs'], categories: ['all'],
-  scope: 'Namespaced', durability: 'durable',
+  group: 'apps',
+  version: 'v1',
+  kind: 'ReplicaSet',
+  plural: 'replicasets',
+  shortNames: ['rs'],
+  categories: ['all'],
+  scope: 'Namespaced',
+  durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.apps.v1.ReplicaSet' },
   columns: [
     nameColumn,
@@ -16,7 +22,10 @@ export const replicaSets: ResourceDefinition<ReplicaSet> = {
     ageColumn,
     ...templateColumns<ReplicaSet>(),
   ],
-  subresources: { status: true, scale: { specReplicas: '.spec.replicas', statusReplicas: '.status.replicas', labelSelector: '.spec.selector' } },
+  subresources: {
+    status: true,
+    scale: { specReplicas: '.spec.replicas', statusReplicas: '.status.replicas', labelSelector: '.spec.selector' },
+  },
   fields: ({ status }) => ({ 'status.replicas': String(status?.replicas ?? 0) }),
   applyDefaults: ({ spec }) => {
     applyTemplateDefaults(spec)

@@ -17,7 +17,8 @@ export const check = <Value>(path: string, value: Value, rule: Rule<Value>): rea
 export const dnsLabel: Rule<string> = (value) => nameProblems('label', value)
 export const dnsSubdomain: Rule<string> = (value) => nameProblems('subdomain', value)
 export const qualifiedName: Rule<string> = qualifiedNameProblems
-export const labelValue: Rule<string> = (value) => (isLabelValue(value) ? [] : [value.length > 63 ? 'must be no more than 63 bytes' : LABEL_VALUE_RULE])
+export const labelValue: Rule<string> = (value) =>
+  isLabelValue(value) ? [] : [value.length > 63 ? 'must be no more than 63 bytes' : LABEL_VALUE_RULE]
 
 export const portName: Rule<string> = (value) => [
   ...atMost(15, value),
@@ -35,12 +36,21 @@ export const portNumberOrName = (path: string, value: number | string): readonly
 /** Keys of ConfigMaps and Secrets: file names that cannot leave their folder. */
 export const configKey: Rule<string> = (value) => [
   ...atMost(253, value),
-  ...matching('[-._a-zA-Z0-9]+', value, "a valid config key must consist of alphanumeric characters, '-', '_' or '.'", 'key.name', 'KEY_NAME', 'key-name'),
+  ...matching(
+    '[-._a-zA-Z0-9]+',
+    value,
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+    'key.name',
+    'KEY_NAME',
+    'key-name',
+  ),
   ...(value === '.' || value === '..' ? [`must not be '${value}'`] : value.startsWith('..') ? ["must not start with '..'"] : []),
 ]
 
 export const environmentName: Rule<string> = (value) =>
-  /^[\x20-\x3c\x3e-\x7e]+$/.test(value) ? [] : ["a valid environment variable name must consist only of printable ASCII characters other than '='"]
+  /^[\x20-\x3c\x3e-\x7e]+$/.test(value)
+    ? []
+    : ["a valid environment variable name must consist only of printable ASCII characters other than '='"]
 
 export const headerName: Rule<string> = (value) =>
   matching('[-A-Za-z0-9]+', value, "a valid HTTP header must consist of alphanumeric characters or '-'", 'X-Header-Name')
@@ -49,8 +59,10 @@ export const percent: Rule<string> = (value) =>
   matching('[0-9]+%', value, "a valid percent string must be a numeric string followed by an ending '%'", '1%', '93%')
 
 /** @param high Inclusive, like `low`. */
-export const within = (low: number, high: number): Rule<number> => (value) =>
-  Number.isInteger(value) && value >= low && value <= high ? [] : [`must be between ${low} and ${high}, inclusive`]
+export const within =
+  (low: number, high: number): Rule<number> =>
+  (value) =>
+    Number.isInteger(value) && value >= low && value <= high ? [] : [`must be between ${low} and ${high}, inclusive`]
 
 export const notNegative: Rule<number> = (value) => (value >= 0 ? [] : ['must be greater than or equal to 0'])
 

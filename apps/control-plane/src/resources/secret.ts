@@ -8,8 +8,12 @@ import { check, configKey } from './rules.ts'
 import { immutable } from './workload.ts'
 
 export const secrets: ResourceDefinition<Secret> = {
-  group: '', version: 'v1', kind: 'Secret', plural: 'secrets',
-  scope: 'Namespaced', durability: 'durable',
+  group: '',
+  version: 'v1',
+  kind: 'Secret',
+  plural: 'secrets',
+  scope: 'Namespaced',
+  durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.Secret' },
   columns: [
     nameColumn,
@@ -44,12 +48,18 @@ function validateType({ type, data = {}, metadata }: Secret): readonly FieldErro
       const account = 'kubernetes.io/service-account.name'
       return metadata.annotations?.[account] ? [] : [required(`metadata.annotations[${account}]`)]
     }
-    case 'kubernetes.io/dockercfg': return [...needed('.dockercfg'), ...jsonContent(data, '.dockercfg')]
-    case 'kubernetes.io/dockerconfigjson': return [...needed('.dockerconfigjson'), ...jsonContent(data, '.dockerconfigjson')]
-    case 'kubernetes.io/basic-auth': return 'username' in data || 'password' in data ? [] : needed('username', 'password')
-    case 'kubernetes.io/ssh-auth': return data['ssh-privatekey'] ? [] : [required('data[ssh-privatekey]')]
-    case 'kubernetes.io/tls': return needed('tls.crt', 'tls.key')
-    default: return []
+    case 'kubernetes.io/dockercfg':
+      return [...needed('.dockercfg'), ...jsonContent(data, '.dockercfg')]
+    case 'kubernetes.io/dockerconfigjson':
+      return [...needed('.dockerconfigjson'), ...jsonContent(data, '.dockerconfigjson')]
+    case 'kubernetes.io/basic-auth':
+      return 'username' in data || 'password' in data ? [] : needed('username', 'password')
+    case 'kubernetes.io/ssh-auth':
+      return data['ssh-privatekey'] ? [] : [required('data[ssh-privatekey]')]
+    case 'kubernetes.io/tls':
+      return needed('tls.crt', 'tls.key')
+    default:
+      return []
   }
 }
 

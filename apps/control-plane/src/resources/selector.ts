@@ -15,13 +15,18 @@ export const validateSelector = (selector: LabelSelector | undefined, path: stri
 
 function operatorErrors(operator: string | undefined, values: readonly string[], path: string): readonly FieldError[] {
   switch (operator) {
-    case 'In': case 'NotIn':
+    case 'In':
+    case 'NotIn':
       return values.length > 0
         ? values.flatMap((value, index) => check(`${path}.values[${index}]`, value, labelValue))
         : [required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'")]
-    case 'Exists': case 'DoesNotExist':
-      return values.length === 0 ? [] : [forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")]
-    default: return [invalidValue(`${path}.operator`, operator ?? '', 'not a valid selector operator')]
+    case 'Exists':
+    case 'DoesNotExist':
+      return values.length === 0
+        ? []
+        : [forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")]
+    default:
+      return [invalidValue(`${path}.operator`, operator ?? '', 'not a valid selector operator')]
   }
 }
 

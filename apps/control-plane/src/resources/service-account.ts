@@ -3,8 +3,13 @@ import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, nameColumn } from './columns.ts'
 
 export const serviceAccounts: ResourceDefinition<ServiceAccount> = {
-  group: '', version: 'v1', kind: 'ServiceAccount', plural: 'serviceaccounts', shortNames: ['sa'],
-  scope: 'Namespaced', durability: 'durable',
+  group: '',
+  version: 'v1',
+  kind: 'ServiceAccount',
+  plural: 'serviceaccounts',
+  shortNames: ['sa'],
+  scope: 'Namespaced',
+  durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.ServiceAccount' },
   columns: [nameColumn, ageColumn],
 }

@@ -6,8 +6,14 @@ import { keepAllocated } from './service-spec/keep-allocated.ts'
 import { validateService } from './service-spec/validate.ts'
 
 export const services: ResourceDefinition<Service> = {
-  group: '', version: 'v1', kind: 'Service', plural: 'services', shortNames: ['svc'], categories: ['all'],
-  scope: 'Namespaced', durability: 'durable',
+  group: '',
+  version: 'v1',
+  kind: 'Service',
+  plural: 'services',
+  shortNames: ['svc'],
+  categories: ['all'],
+  scope: 'Namespaced',
+  durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.Service' },
   columns: [
     nameColumn,

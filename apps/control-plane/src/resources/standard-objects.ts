@@ -33,7 +33,10 @@ const API_SERVICE = { name: 'kubernetes', namespace: 'default' } as const
 export const apiService = ({ apiServiceIp, apiPort }: StandardSettings): NewObject<Service> => ({
   metadata: { ...API_SERVICE, labels: { component: 'apiserver', provider: 'kubernetes' } },
   spec: {
-    type: 'ClusterIP', clusterIP: apiServiceIp, clusterIPs: [apiServiceIp], sessionAffinity: 'None',
+    type: 'ClusterIP',
+    clusterIP: apiServiceIp,
+    clusterIPs: [apiServiceIp],
+    sessionAffinity: 'None',
     ports: [{ name: PORT_NAME, protocol: 'TCP', port: 443, targetPort: apiPort }],
   },
 })
@@ -48,7 +51,8 @@ export const apiEndpointSlice = (settings: StandardSettings): NewObject<Endpoint
 export const apiEndpoints = (settings: StandardSettings): NewObject<Endpoints> => ({
   metadata: { ...API_SERVICE, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
   subsets: isReachable(settings)
-    ? [{ addresses: [{ ip: settings.advertiseAddress }], ports: [{ name: PORT_NAME, protocol: 'TCP', port: settings.apiPort }] }] : [],
+    ? [{ addresses: [{ ip: settings.advertiseAddress }], ports: [{ name: PORT_NAME, protocol: 'TCP', port: settings.apiPort }] }]
+    : [],
 })
 
 const isReachable = ({ advertiseAddress }: StandardSettings): boolean => reachableAddress(advertiseAddress).length === 0

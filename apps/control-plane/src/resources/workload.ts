@@ -20,7 +20,10 @@ interface Workload {
  * @param emptyName How the refusal of an empty selector calls the kind.
  */
 export function validateWorkload(
-  kind: string, { spec }: Workload, previous: Workload | undefined, emptyName = kind.toLowerCase(),
+  kind: string,
+  { spec }: Workload,
+  previous: Workload | undefined,
+  emptyName = kind.toLowerCase(),
 ): readonly FieldError[] {
   return [
     ...validateWorkloadSelector(spec.selector, emptyName),
@@ -32,7 +35,9 @@ export function validateWorkload(
 function validateWorkloadSelector(selector: LabelSelector | undefined, emptyName: string): readonly FieldError[] {
   if (selector === undefined) return [required('spec.selector')]
   const errors = validateSelector(selector, 'spec.selector')
-  return isEmptySelector(selector) ? [...errors, invalidValue('spec.selector', selector, `empty selector is invalid for ${emptyName}`)] : errors
+  return isEmptySelector(selector)
+    ? [...errors, invalidValue('spec.selector', selector, `empty selector is invalid for ${emptyName}`)]
+    : errors
 }
 
 function validateTemplate(kind: string, { metadata, spec }: PodTemplateSpec, selector: LabelSelector | undefined): readonly FieldError[] {
@@ -43,7 +48,8 @@ function validateTemplate(kind: string, { metadata, spec }: PodTemplateSpec, sel
   errors.push(
     ...validateLabels(metadata?.labels, `${path}.labels`),
     ...Object.keys(metadata?.annotations ?? {}).flatMap((key) => check(`${path}.annotations`, key.toLowerCase(), qualifiedName)),
-    ...validatePodSpec(spec, `${path}.spec`, 'template'))
+    ...validatePodSpec(spec, `${path}.spec`, 'template'),
+  )
   if (spec.restartPolicy === 'OnFailure' || spec.restartPolicy === 'Never')
     errors.push(notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy, ['Always']))
   if (spec.activeDeadlineSeconds !== undefined)

@@ -12,7 +12,10 @@ export class ClusterView {
 
   /** Nodes that exist, by name. */
   nodes(): readonly NodeView[] {
-    this.#sorted ??= [...this.#nodes].filter(([, view]) => view.node).sort(([a], [b]) => (a < b ? -1 : 1)).map(([, view]) => view)
+    this.#sorted ??= [...this.#nodes]
+      .filter(([, view]) => view.node)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, view]) => view)
     return this.#sorted
   }
 

@@ -43,8 +43,9 @@ export class NodeView {
   }
 
   hasFree(wanted: HostPort): boolean {
-    return !this.#hostPorts.some((taken) =>
-      taken.port === wanted.port && taken.protocol === wanted.protocol && sameAddress(taken.ip, wanted.ip))
+    return !this.#hostPorts.some(
+      (taken) => taken.port === wanted.port && taken.protocol === wanted.protocol && sameAddress(taken.ip, wanted.ip),
+    )
   }
 
   addPod(needs: PodNeeds): void {

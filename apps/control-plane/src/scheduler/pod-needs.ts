@@ -19,8 +19,12 @@ export interface PodNeeds {
   readonly ownerUid: string | undefined
 }
 
-export const needsOf = (pod: Pod): PodNeeds =>
-  ({ pod, requests: podRequests(pod), hostPorts: hostPortsOf(pod), ownerUid: controllerOf(pod)?.uid })
+export const needsOf = (pod: Pod): PodNeeds => ({
+  pod,
+  requests: podRequests(pod),
+  hostPorts: hostPortsOf(pod),
+  ownerUid: controllerOf(pod)?.uid,
+})
 
 /** Resources as numbers; what is no quantity counts as 0. */
 export function amounts(list: ResourceList | undefined): Map<string, number> {

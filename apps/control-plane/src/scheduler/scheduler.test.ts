@@ -16,7 +16,9 @@ async function cluster(t: TestContext, client?: (client: ApiClient) => ApiClient
   const bench = await testBench(t, [])
   const told: string[] = []
   const stop = new AbortController()
-  const record: EventRecorder['record'] = (about, type, reason, message) => { told.push(`${type} ${reason} ${about.metadata.name}: ${message}`) }
+  const record: EventRecorder['record'] = (about, type, reason, message) => {
+    told.push(`${type} ${reason} ${about.metadata.name}: ${message}`)
+  }
   const env = simEnv(1, bench.clock)
   const done = runScheduler({ client: client ? client(bench.client) : bench.client, env, events: { record } }, stop.signal)
   t.after(async () => {
@@ -26,14 +28,22 @@ async function cluster(t: TestContext, client?: (client: ApiClient) => ApiClient
   })
   return { bench, told }
 }
-async function addNode({ client }: TestBench, name: string, more: { labels?: Record<string, string>; cpu?: string; pods?: string } = {}): Promise<void> {
+async function addNode(
+  { client }: TestBench,
+  name: string,
+  more: { labels?: Record<string, string>; cpu?: string; pods?: string } = {},
+): Promise<void> {
   await client.create<Node>(nodes, { metadata: { name, labels: more.labels ?? {} }, spec: {} })
   await client.patch(nodes, name, { status: { allocatable: { cpu: more.cpu ?? '4', memory: '4Gi', pods: more.pods ?? '110' } } }, 'status')
 }
 const addPod = ({ client }: TestBench, name: string, spec: Partial<Pod['spec']> = {}): Promise<Pod> =>
-  client.create<Pod>(pods, { metadata: { name, namespace: 'default' }, spec: { containers: [{ name: 'main', image: 'x', resources: { requests: { cpu: '1' } } }], ...spec } })
+  client.create<Pod>(pods, {
+    metadata: { name, namespace: 'default' },
+    spec: { containers: [{ name: 'main', image: 'x', resources: { requests: { cpu: '1' } } }], ...spec },
+  })
 const nodeOf = ({ client }: TestBench, name: string): string | undefined => client.get(pods, `default/${name}`)!.spec.nodeName
-const scheduled = ({ client }: TestBench, name: string) => conditionOf(client.get(pods, `default/${name}`)!.status?.conditions, 'PodScheduled')
+const scheduled = ({ client }: TestBench, name: string) =>
+  conditionOf(client.get(pods, `default/${name}`)!.status?.conditions, 'PodScheduled')
 
 test('pods are spread over the nodes and told so', async (t) => {
   const world = await cluster(t)
@@ -42,7 +52,11 @@ test('pods are spread over the nodes and told so', async (t) => {
   for (let index = 0; index < 9; index++) await addPod(bench, `p${index}`)
   await bench.pass(1)
   const counts = Map.groupBy(bench.client.list(pods), (pod) => pod.spec.nodeName)
-  assert.deepEqual([...counts].map(([name, each]) => [name, each.length]).sort(), [['a', 3], ['b', 3], ['c', 3]])
+  assert.deepEqual([...counts].map(([name, each]) => [name, each.length]).sort(), [
+    ['a', 3],
+    ['b', 3],
+    ['c', 3],
+  ])
   assert.equal(scheduled(bench, 'p0')?.status, 'True')
   assert.ok(told.includes('Normal Scheduled p0: Successfully assigned default/p0 to a'), told[0])
 })
@@ -54,7 +68,10 @@ test('a pod that fits nowhere says why, and runs as soon as a label is put', asy
   await addPod(bench, 'picky', { nodeSelector: { disktype: 'ssd' } })
   await bench.pass(60_000)
   const message = "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."
-  assert.deepEqual([scheduled(bench, 'picky')?.status, scheduled(bench, 'picky')?.reason, scheduled(bench, 'picky')?.message], ['False', 'Unschedulable', message])
+  assert.deepEqual(
+    [scheduled(bench, 'picky')?.status, scheduled(bench, 'picky')?.reason, scheduled(bench, 'picky')?.message],
+    ['False', 'Unschedulable', message],
+  )
   assert.deepEqual(told, [`Warning FailedScheduling picky: ${message}`])
   await bench.client.patch(nodes, 'b', { metadata: { labels: { disktype: 'ssd' } } })
   await bench.pass(1)
@@ -68,7 +85,16 @@ test('heartbeats of nodes do not make it try again', async (t) => {
   await addNode(bench, 'a')
   await addPod(bench, 'huge', { containers: [{ name: 'main', image: 'x', resources: { requests: { cpu: '5' } } }] })
   for (let beats = 0; beats < 20; beats++) {
-    await bench.client.patch(nodes, 'a', { status: { conditions: [{ type: 'Ready', status: 'True', lastHeartbeatTime: `2026-01-01T00:00:${String(beats).padStart(2, '0')}Z` }] } }, 'status')
+    await bench.client.patch(
+      nodes,
+      'a',
+      {
+        status: {
+          conditions: [{ type: 'Ready', status: 'True', lastHeartbeatTime: `2026-01-01T00:00:${String(beats).padStart(2, '0')}Z` }],
+        },
+      },
+      'status',
+    )
     await bench.pass(10_000)
   }
   assert.equal(told.length, 1)
@@ -95,10 +121,13 @@ test('a node is never given more than it has, however many pods come at once', a
   await Promise.all(Array.from({ length: 20 }, (_, index) => addPod(bench, `p${index}`)))
   await bench.pass(1)
   const placed = bench.client.list(pods).map((pod) => pod.spec.nodeName)
-  assert.deepEqual(['a', 'b', undefined].map((name) => placed.filter((each) => each === name).length), [3, 3, 14])
+  assert.deepEqual(
+    ['a', 'b', undefined].map((name) => placed.filter((each) => each === name).length),
+    [3, 3, 14],
+  )
 })
 
-test('others\' pods, gated ones and those that are leaving are left alone', async (t) => {
+test("others' pods, gated ones and those that are leaving are left alone", async (t) => {
   const world = await cluster(t)
   const { bench } = world
   await addNode(bench, 'a')
@@ -111,7 +140,11 @@ test('others\' pods, gated ones and those that are leaving are left alone', asyn
 test('the highest priority is served first', async (t) => {
   const world = await cluster(t)
   const { bench } = world
-  for (const [name, priority] of [['low', 0], ['high', 1000]] as const) await addPod(bench, name, { priority })
+  for (const [name, priority] of [
+    ['low', 0],
+    ['high', 1000],
+  ] as const)
+    await addPod(bench, name, { priority })
   await addNode(bench, 'a', { cpu: '1' })
   await bench.pass(60_000)
   assert.deepEqual([nodeOf(bench, 'low'), nodeOf(bench, 'high')], [undefined, 'a'])
@@ -119,13 +152,17 @@ test('the highest priority is served first', async (t) => {
 
 test('a binding that fails frees what was set aside and is tried again', async (t) => {
   let failures = 3
-  const world = await cluster(t, (client) => new Proxy(client, {
-    get: (target, name) => {
-      if (name === 'bind' && failures-- > 0) return () => Promise.reject(new Error('disk full'))
-      const value = Reflect.get(target, name) as unknown
-      return typeof value === 'function' ? value.bind(target) as unknown : value
-    },
-  }))
+  const world = await cluster(
+    t,
+    (client) =>
+      new Proxy(client, {
+        get: (target, name) => {
+          if (name === 'bind' && failures-- > 0) return () => Promise.reject(new Error('disk full'))
+          const value = Reflect.get(target, name) as unknown
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value
+        },
+      }),
+  )
   const { bench } = world
   await addNode(bench, 'a', { cpu: '1' })
   await addPod(bench, 'p')

@@ -185,9 +185,11 @@ class Scheduler {
 }
 
 const wantsNode = (pod: Pod): boolean =>
-  !pod.spec.nodeName && !pod.metadata.deletionTimestamp && !isTerminal(pod)
-  && (pod.spec.schedulerName ?? SCHEDULER_NAME) === SCHEDULER_NAME
-  && !(pod.spec as { schedulingGates?: readonly unknown[] }).schedulingGates?.length
+  !pod.spec.nodeName &&
+  !pod.metadata.deletionTimestamp &&
+  !isTerminal(pod) &&
+  (pod.spec.schedulerName ?? SCHEDULER_NAME) === SCHEDULER_NAME &&
+  !(pod.spec as { schedulingGates?: readonly unknown[] }).schedulingGates?.length
 
 const priorityOf = (pod: Pod): number => pod.spec.priority ?? 0
 
@@ -195,5 +197,10 @@ const priorityOf = (pod: Pod): number => pod.spec.priority ?? 0
 const mayFitMore = (node: Node, previous: Node | undefined): boolean =>
   !previous || !isDeepStrictEqual(placementFacts(node), placementFacts(previous))
 
-const placementFacts = ({ metadata, spec, status }: Node) =>
-  [metadata.labels, spec.taints, spec.unschedulable ?? false, status?.allocatable, status?.capacity]
+const placementFacts = ({ metadata, spec, status }: Node) => [
+  metadata.labels,
+  spec.taints,
+  spec.unschedulable ?? false,
+  status?.allocatable,
+  status?.capacity,
+]

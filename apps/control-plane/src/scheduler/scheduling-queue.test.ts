@@ -10,9 +10,19 @@ function harness() {
   const stop = new AbortController()
   const taken: string[] = []
   const done = (async () => {
-    for (let key = await queue.next(stop.signal); key !== undefined; key = await queue.next(stop.signal)) taken.push(`${key}@${clock.monotonicMs()}`)
+    for (let key = await queue.next(stop.signal); key !== undefined; key = await queue.next(stop.signal))
+      taken.push(`${key}@${clock.monotonicMs()}`)
   })()
-  return { clock, queue, signal: stop.signal, taken, end: async () => { stop.abort(); await done } }
+  return {
+    clock,
+    queue,
+    signal: stop.signal,
+    taken,
+    end: async () => {
+      stop.abort()
+      await done
+    },
+  }
 }
 
 test('the highest priority first, then the longest waiting', async () => {

@@ -17,8 +17,9 @@ async function writeLane(store: Store, lane: number): Promise<never> {
   for (let step = stepOf(store, leftKey(lane)) + 1; ; step++) {
     const last = store.get(stepKey(lane, step - 1))
     await store.commit([
-      ...[leftKey(lane), rightKey(lane)].map((key) =>
-        ({ op: 'put', key, value: marked(step), expect: store.get(key)?.modified ?? 'absent' }) as const),
+      ...[leftKey(lane), rightKey(lane)].map(
+        (key) => ({ op: 'put', key, value: marked(step), expect: store.get(key)?.modified ?? 'absent' }) as const,
+      ),
       { op: 'put', key: stepKey(lane, step), value: marked(step), expect: 'absent' },
       ...(last ? [{ op: 'delete', key: last.key, expect: last.modified } as const] : []),
     ])
@@ -28,7 +29,11 @@ async function writeLane(store: Store, lane: number): Promise<never> {
 
 const marked = (step: number): KubeObject => ({
   metadata: {
-    name: 'x', uid: 'u', resourceVersion: '', creationTimestamp: '2026-01-01T00:00:00Z', labels: { step: String(step) },
+    name: 'x',
+    uid: 'u',
+    resourceVersion: '',
+    creationTimestamp: '2026-01-01T00:00:00Z',
+    labels: { step: String(step) },
     annotations: { filler: 'x'.repeat((step * 97) % 4000) },
   },
 })

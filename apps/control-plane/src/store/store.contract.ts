@@ -35,17 +35,25 @@ export function storeContract(name: string, bench: () => StoreBench): void {
     assert.ok(revision > before)
     assert.equal(store.revision, revision)
     assert.deepEqual([entry.created, entry.modified, entry.value.metadata.resourceVersion], [revision, revision, String(revision)])
-    assert.throws(() => { entry.value.metadata.labels!['a'] = 'b' }, TypeError)
+    assert.throws(() => {
+      entry.value.metadata.labels!['a'] = 'b'
+    }, TypeError)
   })
 
   withStore('a write that expects another revision conflicts and says what is there', async (store) => {
     const revision = await store.commit([put('/core/pods/a/x', 'absent')])
     const conflicts: [Write, number | 'absent'][] = [
-      [put('/core/pods/a/x', 'absent'), revision], [put('/core/pods/a/x', revision - 1), revision], [remove('/core/pods/a/x', revision + 1), revision],
-      [put('/core/pods/a/y', revision), 'absent'], [remove('/core/pods/a/y', revision), 'absent'],
+      [put('/core/pods/a/x', 'absent'), revision],
+      [put('/core/pods/a/x', revision - 1), revision],
+      [remove('/core/pods/a/x', revision + 1), revision],
+      [put('/core/pods/a/y', revision), 'absent'],
+      [remove('/core/pods/a/y', revision), 'absent'],
     ]
     for (const [write, actual] of conflicts)
-      await assert.rejects(store.commit([put('/core/pods/a/z', 'absent'), write]), (error) => error instanceof StoreConflict && error.actual === actual && error.key === write.key)
+      await assert.rejects(
+        store.commit([put('/core/pods/a/z', 'absent'), write]),
+        (error) => error instanceof StoreConflict && error.actual === actual && error.key === write.key,
+      )
     assert.equal(store.revision, revision)
     assert.equal(store.get('/core/pods/a/z'), undefined)
   })
@@ -78,9 +86,14 @@ export function storeContract(name: string, bench: () => StoreBench): void {
     const changed = await store.commit([put('/core/pods/a/x', created, '2')])
     const removed = await store.commit([remove('/core/pods/a/x', changed)])
     await seen.count(3)
-    assert.deepEqual(seen.events.map((event) => [event.type, event.revision, event.entry.value.metadata.resourceVersion, event.previous?.modified]), [
-      ['put', created, String(created), undefined], ['put', changed, String(changed), created], ['delete', removed, String(removed), changed],
-    ])
+    assert.deepEqual(
+      seen.events.map((event) => [event.type, event.revision, event.entry.value.metadata.resourceVersion, event.previous?.modified]),
+      [
+        ['put', created, String(created), undefined],
+        ['put', changed, String(changed), created],
+        ['delete', removed, String(removed), changed],
+      ],
+    )
     assert.equal(seen.events[2]!.entry.value.metadata.labels!['mark'], '2')
     stop.abort()
     await seen.done
@@ -88,51 +101,70 @@ export function storeContract(name: string, bench: () => StoreBench): void {
 
   withStore('a listener is called in the instant a change becomes visible, and never for one that failed', async (store) => {
     const heard: string[] = []
-    store.onChange(({ type, key, revision }) => heard.push(`${type} ${key} ${revision} ${store.revision === revision} ${store.get(key) !== undefined}`))
+    store.onChange(({ type, key, revision }) =>
+      heard.push(`${type} ${key} ${revision} ${store.revision === revision} ${store.get(key) !== undefined}`),
+    )
     const revision = await store.commit([put('/core/pods/a/x', 'absent'), put('/volatile/leases/a/l', 'absent')])
     await assert.rejects(store.commit([put('/core/pods/a/x', 'absent')]), StoreConflict)
     const removed = await store.commit([remove('/core/pods/a/x', revision)])
     assert.deepEqual(heard, [
-      `put /core/pods/a/x ${revision} true true`, `put /volatile/leases/a/l ${revision} true true`, `delete /core/pods/a/x ${removed} true false`,
+      `put /core/pods/a/x ${revision} true true`,
+      `put /volatile/leases/a/l ${revision} true true`,
+      `delete /core/pods/a/x ${removed} true false`,
     ])
   })
 
-  withStore('looking back past the history is Expired', async (store) => {
-    const start = store.revision
-    for (let index = 0; index < 6; index++) await store.commit([put(`/core/pods/a/${index}`, 'absent')])
-    const stop = new AbortController().signal
-    assert.throws(() => store.list('/core/pods/', { limit: 0, at: start }), Expired)
-    await assert.rejects(store.watch('/core/pods/', start + 1, stop).next(), Expired)
-    assert.deepEqual(names(store.list('/core/pods/', { limit: 0, at: start + 2 })), ['0', '1'])
-    assert.equal((await store.watch('/core/pods/', start + 2, stop).next()).value?.key, '/core/pods/a/2')
-  }, 4)
+  withStore(
+    'looking back past the history is Expired',
+    async (store) => {
+      const start = store.revision
+      for (let index = 0; index < 6; index++) await store.commit([put(`/core/pods/a/${index}`, 'absent')])
+      const stop = new AbortController().signal
+      assert.throws(() => store.list('/core/pods/', { limit: 0, at: start }), Expired)
+      await assert.rejects(store.watch('/core/pods/', start + 1, stop).next(), Expired)
+      assert.deepEqual(names(store.list('/core/pods/', { limit: 0, at: start + 2 })), ['0', '1'])
+      assert.equal((await store.watch('/core/pods/', start + 2, stop).next()).value?.key, '/core/pods/a/2')
+    },
+    4,
+  )
 
-  withStore('a reader that falls too far behind is told so; one that only waits never is', async (store) => {
-    const stop = new AbortController()
-    const slow = store.watch('/core/pods/', store.revision, stop.signal)
-    const idle = collect(store.watch('/core/nodes/', store.revision, stop.signal))
-    await store.commit([put('/core/pods/a/first', 'absent')])
-    assert.equal((await slow.next()).value?.key, '/core/pods/a/first')
-    for (let index = 0; index < 6; index++) await store.commit([put(`/core/pods/a/${index}`, 'absent')])
-    await assert.rejects(slow.next(), Expired)
-    await store.commit([put('/core/nodes/n', 'absent')])
-    await idle.count(1)
-    stop.abort()
-    await idle.done
-  }, 4)
+  withStore(
+    'a reader that falls too far behind is told so; one that only waits never is',
+    async (store) => {
+      const stop = new AbortController()
+      const slow = store.watch('/core/pods/', store.revision, stop.signal)
+      const idle = collect(store.watch('/core/nodes/', store.revision, stop.signal))
+      await store.commit([put('/core/pods/a/first', 'absent')])
+      assert.equal((await slow.next()).value?.key, '/core/pods/a/first')
+      for (let index = 0; index < 6; index++) await store.commit([put(`/core/pods/a/${index}`, 'absent')])
+      await assert.rejects(slow.next(), Expired)
+      await store.commit([put('/core/nodes/n', 'absent')])
+      await idle.count(1)
+      stop.abort()
+      await idle.done
+    },
+    4,
+  )
 
   withStore('a full disk fails the commit and nothing of it shows', async (store, disk) => {
     const kept = await store.commit([put('/core/pods/a/x', 'absent')])
     const stop = new AbortController()
     const seen = collect(store.watch('/', kept, stop.signal))
     disk.setFull(true)
-    const writes = [put('/core/pods/a/x', kept, 'x'.repeat(400_000)), put('/core/pods/a/y', 'absent'), put('/volatile/leases/a/l', 'absent')]
+    const writes = [
+      put('/core/pods/a/x', kept, 'x'.repeat(400_000)),
+      put('/core/pods/a/y', 'absent'),
+      put('/volatile/leases/a/l', 'absent'),
+    ]
     await assert.rejects(store.commit(writes), StorageError)
     assert.deepEqual([store.revision, store.get('/core/pods/a/x')!.modified, store.list('/').entries.length], [kept, kept, 1])
     disk.setFull(false)
     const after = await store.commit([put('/core/pods/a/x', kept)])
     await seen.count(1)
-    assert.deepEqual(seen.events.map((event) => event.revision), [after])
+    assert.deepEqual(
+      seen.events.map((event) => event.revision),
+      [after],
+    )
     stop.abort()
     await seen.done
   })
@@ -147,7 +179,7 @@ export function storeContract(name: string, bench: () => StoreBench): void {
     assert.deepEqual(names(again.list('/')), ['x', 'y'])
     assert.ok(again.revision > last)
     assert.throws(() => again.list('/', { limit: 0, at: last }), Expired)
-    assert.ok(await again.commit([put('/core/pods/a/z', 'absent')]) > last)
+    assert.ok((await again.commit([put('/core/pods/a/z', 'absent')])) > last)
     await again.close()
   })
 
@@ -160,10 +192,18 @@ export function storeContract(name: string, bench: () => StoreBench): void {
 export const put = (key: string, expect: number | 'absent', mark = ''): Write => ({ op: 'put', key, expect, value: object(key, mark) })
 export const remove = (key: string, expect: number): Write => ({ op: 'delete', key, expect })
 
-const object = (key: string, mark: string): KubeObject =>
-  ({ metadata: { name: key.slice(key.lastIndexOf('/') + 1), uid: key, resourceVersion: '', creationTimestamp: '2026-01-01T00:00:00Z', labels: { mark } } })
+const object = (key: string, mark: string): KubeObject => ({
+  metadata: {
+    name: key.slice(key.lastIndexOf('/') + 1),
+    uid: key,
+    resourceVersion: '',
+    creationTimestamp: '2026-01-01T00:00:00Z',
+    labels: { mark },
+  },
+})
 
-const names = (listing: { entries: readonly { value: KubeObject }[] }): string[] => listing.entries.map((entry) => entry.value.metadata.name)
+const names = (listing: { entries: readonly { value: KubeObject }[] }): string[] =>
+  listing.entries.map((entry) => entry.value.metadata.name)
 
 /** Reads a watch to its end; `count` waits until that many events came. */
 export function collect(watch: AsyncIterable<StoreEvent>) {
@@ -176,6 +216,8 @@ export function collect(watch: AsyncIterable<StoreEvent>) {
     }
   })()
   const count = (wanted: number): Promise<void> =>
-    events.length >= wanted ? Promise.resolve() : Promise.race([new Promise<void>((resolve) => waiting.push({ count: wanted, resolve })), done])
+    events.length >= wanted
+      ? Promise.resolve()
+      : Promise.race([new Promise<void>((resolve) => waiting.push({ count: wanted, resolve })), done])
   return { events, done, count }
 }

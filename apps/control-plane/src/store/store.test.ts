@@ -12,12 +12,21 @@ import { openStore, type Store, type StoreOptions } from './store.ts'
 import { collect, put, remove, storeContract } from './store.contract.ts'
 import { StoreConflict } from './store-types.ts'
 
-const options = (historyMax?: number): StoreOptions =>
-  ({ volatile: (key) => key.startsWith('/volatile/'), ...(historyMax !== undefined && { historyMax }), env: simEnv() })
+const options = (historyMax?: number): StoreOptions => ({
+  volatile: (key) => key.startsWith('/volatile/'),
+  ...(historyMax !== undefined && { historyMax }),
+  env: simEnv(),
+})
 
 storeContract('memory', () => {
   const disk = new MemoryDisk()
-  return { open: (historyMax) => openStore(new MemoryBackend(disk), options(historyMax)), setFull: (full) => { disk.full = full }, cleanUp: () => {} }
+  return {
+    open: (historyMax) => openStore(new MemoryBackend(disk), options(historyMax)),
+    setFull: (full) => {
+      disk.full = full
+    },
+    cleanUp: () => {},
+  }
 })
 
 storeContract('sqlite', () => {
@@ -55,7 +64,8 @@ const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(res
 test('volatile writes never reach the backend, and revisions are set aside in blocks before they run out', async () => {
   const backend = new HeldBackend()
   const store = await openStore(backend, options())
-  for (let index = 0; index < 25_000; index++) await store.commit([put(`/volatile/leases/a/${index % 10}`, store.get(`/volatile/leases/a/${index % 10}`)?.modified ?? 'absent')])
+  for (let index = 0; index < 25_000; index++)
+    await store.commit([put(`/volatile/leases/a/${index % 10}`, store.get(`/volatile/leases/a/${index % 10}`)?.modified ?? 'absent')])
   assert.deepEqual(backend.writes, [])
   assert.ok(backend.reserved.at(-1)! >= store.revision)
   assert.ok(backend.reserved.length <= 4, String(backend.reserved))
@@ -111,7 +121,13 @@ async function compareWithModel(seed: number): Promise<void> {
 
   for (let step = 0; step < 60; step++) {
     const now = snapshots.get(store.revision)!
-    const keys = [...new Set(Array.from({ length: 1 + Math.floor(random() * 3) }, () => pick(['/core/pods/a/x', '/core/pods/a/y', '/core/pods/ab/x', '/core/nodes/n', '/volatile/leases/l'])))]
+    const keys = [
+      ...new Set(
+        Array.from({ length: 1 + Math.floor(random() * 3) }, () =>
+          pick(['/core/pods/a/x', '/core/pods/a/y', '/core/pods/ab/x', '/core/nodes/n', '/volatile/leases/l']),
+        ),
+      ),
+    ]
     const mark = String(step)
     const writes = keys.map((key) => {
       const there = now.get(key)?.modified
@@ -124,7 +140,9 @@ async function compareWithModel(seed: number): Promise<void> {
       const revision = await store.commit(writes)
       const next = new Map(now)
       for (const write of writes)
-        write.op === 'delete' ? next.delete(write.key) : next.set(write.key, { modified: revision, created: now.get(write.key)?.created ?? revision, mark })
+        write.op === 'delete'
+          ? next.delete(write.key)
+          : next.set(write.key, { modified: revision, created: now.get(write.key)?.created ?? revision, mark })
       snapshots.set(revision, next)
     }
     if (random() < 0.2) {
@@ -132,22 +150,42 @@ async function compareWithModel(seed: number): Promise<void> {
       watches.push({ prefix, after, seen: collect(store.watch(prefix, after, stop.signal)) })
     }
     const [prefix, at] = [pick(prefixes), pick([...snapshots.keys()])]
-    assert.deepEqual(store.list(prefix, { limit: 0, at }).entries.map(shown), model(snapshots.get(at)!, prefix), `seed ${seed} step ${step} at ${at}`)
+    assert.deepEqual(
+      store.list(prefix, { limit: 0, at }).entries.map(shown),
+      model(snapshots.get(at)!, prefix),
+      `seed ${seed} step ${step} at ${at}`,
+    )
   }
   await macrotask()
   for (const { prefix, after, seen } of watches) {
     const replayed = new Map(snapshots.get(after)!)
-    for (const event of seen.events) event.type === 'delete' ? replayed.delete(event.key) : replayed.set(event.key, { modified: event.revision, created: event.entry.created, mark: event.entry.value.metadata.labels!['mark']! })
+    for (const event of seen.events)
+      event.type === 'delete'
+        ? replayed.delete(event.key)
+        : replayed.set(event.key, {
+            modified: event.revision,
+            created: event.entry.created,
+            mark: event.entry.value.metadata.labels!['mark']!,
+          })
     assert.deepEqual(model(replayed, prefix), model(snapshots.get(store.revision)!, prefix), `seed ${seed} watch ${prefix} after ${after}`)
-    assert.deepEqual(seen.events.map((event) => event.revision), seen.events.map((event) => event.revision).sort((a, b) => a - b))
+    assert.deepEqual(
+      seen.events.map((event) => event.revision),
+      seen.events.map((event) => event.revision).sort((a, b) => a - b),
+    )
   }
   stop.abort()
-  await closeAll(store, watches.map(({ seen }) => seen.done))
+  await closeAll(
+    store,
+    watches.map(({ seen }) => seen.done),
+  )
 }
 
 const shown = (entry: Entry) => [entry.key, entry.created, entry.modified, entry.value.metadata.labels!['mark']]
 const model = (snapshot: Snapshot, prefix: string) =>
-  [...snapshot].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, { created, modified, mark }]) => [key, created, modified, mark])
+  [...snapshot]
+    .filter(([key]) => key.startsWith(prefix))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, { created, modified, mark }]) => [key, created, modified, mark])
 
 async function closeAll(store: Store, watches: readonly Promise<void>[]): Promise<void> {
   await Promise.all(watches)

@@ -37,13 +37,15 @@ linkContract('the MQTT link', async () => {
     server: new MqttLinkServer(broker, env),
     connect: (nodeName) => ({
       open: async (hello, signal) => {
-        const proxy = proxies.get(nodeName) ?? await openProxy(await portOf(broker))
+        const proxy = proxies.get(nodeName) ?? (await openProxy(await portOf(broker)))
         proxies.set(nodeName, proxy)
         return aLink(nodeName, proxy.port).open(hello, signal)
       },
     }),
     cut: (nodeName) => proxies.get(nodeName)?.cut(),
-    close: async () => { for (const proxy of proxies.values()) await proxy.close() },
+    close: async () => {
+      for (const proxy of proxies.values()) await proxy.close()
+    },
   } satisfies LinkUnderTest
 })
 
@@ -62,13 +64,23 @@ test('a taken port says which flag to use', LIMIT, async (t) => {
   await assert.rejects(aBroker(port).serve({ received() {}, disconnected() {} }, new AbortController().signal), /--mqtt-port/)
 })
 
-test('an agent with another cluster\'s certificate is told so, on both sides of the trust', LIMIT, async (t) => {
+test("an agent with another cluster's certificate is told so, on both sides of the trust", LIMIT, async (t) => {
   const { port, handler } = await serve(t)
   const credentials = { key: stranger.key, certificate: stranger.certificate }
-  await assert.rejects(aLink('pi-1', port, { credentials: () => ({ ...credentials, authority: strangerAuthority.certificate }) })
-    .open(HELLO, new AbortController().signal), /belongs to another cluster/)
-  await assert.rejects(aLink('pi-1', port, { credentials: () => ({ ...credentials, authority: authority.certificate }) })
-    .open(HELLO, new AbortController().signal), /does not accept this node's certificate/)
+  await assert.rejects(
+    aLink('pi-1', port, { credentials: () => ({ ...credentials, authority: strangerAuthority.certificate }) }).open(
+      HELLO,
+      new AbortController().signal,
+    ),
+    /belongs to another cluster/,
+  )
+  await assert.rejects(
+    aLink('pi-1', port, { credentials: () => ({ ...credentials, authority: authority.certificate }) }).open(
+      HELLO,
+      new AbortController().signal,
+    ),
+    /does not accept this node's certificate/,
+  )
   assert.deepEqual(handler.log, [])
 })
 
@@ -79,17 +91,47 @@ test('nobody listening is said plainly', LIMIT, async () => {
 })
 
 const intruders = [
-  { name: 'a node under another node\'s name is refused', pair: () => pairOf('pi-2'), clientId: 'pi-1', send: [] },
-  { name: 'a certificate that is not a node\'s is refused', pair: () => admin, clientId: 'pi-1', send: [] },
+  { name: "a node under another node's name is refused", pair: () => pairOf('pi-2'), clientId: 'pi-1', send: [] },
+  { name: "a certificate that is not a node's is refused", pair: () => admin, clientId: 'pi-1', send: [] },
   { name: 'a session that is to be kept is refused', pair: () => pairOf('pi-1'), clientId: 'pi-1', clean: false, send: [] },
   { name: 'MQTT 5 is refused', pair: () => pairOf('pi-1'), clientId: 'pi-1', level: 5, send: [] },
-  { name: 'writing another node\'s topic ends the connection', pair: () => pairOf('pi-1'), clientId: 'pi-1', send: [publish(upTopic('pi-2', 'bye'), '{}')] },
-  { name: 'writing the own downward topic ends the connection', pair: () => pairOf('pi-1'), clientId: 'pi-1', send: [publish(downTopic('pi-1', 'end'), '{}')] },
-  { name: 'a retained message ends the connection', pair: () => pairOf('pi-1'), clientId: 'pi-1', send: [publish(upTopic('pi-1', 'bye'), '{}', 0x01)] },
-  { name: 'reading another node\'s topics ends the connection', pair: () => pairOf('pi-1'), clientId: 'pi-1', send: [subscribe(downFilter('pi-2'))] },
+  {
+    name: "writing another node's topic ends the connection",
+    pair: () => pairOf('pi-1'),
+    clientId: 'pi-1',
+    send: [publish(upTopic('pi-2', 'bye'), '{}')],
+  },
+  {
+    name: 'writing the own downward topic ends the connection',
+    pair: () => pairOf('pi-1'),
+    clientId: 'pi-1',
+    send: [publish(downTopic('pi-1', 'end'), '{}')],
+  },
+  {
+    name: 'a retained message ends the connection',
+    pair: () => pairOf('pi-1'),
+    clientId: 'pi-1',
+    send: [publish(upTopic('pi-1', 'bye'), '{}', 0x01)],
+  },
+  {
+    name: "reading another node's topics ends the connection",
+    pair: () => pairOf('pi-1'),
+    clientId: 'pi-1',
+    send: [subscribe(downFilter('pi-2'))],
+  },
   { name: 'reading everything ends the connection', pair: () => pairOf('pi-1'), clientId: 'pi-1', send: [subscribe('#')] },
-  { name: 'reading the broker\'s own topics ends the connection', pair: () => pairOf('pi-1'), clientId: 'pi-1', send: [subscribe('$SYS/#')] },
-  { name: 'announcing a packet that is too large ends the connection', pair: () => pairOf('pi-1'), clientId: 'pi-1', send: [head(0x30, UP_BYTES_MAX * 2)] },
+  {
+    name: "reading the broker's own topics ends the connection",
+    pair: () => pairOf('pi-1'),
+    clientId: 'pi-1',
+    send: [subscribe('$SYS/#')],
+  },
+  {
+    name: 'announcing a packet that is too large ends the connection',
+    pair: () => pairOf('pi-1'),
+    clientId: 'pi-1',
+    send: [head(0x30, UP_BYTES_MAX * 2)],
+  },
 ]
 for (const { name, pair, clientId, clean = true, level = 4, send } of intruders) {
   test(name, LIMIT, async (t) => {
@@ -113,7 +155,14 @@ test('messages that make no sense are counted and dropped, and the node goes on'
   const raw = await rawConnection(port, pairOf('pi-1'))
   raw.write(connectPacket('pi-1', true, 4))
   await once(raw, 'data')
-  for (const text of ['', 'no json', '[]', '{"session":1}', '\x01 not deflated', '{"session":"a","reports":[{"type":"pod-gone"}],"batch":1}'])
+  for (const text of [
+    '',
+    'no json',
+    '[]',
+    '{"session":1}',
+    '\x01 not deflated',
+    '{"session":"a","reports":[{"type":"pod-gone"}],"batch":1}',
+  ])
     raw.write(publish(upTopic('pi-1', 'report'), text))
   raw.write(publish(upTopic('pi-1', 'hello'), JSON.stringify({ session: 'abc', hello: HELLO })))
   await handler.until('opened pi-1')
@@ -128,17 +177,25 @@ async function serve(t: TestContext): Promise<{ port: number; handler: Recorder;
   const stop = new AbortController()
   const linkServer = new MqttLinkServer(broker, env)
   const served = linkServer.run(handler, stop.signal)
-  t.after(async () => { stop.abort(); await served })
+  t.after(async () => {
+    stop.abort()
+    await served
+  })
   return { port: await portOf(broker), handler, linkServer }
 }
 
 const aBroker = (port = 0): MqttBroker =>
   new MqttBroker({ host: HOST, port, certificate: server.certificate, key: server.key, authority: authority.certificate }, silentLog)
 
-const aLink = (nodeName: string, port: number, more: Partial<ConstructorParameters<typeof MqttLink>[0]> = {}): MqttLink => new MqttLink({
-  nodeName, host: HOST, port, env, ...more,
-  credentials: more.credentials ?? (() => ({ ...pairOf(nodeName), authority: authority.certificate })),
-})
+const aLink = (nodeName: string, port: number, more: Partial<ConstructorParameters<typeof MqttLink>[0]> = {}): MqttLink =>
+  new MqttLink({
+    nodeName,
+    host: HOST,
+    port,
+    env,
+    ...more,
+    credentials: more.credentials ?? (() => ({ ...pairOf(nodeName), authority: authority.certificate })),
+  })
 
 async function portOf(broker: MqttBroker): Promise<number> {
   for (let turns = 0; turns < 10_000; turns++) {
@@ -159,10 +216,16 @@ async function openProxy(targetPort: number): Promise<Proxy> {
   const sockets = new Set<Socket>()
   const listener: Server = createServer((near) => {
     const far = dial(targetPort, HOST)
-    for (const [from, to] of [[near, far], [far, near]] as const) {
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       sockets.add(from)
       from.on('error', () => {})
-      from.on('close', () => { sockets.delete(from); to.destroy() })
+      from.on('close', () => {
+        sockets.delete(from)
+        to.destroy()
+      })
       from.setNoDelay(true).pipe(to)
     }
   })
@@ -170,8 +233,12 @@ async function openProxy(targetPort: number): Promise<Proxy> {
   await once(listener, 'listening')
   return {
     port: (listener.address() as AddressInfo).port,
-    cut: () => { for (const socket of sockets) socket.destroy() },
-    silence: () => { for (const socket of sockets) socket.unpipe() },
+    cut: () => {
+      for (const socket of sockets) socket.destroy()
+    },
+    silence: () => {
+      for (const socket of sockets) socket.unpipe()
+    },
     close: async () => {
       for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => listener.close(resolve))

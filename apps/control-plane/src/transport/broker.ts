@@ -57,16 +57,27 @@ export class MqttBroker implements Broker {
     this.#aedes = aedes
     const sockets = new Set<TLSSocket>()
     const { certificate, key, authority } = this.#options
-    const server = createServer({
-      cert: certificate, key, ca: authority, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2',
-      noDelay: true, handshakeTimeout: HANDSHAKE_MS,
-    }, (socket) => {
-      sockets.add(socket)
-      socket.once('close', () => sockets.delete(socket))
-      limitFrames(socket, UP_BYTES_MAX + FRAME_EXTRA_BYTES)
-      aedes.handle(socket)
-    })
-    server.on('tlsClientError', (error, socket) => this.#log.info('a connection to the MQTT port was refused', { from: socket.remoteAddress, error }))
+    const server = createServer(
+      {
+        cert: certificate,
+        key,
+        ca: authority,
+        requestCert: true,
+        rejectUnauthorized: true,
+        minVersion: 'TLSv1.2',
+        noDelay: true,
+        handshakeTimeout: HANDSHAKE_MS,
+      },
+      (socket) => {
+        sockets.add(socket)
+        socket.once('close', () => sockets.delete(socket))
+        limitFrames(socket, UP_BYTES_MAX + FRAME_EXTRA_BYTES)
+        aedes.handle(socket)
+      },
+    )
+    server.on('tlsClientError', (error, socket) =>
+      this.#log.info('a connection to the MQTT port was refused', { from: socket.remoteAddress, error }),
+    )
     this.#server = server
     try {
       await this.#listen(server)
@@ -89,7 +100,10 @@ export class MqttBroker implements Broker {
 
   async #createAedes(events: BrokerEvents): Promise<Aedes> {
     const aedes = await Aedes.createBroker({
-      concurrency: DELIVERIES_MAX, drainTimeout: DRAIN_MS, connectTimeout: CONNECT_MS, keepaliveLimit: KEEPALIVE_SECONDS_MAX,
+      concurrency: DELIVERIES_MAX,
+      drainTimeout: DRAIN_MS,
+      connectTimeout: CONNECT_MS,
+      keepaliveLimit: KEEPALIVE_SECONDS_MAX,
       authenticate: (client, _username, _password, done) => {
         const refusal = this.#refusal(client)
         if (refusal === undefined) return done(null, true)

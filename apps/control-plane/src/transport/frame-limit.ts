@@ -27,7 +27,7 @@ export class FrameMeter {
   /** Announced size of the largest packet that `chunk` begins; Infinity when a length is malformed. */
   largest(chunk: Uint8Array): number {
     let largest = 0
-    for (let at = 0; at < chunk.length;) {
+    for (let at = 0; at < chunk.length; ) {
       if (this.#state === 'body') {
         const taken = Math.min(this.#bytes, chunk.length - at)
         at += taken

@@ -39,14 +39,22 @@ export class MqttLinkServer implements LinkServer {
     const table = new SessionTable(handler, this.#env, TIMING, (nodeName, message) => this.#send(nodeName, message))
     const stop = new AbortController() // the sessions end before the connections, so that nobody counts as lost
     const stopped = new Promise<void>((resolve) => {
-      const end = (): void => { void table.stop().then(() => { stop.abort(); resolve() }) }
+      const end = (): void => {
+        void table.stop().then(() => {
+          stop.abort()
+          resolve()
+        })
+      }
       if (signal.aborted) end()
       else signal.addEventListener('abort', end, { once: true })
     })
-    await this.#broker.serve({
-      received: (topic, payload) => this.#received(table, topic, payload),
-      disconnected: (nodeName) => table.lost(nodeName),
-    }, stop.signal)
+    await this.#broker.serve(
+      {
+        received: (topic, payload) => this.#received(table, topic, payload),
+        disconnected: (nodeName) => table.lost(nodeName),
+      },
+      stop.signal,
+    )
     await stopped
   }
 
@@ -57,7 +65,12 @@ export class MqttLinkServer implements LinkServer {
       table.received(parsed.nodeName, decodeUp(parsed.type, payload))
     } catch (error) {
       this.badMessages++
-      this.#env.log.warn('a message of a node was dropped: it cannot be read', { node: parsed.nodeName, type: parsed.type, bytes: payload.length, error })
+      this.#env.log.warn('a message of a node was dropped: it cannot be read', {
+        node: parsed.nodeName,
+        type: parsed.type,
+        bytes: payload.length,
+        error,
+      })
     }
   }
 

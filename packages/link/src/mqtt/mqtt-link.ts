@@ -43,17 +43,26 @@ export class MqttLink implements NodeLink {
     const { nodeName, env } = this.#options
     const id = Math.floor(env.random() * 2 ** 48).toString(16)
     const client = connect(this.#connectOptions(id))
-    const agent = new AgentSession(id, { send: (message) => send(client, nodeName, message), close: () => hangUp(client, env) }, env.clock, TIMING)
+    const agent = new AgentSession(
+      id,
+      { send: (message) => send(client, nodeName, message), close: () => hangUp(client, env) },
+      env.clock,
+      TIMING,
+    )
 
     let accepted = false
     let cause: Error | undefined
-    client.on('error', (error) => { cause ??= error }) // 'close' follows
+    client.on('error', (error) => {
+      cause ??= error
+    }) // 'close' follows
     client.on('close', () => agent.broken(cause ? this.#explain(cause) : 'the connection was closed'))
     client.on('message', (topic, payload) => this.#received(agent, topic, payload))
     const abort = (): void => agent.broken('opening was aborted')
     signal.addEventListener('abort', abort, { once: true })
     try {
-      const ended = agent.closed.then(() => { throw new Error('the connection ended') })
+      const ended = agent.closed.then(() => {
+        throw new Error('the connection ended')
+      })
       await Promise.race([connected(client), ended])
       accepted = true
       await Promise.race([client.subscribeAsync(downFilter(nodeName), { qos: 1 }), ended])
@@ -62,7 +71,9 @@ export class MqttLink implements NodeLink {
     } catch (error) {
       agent.broken('opening failed')
       client.end(true)
-      throw new Error(`cannot open the link: ${this.#explain(cause ?? (accepted || signal.aborted ? (error as Error) : NOT_ACCEPTED))}`, { cause: cause ?? error })
+      throw new Error(`cannot open the link: ${this.#explain(cause ?? (accepted || signal.aborted ? (error as Error) : NOT_ACCEPTED))}`, {
+        cause: cause ?? error,
+      })
     } finally {
       signal.removeEventListener('abort', abort)
     }
@@ -72,9 +83,24 @@ export class MqttLink implements NodeLink {
     const { nodeName, host, port, keepaliveSeconds = KEEPALIVE_SECONDS } = this.#options
     const { key, certificate, authority } = this.#options.credentials()
     return {
-      host, port, protocol: 'mqtts', servername: SERVER_NAME, key, cert: certificate, ca: authority, rejectUnauthorized: true,
-      clientId: nodeName, protocolVersion: 4, clean: true, keepalive: keepaliveSeconds, connectTimeout: CONNECT_MS,
-      reconnectPeriod: 0, queueQoSZero: false, resubscribe: false, timerVariant: 'native', noDelay: true,
+      host,
+      port,
+      protocol: 'mqtts',
+      servername: SERVER_NAME,
+      key,
+      cert: certificate,
+      ca: authority,
+      rejectUnauthorized: true,
+      clientId: nodeName,
+      protocolVersion: 4,
+      clean: true,
+      keepalive: keepaliveSeconds,
+      connectTimeout: CONNECT_MS,
+      reconnectPeriod: 0,
+      queueQoSZero: false,
+      resubscribe: false,
+      timerVariant: 'native',
+      noDelay: true,
       will: { topic: upTopic(nodeName, 'bye'), payload: encodeUp({ type: 'bye', session, why: 'lost' }), qos: 1, retain: false },
     }
   }
@@ -95,7 +121,8 @@ export class MqttLink implements NodeLink {
     if (error.code === 'ECONNREFUSED') return `${at} does not listen; is it running?`
     if (error.code === 'ERR_TLS_CERT_ALTNAME_INVALID' || /self.signed|unable to (verify|get)|certificate signature/i.test(error.message))
       return `${at} belongs to another cluster: its certificate was not issued by this node's authority (${error.message})`
-    if (/\balert\b|not authorized/i.test(error.message)) return `${at} refuses this node's certificate (${error.message}); join again with a new token`
+    if (/\balert\b|not authorized/i.test(error.message))
+      return `${at} refuses this node's certificate (${error.message}); join again with a new token`
     return `${at}: ${error.message}`
   }
 }

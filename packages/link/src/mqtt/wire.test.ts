@@ -10,8 +10,24 @@ const pod = { namespace: 'default', name: 'web', uid: 'u1' }
 const up: readonly UpMessage[] = [
   { type: 'hello', session: 's', hello: { agentVersion: '1.0.0' } },
   { type: 'hello', session: 's', hello: { agentVersion: '1.0.0', have: 'v1' } },
-  { type: 'report', session: 's', batch: 1, reports: [{ type: 'pod-status', ...pod, status: { phase: 'Running' } }, { type: 'pod-gone', ...pod }] },
-  { type: 'report', session: 's', batch: 2, reports: [{ type: 'node-status', labels: { a: 'b' }, annotations: {}, status: {} }, { type: 'node-usage', atMs: 1, windowMs: 2, cpuMillis: 3.5, memoryBytes: 4 }] },
+  {
+    type: 'report',
+    session: 's',
+    batch: 1,
+    reports: [
+      { type: 'pod-status', ...pod, status: { phase: 'Running' } },
+      { type: 'pod-gone', ...pod },
+    ],
+  },
+  {
+    type: 'report',
+    session: 's',
+    batch: 2,
+    reports: [
+      { type: 'node-status', labels: { a: 'b' }, annotations: {}, status: {} },
+      { type: 'node-usage', atMs: 1, windowMs: 2, cpuMillis: 3.5, memoryBytes: 4 },
+    ],
+  },
   { type: 'resync', session: 's', batch: 3 },
   { type: 'got', session: 's', channel: 'assign', through: 7 },
   { type: 'bye', session: 's', why: 'lost' },
@@ -19,7 +35,12 @@ const up: readonly UpMessage[] = [
 const down: readonly DownMessage[] = [
   { type: 'welcome', session: 's' },
   { type: 'assign', session: 's', number: 1, item: { type: 'complete', version: 'v', objects: [] } },
-  { type: 'assign', session: 's', number: 2, item: { type: 'incremental', after: 'v', version: 'w', upserts: [], removals: [{ kind: 'Pod', name: 'x' }] } },
+  {
+    type: 'assign',
+    session: 's',
+    number: 2,
+    item: { type: 'incremental', after: 'v', version: 'w', upserts: [], removals: [{ kind: 'Pod', name: 'x' }] },
+  },
   { type: 'stream', session: 's', number: 1, item: { id: 'abc' } },
   { type: 'taken', session: 's', batch: 1, taken: true },
   { type: 'taken', session: 's', batch: 1, taken: false },
@@ -56,11 +77,24 @@ const bad: readonly { name: string; type: UpType; payload: string | Buffer }[] =
   { name: 'an unknown channel', type: 'got', payload: '{"session":"s","channel":"__proto__","through":1}' },
   { name: 'reports that are no list', type: 'report', payload: '{"session":"s","batch":1,"reports":{}}' },
   { name: 'a report of an unknown type', type: 'report', payload: '{"session":"s","batch":1,"reports":[{"type":"constructor"}]}' },
-  { name: 'a pod status without a uid', type: 'report', payload: '{"session":"s","batch":1,"reports":[{"type":"pod-gone","namespace":"a","name":"b"}]}' },
-  { name: 'a deflated message that is cut off', type: 'hello', payload: Buffer.concat([Buffer.of(1), deflateRawSync('{"session":"s"}').subarray(0, 5)]) },
-  { name: 'a message that inflates beyond all bounds', type: 'hello', payload: Buffer.concat([Buffer.of(1), deflateRawSync(Buffer.alloc(33 * 2 ** 20))]) },
+  {
+    name: 'a pod status without a uid',
+    type: 'report',
+    payload: '{"session":"s","batch":1,"reports":[{"type":"pod-gone","namespace":"a","name":"b"}]}',
+  },
+  {
+    name: 'a deflated message that is cut off',
+    type: 'hello',
+    payload: Buffer.concat([Buffer.of(1), deflateRawSync('{"session":"s"}').subarray(0, 5)]),
+  },
+  {
+    name: 'a message that inflates beyond all bounds',
+    type: 'hello',
+    payload: Buffer.concat([Buffer.of(1), deflateRawSync(Buffer.alloc(33 * 2 ** 20))]),
+  },
 ]
-for (const { name, type, payload } of bad) test(`${name} is refused when read`, () => assert.throws(() => decodeUp(type, Buffer.from(payload))))
+for (const { name, type, payload } of bad)
+  test(`${name} is refused when read`, () => assert.throws(() => decodeUp(type, Buffer.from(payload))))
 
 test('no mutation of a message does worse than be refused', () => {
   for (let seed = 1; seed <= 300; seed++) {

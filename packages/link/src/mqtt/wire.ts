@@ -25,11 +25,16 @@ export function decodeUp(type: UpType, payload: Uint8Array): UpMessage {
   const fields = decode(payload, UP_BYTES_MAX)
   const session = text(fields, 'session')
   switch (type) {
-    case 'hello': return { type, session, hello: toHello(fields['hello']) }
-    case 'report': return { type, session, batch: number(fields, 'batch'), reports: list(fields, 'reports').map(toReport) }
-    case 'resync': return { type, session, batch: number(fields, 'batch') }
-    case 'got': return { type, session, channel: oneOf(fields, 'channel', ['assign', 'stream']), through: number(fields, 'through') }
-    case 'bye': return { type, session, why: oneOf(fields, 'why', ['goodbye', 'lost']) }
+    case 'hello':
+      return { type, session, hello: toHello(fields['hello']) }
+    case 'report':
+      return { type, session, batch: number(fields, 'batch'), reports: list(fields, 'reports').map(toReport) }
+    case 'resync':
+      return { type, session, batch: number(fields, 'batch') }
+    case 'got':
+      return { type, session, channel: oneOf(fields, 'channel', ['assign', 'stream']), through: number(fields, 'through') }
+    case 'bye':
+      return { type, session, why: oneOf(fields, 'why', ['goodbye', 'lost']) }
   }
 }
 
@@ -38,11 +43,16 @@ export function decodeDown(type: DownType, payload: Uint8Array): DownMessage {
   const fields = decode(payload, DOWN_BYTES_MAX)
   const session = text(fields, 'session')
   switch (type) {
-    case 'welcome': return { type, session }
-    case 'assign': return { type, session, number: number(fields, 'number'), item: toAssignment(fields['item']) }
-    case 'stream': return { type, session, number: number(fields, 'number'), item: toStreamRequest(fields['item']) }
-    case 'taken': return { type, session, batch: number(fields, 'batch'), taken: fields['taken'] === true }
-    case 'end': return { type, session, reason: text(fields, 'reason') }
+    case 'welcome':
+      return { type, session }
+    case 'assign':
+      return { type, session, number: number(fields, 'number'), item: toAssignment(fields['item']) }
+    case 'stream':
+      return { type, session, number: number(fields, 'number'), item: toStreamRequest(fields['item']) }
+    case 'taken':
+      return { type, session, batch: number(fields, 'batch'), taken: fields['taken'] === true }
+    case 'end':
+      return { type, session, reason: text(fields, 'reason') }
   }
 }
 
@@ -71,11 +81,24 @@ function toHello(value: unknown): NodeHello {
 const REPORT_FIELDS: Readonly<Record<StatusReport['type'], (report: Fields) => unknown>> = {
   'pod-status': (report) => [text(report, 'namespace'), text(report, 'name'), text(report, 'uid'), record(report['status'], 'status')],
   'pod-gone': (report) => [text(report, 'namespace'), text(report, 'name'), text(report, 'uid')],
-  'node-status': (report) => [record(report['labels'], 'labels'), record(report['annotations'], 'annotations'), record(report['status'], 'status')],
-  'node-usage': (report) => [amount(report, 'atMs'), amount(report, 'windowMs'), amount(report, 'cpuMillis'), amount(report, 'memoryBytes')],
+  'node-status': (report) => [
+    record(report['labels'], 'labels'),
+    record(report['annotations'], 'annotations'),
+    record(report['status'], 'status'),
+  ],
+  'node-usage': (report) => [
+    amount(report, 'atMs'),
+    amount(report, 'windowMs'),
+    amount(report, 'cpuMillis'),
+    amount(report, 'memoryBytes'),
+  ],
   event: (report) => {
     const metadata = record(record(report['event'], 'event')['metadata'], 'event.metadata')
-    return [text(metadata, 'name'), text(metadata, 'namespace'), record(record(report['event'], 'event')['involvedObject'], 'event.involvedObject')]
+    return [
+      text(metadata, 'name'),
+      text(metadata, 'namespace'),
+      record(record(report['event'], 'event')['involvedObject'], 'event.involvedObject'),
+    ]
   },
 }
 

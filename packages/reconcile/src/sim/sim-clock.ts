@@ -27,7 +27,8 @@ export class SimClock implements Clock {
     if (signal?.aborted) return Promise.resolve()
     return new Promise((resolve) => {
       const sleeper: Sleeper = {
-        atMs: this.#elapsedMs + Math.max(0, ms), order: this.#order++,
+        atMs: this.#elapsedMs + Math.max(0, ms),
+        order: this.#order++,
         wake: () => {
           this.#sleepers.delete(sleeper)
           signal?.removeEventListener('abort', sleeper.wake)

@@ -5,5 +5,8 @@ import { SimClock } from './sim-clock.ts'
 
 /** An Env under virtual time; same seed, same run. */
 export const simEnv = (seed = 1, clock: SimClock = new SimClock()): Env & { readonly clock: SimClock } => ({
-  clock, random: seeded(seed), log: silentLog, uuid: seededUuids(seed),
+  clock,
+  random: seeded(seed),
+  log: silentLog,
+  uuid: seededUuids(seed),
 })

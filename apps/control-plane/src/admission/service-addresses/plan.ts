@@ -12,7 +12,11 @@ export interface Taken {
 }
 
 export type AddressPlan =
-  | { readonly type: 'allocated'; readonly clusterIp: string | undefined; /** By index of port. */ readonly nodePorts: readonly (number | undefined)[] }
+  | {
+      readonly type: 'allocated'
+      readonly clusterIp: string | undefined /** By index of port. */
+      readonly nodePorts: readonly (number | undefined)[]
+    }
   | { readonly type: 'refused'; readonly errors: readonly FieldError[] }
   | { readonly type: 'full'; readonly what: string }
 
@@ -74,7 +78,9 @@ function planNodePorts({ spec, before, taken, ranges, random }: AddressQuestion)
   const ports = spec.ports ?? []
   if (spec.type !== 'NodePort' && spec.type !== 'LoadBalancer') return {}
   const had = new Set((before?.ports ?? []).map(({ nodePort }) => nodePort))
-  const errors = ports.flatMap(({ nodePort }, index) => (nodePort && !had.has(nodePort) ? askedPortErrors(nodePort, `spec.ports[${index}].nodePort`) : []))
+  const errors = ports.flatMap(({ nodePort }, index) =>
+    nodePort && !had.has(nodePort) ? askedPortErrors(nodePort, `spec.ports[${index}].nodePort`) : [],
+  )
   if (errors.length > 0) return { errors }
 
   const own = new Set(ports.map(({ nodePort }) => nodePort))
@@ -85,8 +91,15 @@ function planNodePorts({ spec, before, taken, ranges, random }: AddressQuestion)
       continue
     }
     const { firstNodePort, lastNodePort } = ranges
-    const free = twinPort(ports, value, index)
-      ?? pick(firstNodePort, lastNodePort, lowBand(lastNodePort - firstNodePort + 1, 32, 128), (one) => taken.nodePorts.has(one) || own.has(one), random)
+    const free =
+      twinPort(ports, value, index) ??
+      pick(
+        firstNodePort,
+        lastNodePort,
+        lowBand(lastNodePort - firstNodePort + 1, 32, 128),
+        (one) => taken.nodePorts.has(one) || own.has(one),
+        random,
+      )
     if (free === undefined) return { isFull: true }
     own.add(free)
     value.push(free)
@@ -95,7 +108,13 @@ function planNodePorts({ spec, before, taken, ranges, random }: AddressQuestion)
 
   function askedPortErrors(port: number, path: string): readonly FieldError[] {
     if (port < ranges.firstNodePort || port > ranges.lastNodePort)
-      return [invalidValue(path, port, `provided port is not in the valid range. The range of valid ports is ${ranges.firstNodePort}-${ranges.lastNodePort}`)]
+      return [
+        invalidValue(
+          path,
+          port,
+          `provided port is not in the valid range. The range of valid ports is ${ranges.firstNodePort}-${ranges.lastNodePort}`,
+        ),
+      ]
     return taken.nodePorts.has(port) ? [invalidValue(path, port, 'provided port is already allocated')] : []
   }
 }

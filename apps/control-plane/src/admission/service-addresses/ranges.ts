@@ -16,7 +16,9 @@ const DNS_OFFSET = 10
 export function serviceRanges(network: string, firstNodePort = 30000, lastNodePort = 32767): ServiceRanges {
   const parsed = parseNetwork(network)
   if (!parsed || parsed.prefix < PREFIX_MIN || parsed.prefix > PREFIX_MAX)
-    throw new Error(`the service network must be an IPv4 network with a prefix of ${PREFIX_MIN} to ${PREFIX_MAX} bits such as 10.43.0.0/16, not "${network}"`)
+    throw new Error(
+      `the service network must be an IPv4 network with a prefix of ${PREFIX_MIN} to ${PREFIX_MAX} bits such as 10.43.0.0/16, not "${network}"`,
+    )
   if (!(firstNodePort >= 1 && firstNodePort <= lastNodePort && lastNodePort <= 65535))
     throw new Error(`the node ports must be a range within 1-65535 such as 30000-32767, not ${firstNodePort}-${lastNodePort}`)
   return { network: parsed, firstNodePort, lastNodePort }
@@ -31,4 +33,7 @@ export const dnsServiceIp = ({ network }: Pick<ServiceRanges, 'network'>): strin
 export const networkText = ({ base, prefix }: Network): string => `${ipv4Text(base)}/${prefix}`
 
 /** First and last address that a Service can have: the network's own and its broadcast address are none. */
-export const addressRange = (network: Network): readonly [first: number, last: number] => [network.base + 1, network.base + networkSize(network) - 2]
+export const addressRange = (network: Network): readonly [first: number, last: number] => [
+  network.base + 1,
+  network.base + networkSize(network) - 2,
+]

@@ -36,8 +36,12 @@ export class ServiceAddresses implements AdmissionStep {
     if (operation === 'delete') return
     const service = request.object as Service
     const plan = planAddresses({
-      spec: service.spec, before: (request.previous as Service | undefined)?.spec, taken: this.#takenByOthers(service),
-      ranges: this.#ranges, isApiService: keyOf(service) === 'default/kubernetes', random: this.#random,
+      spec: service.spec,
+      before: (request.previous as Service | undefined)?.spec,
+      taken: this.#takenByOthers(service),
+      ranges: this.#ranges,
+      isApiService: keyOf(service) === 'default/kubernetes',
+      random: this.#random,
     })
     if (plan.type === 'refused') throw invalid('', 'Service', service.metadata.name, plan.errors)
     if (plan.type === 'full') throw internalError(plan.what)
@@ -57,7 +61,8 @@ export class ServiceAddresses implements AdmissionStep {
   #forgetStored(): void {
     for (const [request, { metadata, spec }] of this.#reserved) {
       const stored = this.#reads.get(services, keyOf({ metadata }))
-      if (stored?.metadata.uid === metadata.uid && claims(spec).every((claim) => claims(stored.spec).includes(claim))) this.#reserved.delete(request)
+      if (stored?.metadata.uid === metadata.uid && claims(spec).every((claim) => claims(stored.spec).includes(claim)))
+        this.#reserved.delete(request)
     }
   }
 

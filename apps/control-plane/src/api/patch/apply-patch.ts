@@ -15,7 +15,11 @@ import { strategicMerge } from './strategic-merge.ts'
  * @throws StatusError 400 when the patch is wrong in itself, 415 for a type that is not served, 422 when the result is no such object.
  */
 export function applyPatchTo(
-  resource: Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema'>, object: KubeObject, type: PatchType, patch: JsonValue, context: WriteContext,
+  resource: Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema'>,
+  object: KubeObject,
+  type: PatchType,
+  patch: JsonValue,
+  context: WriteContext,
 ): KubeObject {
   const patched = patchedValue(object as unknown as JsonObject, type, patch, resource)
   const refused = (why: string): StatusError => invalid('', '', '', [invalidValue('patch', JSON.stringify(patch), why)])
@@ -34,15 +38,23 @@ export function applyPatchTo(
 
 function patchedValue(object: JsonObject, type: PatchType, patch: JsonValue, { schema }: Pick<ResourceDefinition, 'schema'>): JsonValue {
   switch (type) {
-    case 'json': return jsonPatch(object, patch)
+    case 'json':
+      return jsonPatch(object, patch)
     case 'merge':
       if (!isObject(patch)) throw badRequest('error decoding patch: a merge patch is an object')
       return mergePatch(object, patch)
-    case 'strategic': return strategicMerge(object, patch, schema)
-    case 'apply': throw unsupportedPatch()
+    case 'strategic':
+      return strategicMerge(object, patch, schema)
+    case 'apply':
+      throw unsupportedPatch()
   }
 }
 
 /** Clients fall back to other patches. Source: apiserver pkg/endpoints/handlers/negotiation NewUnsupportedMediaTypeError. */
-const unsupportedPatch = (): StatusError => new StatusError(415, 'UnsupportedMediaType',
-  'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json', {})
+const unsupportedPatch = (): StatusError =>
+  new StatusError(
+    415,
+    'UnsupportedMediaType',
+    'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json',
+    {},
+  )

@@ -12,11 +12,17 @@ export function aJsonObject(random: () => number, withNulls = false, depth = 3):
 function aJsonValue(random: () => number, withNulls: boolean, depth: number): JsonValue {
   const pick = Math.floor(random() * (depth > 0 ? 6 : 4))
   switch (pick) {
-    case 0: return Math.floor(random() * 3)
-    case 1: return NAMES[Math.floor(random() * NAMES.length)]!
-    case 2: return withNulls ? null : true
-    case 3: return false
-    case 4: return Array.from({ length: Math.floor(random() * 3) }, () => aJsonValue(random, false, depth - 1))
-    default: return aJsonObject(random, withNulls, depth)
+    case 0:
+      return Math.floor(random() * 3)
+    case 1:
+      return NAMES[Math.floor(random() * NAMES.length)]!
+    case 2:
+      return withNulls ? null : true
+    case 3:
+      return false
+    case 4:
+      return Array.from({ length: Math.floor(random() * 3) }, () => aJsonValue(random, false, depth - 1))
+    default:
+      return aJsonObject(random, withNulls, depth)
   }
 }

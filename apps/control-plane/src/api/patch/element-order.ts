@@ -14,9 +14,17 @@ export function itemsEqual(a: JsonValue, b: JsonValue, mergeKey: string | undefi
  *
  * @see Source: apimachinery pkg/util/strategicpatch normalizeElementOrder, mergeSortedSlice.
  */
-export function inOrder(items: readonly JsonValue[], order: readonly JsonValue[], before: readonly JsonValue[], mergeKey: string | undefined): JsonValue[] {
+export function inOrder(
+  items: readonly JsonValue[],
+  order: readonly JsonValue[],
+  before: readonly JsonValue[],
+  mergeKey: string | undefined,
+): JsonValue[] {
   const place = (item: JsonValue, list: readonly JsonValue[]): number => list.findIndex((other) => itemsEqual(item, other, mergeKey))
-  const byPlace = (list: readonly JsonValue[]) => (a: JsonValue, b: JsonValue): number => place(a, list) - place(b, list)
+  const byPlace =
+    (list: readonly JsonValue[]) =>
+    (a: JsonValue, b: JsonValue): number =>
+      place(a, list) - place(b, list)
   const named = items.filter((item) => place(item, order) >= 0).sort(byPlace(order))
   const others = items.filter((item) => place(item, order) < 0).sort(byPlace(before))
 

@@ -15,14 +15,20 @@ const COPIED_CHARACTERS_MAX = 3 * 1024 * 1024
  * @see RFC 6902
  */
 export function jsonPatch(target: JsonValue, patch: JsonValue): JsonValue {
-  if (!Array.isArray(patch) || !patch.every(isOperation)) throw badRequest('error decoding patch: a JSON patch is a list of operations, each with op and path')
+  if (!Array.isArray(patch) || !patch.every(isOperation))
+    throw badRequest('error decoding patch: a JSON patch is a list of operations, each with op and path')
   if (patch.length > OPERATIONS_MAX)
-    throw new StatusError(413, 'RequestEntityTooLarge', `The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${patch.length}`)
+    throw new StatusError(
+      413,
+      'RequestEntityTooLarge',
+      `The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${patch.length}`,
+    )
   const root = { document: cleanCopy(target) }
   let copiedCharacters = 0
   for (const operation of patch as readonly Operation[]) {
     if (operation.op === 'copy') copiedCharacters += sizeOf(root, operation.from)
-    if (copiedCharacters > COPIED_CHARACTERS_MAX) throw new StatusError(413, 'RequestEntityTooLarge', 'the copies that the JSON patch makes are too large')
+    if (copiedCharacters > COPIED_CHARACTERS_MAX)
+      throw new StatusError(413, 'RequestEntityTooLarge', 'the copies that the JSON patch makes are too large')
     apply(root, operation)
   }
   return root.document
@@ -56,7 +62,12 @@ const OPERATIONS: ReadonlySet<unknown> = new Set(['add', 'remove', 'replace', 'm
 function isOperation(value: unknown): value is Operation {
   if (typeof value !== 'object' || value === null) return false
   const { op, path, from } = value as Record<string, unknown>
-  return OPERATIONS.has(op) && isPointer(path) && (from === undefined || isPointer(from)) && ((op !== 'copy' && op !== 'move') || from !== undefined)
+  return (
+    OPERATIONS.has(op) &&
+    isPointer(path) &&
+    (from === undefined || isPointer(from)) &&
+    ((op !== 'copy' && op !== 'move') || from !== undefined)
+  )
 }
 
 const isPointer = (value: unknown): value is string =>

@@ -70,7 +70,8 @@ function mergeList(before: readonly JsonValue[], patch: readonly JsonValue[], ke
 
   let result = [...before]
   for (const item of items) {
-    if (item[key] === undefined || item[key] === null) throw badRequest(`error decoding patch: map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`)
+    if (item[key] === undefined || item[key] === null)
+      throw badRequest(`error decoding patch: map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`)
     const isSame = (other: JsonValue): boolean => isObject(other) && other[key] === item[key]
     if (item[PATCH] === 'delete') result = result.filter((other) => !isSame(other))
     else {
@@ -91,29 +92,49 @@ function withoutDirectives(value: JsonValue, schema: Schema): JsonValue {
 }
 
 function checkDirective(directive: JsonValue | undefined): void {
-  if (directive !== undefined && directive !== 'merge') throw badRequest(`error decoding patch: unknown patch type ${JSON.stringify(directive)}: use merge, replace or delete`)
+  if (directive !== undefined && directive !== 'merge')
+    throw badRequest(`error decoding patch: unknown patch type ${JSON.stringify(directive)}: use merge, replace or delete`)
 }
 
 function retainKeys(result: Map<string, JsonValue | undefined>, retained: JsonValue, changes: JsonObject): void {
   if (!Array.isArray(retained)) throw badRequest(`error decoding patch: ${RETAIN_KEYS} must be a list of keys`)
   const keys = new Set<JsonValue>(retained as readonly JsonValue[])
   for (const name of Object.keys(changes))
-    if (!name.startsWith('$') && changes[name] !== null && !keys.has(name)) throw badRequest(`error decoding patch: ${name} is set but not in ${RETAIN_KEYS}`)
+    if (!name.startsWith('$') && changes[name] !== null && !keys.has(name))
+      throw badRequest(`error decoding patch: ${name} is set but not in ${RETAIN_KEYS}`)
   for (const name of [...result.keys()]) if (!keys.has(name)) result.delete(name)
 }
 
 function deleteFrom(result: Map<string, JsonValue | undefined>, name: string, doomed: JsonValue | undefined): void {
   if (!Array.isArray(doomed)) throw badRequest(`error decoding patch: ${DELETE_FROM}${name} must be a list`)
   const list = result.get(name)
-  if (Array.isArray(list)) result.set(name, (list as readonly JsonValue[]).filter((item) => !doomed.some((each: JsonValue) => itemsEqual(each, item, undefined))))
+  if (Array.isArray(list))
+    result.set(
+      name,
+      (list as readonly JsonValue[]).filter((item) => !doomed.some((each: JsonValue) => itemsEqual(each, item, undefined))),
+    )
 }
 
-function setOrder(result: Map<string, JsonValue | undefined>, target: JsonObject, name: string, order: JsonValue | undefined, schema: Schema): void {
+function setOrder(
+  result: Map<string, JsonValue | undefined>,
+  target: JsonObject,
+  name: string,
+  order: JsonValue | undefined,
+  schema: Schema,
+): void {
   if (!Array.isArray(order)) throw badRequest(`error decoding patch: ${SET_ORDER}${name} must be a list`)
   const merged = result.get(name)
   const before = target[name]
   if (Array.isArray(merged))
-    result.set(name, inOrder(merged as readonly JsonValue[], order as readonly JsonValue[], Array.isArray(before) ? (before as readonly JsonValue[]) : [], propertyOf(schema, name)?.patchMergeKey))
+    result.set(
+      name,
+      inOrder(
+        merged as readonly JsonValue[],
+        order as readonly JsonValue[],
+        Array.isArray(before) ? (before as readonly JsonValue[]) : [],
+        propertyOf(schema, name)?.patchMergeKey,
+      ),
+    )
 }
 
 function propertyOf(schema: Schema, name: string): PropertySchema | undefined {

@@ -50,11 +50,16 @@ function read(place: Place): JsonValue {
   const { value } = place
   if (value === null) return zeroOf(schema)
   switch (schema.type) {
-    case 'object': return readStruct(place, schema.properties)
-    case 'map': return readMap(place, schema.values)
-    case 'array': return readArray(place, schema.items)
-    case 'any': return copyAny(value, place.depth)
-    default: return readScalar(place, schema)
+    case 'object':
+      return readStruct(place, schema.properties)
+    case 'map':
+      return readMap(place, schema.values)
+    case 'array':
+      return readArray(place, schema.items)
+    case 'any':
+      return copyAny(value, place.depth)
+    default:
+      return readScalar(place, schema)
   }
 }
 
@@ -70,7 +75,15 @@ function readStruct(place: Place, properties: Readonly<Record<string, ObjectSche
       continue
     }
     if (inner === null || inner === undefined) continue
-    result[name] = read({ schema: properties[name]!, value: inner, path: innerPath, fields: [...fields, name], struct, depth: depth + 1, unknown })
+    result[name] = read({
+      schema: properties[name]!,
+      value: inner,
+      path: innerPath,
+      fields: [...fields, name],
+      struct,
+      depth: depth + 1,
+      unknown,
+    })
   }
   return result
 }
@@ -80,14 +93,17 @@ function readMap(place: Place, values: ObjectSchema): JsonValue {
   if (!isObject(value)) throw mismatch(place)
   const result: Record<string, JsonValue> = {}
   for (const [name, inner] of Object.entries(value))
-    if (inner !== undefined) result[checkedKey(name)] = read({ ...place, schema: values, value: inner, path: `${path}.${name}`, depth: depth + 1 })
+    if (inner !== undefined)
+      result[checkedKey(name)] = read({ ...place, schema: values, value: inner, path: `${path}.${name}`, depth: depth + 1 })
   return result
 }
 
 function readArray(place: Place, items: ObjectSchema): JsonValue {
   const { value, path, depth } = place
   if (!Array.isArray(value)) throw mismatch(place)
-  return (value as readonly JsonValue[]).map((item, index) => read({ ...place, schema: items, value: item, path: `${path}[${index}]`, depth: depth + 1 }))
+  return (value as readonly JsonValue[]).map((item, index) =>
+    read({ ...place, schema: items, value: item, path: `${path}[${index}]`, depth: depth + 1 }),
+  )
 }
 
 type Scalar = Exclude<ObjectSchema, { type: 'object' | 'map' | 'array' | 'any' | 'ref' }>
@@ -136,13 +152,22 @@ function checkFormat(value: string, format: 'date-time' | 'micro-time' | 'byte' 
 /** What Go leaves in a list or map where JSON says null. */
 function zeroOf(schema: ReturnType<typeof resolve>): JsonValue {
   switch (schema.type) {
-    case 'string': return ''
-    case 'boolean': return false
-    case 'integer': case 'number': case 'int-or-string': return 0
-    case 'quantity': return '0'
-    case 'any': return null
-    case 'array': return []
-    default: return {}
+    case 'string':
+      return ''
+    case 'boolean':
+      return false
+    case 'integer':
+    case 'number':
+    case 'int-or-string':
+      return 0
+    case 'quantity':
+      return '0'
+    case 'any':
+      return null
+    case 'array':
+      return []
+    default:
+      return {}
   }
 }
 
@@ -161,7 +186,8 @@ function checkedKey(name: string): string {
   return name
 }
 
-export const isObject = (value: JsonValue | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
+export const isObject = (value: JsonValue | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function mismatch({ schema, value, fields, struct }: Place, found = kindOf(value)): TypeMismatch {
   const where = struct === undefined ? 'Go value' : `Go struct field ${struct}.${fields.join('.')}`
@@ -175,17 +201,28 @@ function kindOf(value: JsonValue): string {
 
 function goType(schema: ObjectSchema): string {
   switch (schema.type) {
-    case 'ref': return schema.ref.split('.').slice(-2).join('.')
-    case 'array': return `[]${goType(schema.items)}`
-    case 'map': return `map[string]${goType(schema.values)}`
-    case 'integer': return schema.format
-    case 'number': return 'float64'
-    case 'boolean': return 'bool'
-    case 'quantity': return 'resource.Quantity'
-    case 'int-or-string': return 'intstr.IntOrString'
-    case 'string': return schema.format === 'byte' ? '[]uint8' : schema.format === undefined ? 'string' : 'v1.Time'
-    case 'object': return 'struct'
-    case 'any': return 'interface {}'
+    case 'ref':
+      return schema.ref.split('.').slice(-2).join('.')
+    case 'array':
+      return `[]${goType(schema.items)}`
+    case 'map':
+      return `map[string]${goType(schema.values)}`
+    case 'integer':
+      return schema.format
+    case 'number':
+      return 'float64'
+    case 'boolean':
+      return 'bool'
+    case 'quantity':
+      return 'resource.Quantity'
+    case 'int-or-string':
+      return 'intstr.IntOrString'
+    case 'string':
+      return schema.format === 'byte' ? '[]uint8' : schema.format === undefined ? 'string' : 'v1.Time'
+    case 'object':
+      return 'struct'
+    case 'any':
+      return 'interface {}'
   }
 }
 

@@ -10,11 +10,50 @@ const property = (name: string, field: string): PropertySchema => {
 }
 
 const facts: { name: string; of: string; field: string; schema: PropertySchema }[] = [
-  { name: 'containers meet by name', of: 'io.k8s.api.core.v1.PodSpec', field: 'containers', schema: { type: 'array', items: { type: 'ref', ref: 'io.k8s.api.core.v1.Container' }, patchMergeKey: 'name', patchStrategy: ['merge'], listType: 'map', listMapKeys: ['name'] } },
-  { name: 'limits are quantities', of: 'io.k8s.api.core.v1.ResourceRequirements', field: 'limits', schema: { type: 'map', values: { type: 'quantity' } } },
-  { name: 'owner references meet by uid', of: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta', field: 'ownerReferences', schema: { type: 'array', items: { type: 'ref', ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference' }, patchMergeKey: 'uid', patchStrategy: ['merge'], listType: 'map', listMapKeys: ['uid'] } },
-  { name: 'renew times have micro seconds', of: 'io.k8s.api.coordination.v1.LeaseSpec', field: 'renewTime', schema: { type: 'string', format: 'micro-time' } },
-  { name: 'selectors are atomic', of: 'io.k8s.api.apps.v1.DeploymentSpec', field: 'selector', schema: { type: 'ref', ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector', mapType: 'atomic' } },
+  {
+    name: 'containers meet by name',
+    of: 'io.k8s.api.core.v1.PodSpec',
+    field: 'containers',
+    schema: {
+      type: 'array',
+      items: { type: 'ref', ref: 'io.k8s.api.core.v1.Container' },
+      patchMergeKey: 'name',
+      patchStrategy: ['merge'],
+      listType: 'map',
+      listMapKeys: ['name'],
+    },
+  },
+  {
+    name: 'limits are quantities',
+    of: 'io.k8s.api.core.v1.ResourceRequirements',
+    field: 'limits',
+    schema: { type: 'map', values: { type: 'quantity' } },
+  },
+  {
+    name: 'owner references meet by uid',
+    of: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta',
+    field: 'ownerReferences',
+    schema: {
+      type: 'array',
+      items: { type: 'ref', ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference' },
+      patchMergeKey: 'uid',
+      patchStrategy: ['merge'],
+      listType: 'map',
+      listMapKeys: ['uid'],
+    },
+  },
+  {
+    name: 'renew times have micro seconds',
+    of: 'io.k8s.api.coordination.v1.LeaseSpec',
+    field: 'renewTime',
+    schema: { type: 'string', format: 'micro-time' },
+  },
+  {
+    name: 'selectors are atomic',
+    of: 'io.k8s.api.apps.v1.DeploymentSpec',
+    field: 'selector',
+    schema: { type: 'ref', ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector', mapType: 'atomic' },
+  },
 ]
 for (const { name, of, field, schema } of facts) test(name, () => assert.deepEqual(property(of, field), schema))
 

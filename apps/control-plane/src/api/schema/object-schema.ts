@@ -3,7 +3,12 @@
  * @kubernetes/client-node's models and our table of merge and list keys; CustomResourceDefinitions bring their own.
  */
 export type ObjectSchema =
-  | { readonly type: 'object'; readonly properties: Readonly<Record<string, PropertySchema>>; readonly required?: readonly string[]; readonly description?: string }
+  | {
+      readonly type: 'object'
+      readonly properties: Readonly<Record<string, PropertySchema>>
+      readonly required?: readonly string[]
+      readonly description?: string
+    }
   /** By definition name, e.g. `io.k8s.api.core.v1.Pod`; resolved by `definitions.ts`. */
   | { readonly type: 'ref'; readonly ref: string }
   | { readonly type: 'map'; readonly values: ObjectSchema }

@@ -33,17 +33,29 @@ function convert(schema: ObjectSchema, texts: Descriptions[string] | undefined, 
   const text = texts?.[''] ?? (schema.type === 'object' ? schema.description : undefined)
   const description = text === undefined ? {} : { description: text }
   switch (schema.type) {
-    case 'ref': return { allOf: [{ $ref: refer(schema.ref) }] }
-    case 'map': return { type: 'object', additionalProperties: convert(schema.values, undefined, refer) }
-    case 'array': return { type: 'array', items: convert(schema.items, undefined, refer) }
-    case 'quantity': return { type: 'string', format: 'quantity' }
-    case 'int-or-string': return { type: 'string', format: 'int-or-string' }
-    case 'any': return description
-    case 'object': return {
-      ...description, type: 'object', ...(schema.required && { required: schema.required }),
-      properties: Object.fromEntries(Object.entries(schema.properties).map(([name, property]) => [name, convertProperty(property, texts?.[name], refer)])),
-    }
-    default: return { ...description, type: schema.type, ...('format' in schema && schema.format && { format: schema.format }) }
+    case 'ref':
+      return { allOf: [{ $ref: refer(schema.ref) }] }
+    case 'map':
+      return { type: 'object', additionalProperties: convert(schema.values, undefined, refer) }
+    case 'array':
+      return { type: 'array', items: convert(schema.items, undefined, refer) }
+    case 'quantity':
+      return { type: 'string', format: 'quantity' }
+    case 'int-or-string':
+      return { type: 'string', format: 'int-or-string' }
+    case 'any':
+      return description
+    case 'object':
+      return {
+        ...description,
+        type: 'object',
+        ...(schema.required && { required: schema.required }),
+        properties: Object.fromEntries(
+          Object.entries(schema.properties).map(([name, property]) => [name, convertProperty(property, texts?.[name], refer)]),
+        ),
+      }
+    default:
+      return { ...description, type: schema.type, ...('format' in schema && schema.format && { format: schema.format }) }
   }
 }
 
@@ -51,10 +63,12 @@ function convertProperty(property: PropertySchema, text: string | undefined, ref
   const description = text ?? property.description
   const { patchMergeKey, patchStrategy, listType, listMapKeys, mapType } = property
   return {
-    ...(description !== undefined && { description }), ...convert(property, undefined, refer),
+    ...(description !== undefined && { description }),
+    ...convert(property, undefined, refer),
     ...(patchMergeKey && { 'x-kubernetes-patch-merge-key': patchMergeKey }),
     ...(patchStrategy && { 'x-kubernetes-patch-strategy': patchStrategy.join(',') }),
-    ...(listType && { 'x-kubernetes-list-type': listType }), ...(listMapKeys && { 'x-kubernetes-list-map-keys': listMapKeys }),
+    ...(listType && { 'x-kubernetes-list-type': listType }),
+    ...(listMapKeys && { 'x-kubernetes-list-map-keys': listMapKeys }),
     ...(mapType && { 'x-kubernetes-map-type': mapType }),
   }
 }

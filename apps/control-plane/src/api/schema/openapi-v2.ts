@@ -13,28 +13,48 @@ interface Path {
 }
 
 const pathsOf = (groupVersions: readonly GroupVersion[]): readonly Path[] =>
-  groupVersions.flatMap(({ resources }) => resources).flatMap((resource) => [...operationsOf(resource)].map(([path, operations]) => ({ path, operations })))
+  groupVersions
+    .flatMap(({ resources }) => resources)
+    .flatMap((resource) => [...operationsOf(resource)].map(([path, operations]) => ({ path, operations })))
 
 const kindOf = ({ resource: { group, version, kind } }: Operation): JsonObject => ({ group, kind, version })
 
 /** `GET /openapi/v2` as JSON. */
 export const openapiV2 = (groupVersions: readonly GroupVersion[]): JsonObject => ({
-  swagger: '2.0', info: INFO, definitions: {},
-  paths: Object.fromEntries(pathsOf(groupVersions).map(({ path, operations }) => [path, {
-    parameters: [...path.matchAll(PATH_PARAMETERS)].map(([, name]) => ({ name: name!, in: 'path', required: true, type: 'string' })),
-    ...Object.fromEntries(operations.map((operation) => [operation.method, {
-      parameters: operation.parameters.map((name) => ({ name, in: 'query', type: 'string', uniqueItems: true })),
-      responses: { 200: { description: 'OK' } },
-      'x-kubernetes-group-version-kind': kindOf(operation),
-    }])),
-  }])),
+  swagger: '2.0',
+  info: INFO,
+  definitions: {},
+  paths: Object.fromEntries(
+    pathsOf(groupVersions).map(({ path, operations }) => [
+      path,
+      {
+        parameters: [...path.matchAll(PATH_PARAMETERS)].map(([, name]) => ({ name: name!, in: 'path', required: true, type: 'string' })),
+        ...Object.fromEntries(
+          operations.map((operation) => [
+            operation.method,
+            {
+              parameters: operation.parameters.map((name) => ({ name, in: 'query', type: 'string', uniqueItems: true })),
+              responses: { 200: { description: 'OK' } },
+              'x-kubernetes-group-version-kind': kindOf(operation),
+            },
+          ]),
+        ),
+      },
+    ]),
+  ),
 })
 
 /** `GET /openapi/v2` as the protobuf that kubectl asks for. Source: gnostic openapiv2/OpenAPIv2.proto, Document. */
 export const openapiV2Protobuf = (groupVersions: readonly GroupVersion[]): Buffer =>
   message([
     [DOCUMENT.swagger, text('2.0')],
-    [DOCUMENT.info, message([[1, text(String(INFO.title))], [2, text(String(INFO.version))]])],
+    [
+      DOCUMENT.info,
+      message([
+        [1, text(String(INFO.title))],
+        [2, text(String(INFO.version))],
+      ]),
+    ],
     [DOCUMENT.paths, message(pathsOf(groupVersions).map((path) => [PATHS_PATH, namedPath(path)]))],
     [DOCUMENT.definitions, message([])],
   ])
@@ -46,19 +66,45 @@ const OPERATION = { parameters: 8, vendorExtension: 13 }
 const QUERY_PARAMETER = { in: 2, name: 4, type: 6 }
 
 const namedPath = ({ path, operations }: Path): Buffer =>
-  message([[1, text(path)], [2, message(operations.map((operation) => [PATH_ITEM[operation.method], encodeOperation(operation)]))]])
+  message([
+    [1, text(path)],
+    [2, message(operations.map((operation) => [PATH_ITEM[operation.method], encodeOperation(operation)]))],
+  ])
 
 const encodeOperation = (operation: Operation): Buffer =>
   message([
     ...operation.parameters.map((name): Field => [OPERATION.parameters, queryParameter(name)]),
-    [OPERATION.vendorExtension, message([[1, text('x-kubernetes-group-version-kind')], [2, message([[2, text(JSON.stringify(kindOf(operation)))]])]])],
+    [
+      OPERATION.vendorExtension,
+      message([
+        [1, text('x-kubernetes-group-version-kind')],
+        [2, message([[2, text(JSON.stringify(kindOf(operation)))]])],
+      ]),
+    ],
   ])
 
 /** ParametersItem{parameter=1: Parameter{non_body_parameter=2: NonBodyParameter{query_parameter_sub_schema=3}}}. */
 const queryParameter = (name: string): Buffer =>
-  message([[1, message([[2, message([[3, message([
-    [QUERY_PARAMETER.in, text('query')], [QUERY_PARAMETER.name, text(name)], [QUERY_PARAMETER.type, text('string')],
-  ])]])]])]])
+  message([
+    [
+      1,
+      message([
+        [
+          2,
+          message([
+            [
+              3,
+              message([
+                [QUERY_PARAMETER.in, text('query')],
+                [QUERY_PARAMETER.name, text(name)],
+                [QUERY_PARAMETER.type, text('string')],
+              ]),
+            ],
+          ]),
+        ],
+      ]),
+    ],
+  ])
 
 type Field = readonly [number: number, bytes: Buffer]
 

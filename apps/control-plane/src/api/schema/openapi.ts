@@ -15,7 +15,18 @@ const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
   patch: ['dryRun', 'fieldManager', 'fieldValidation', 'force'],
   delete: ['dryRun', 'gracePeriodSeconds', 'propagationPolicy'],
   deletecollection: ['dryRun', 'gracePeriodSeconds', 'propagationPolicy', 'labelSelector', 'fieldSelector', 'limit', 'continue'],
-  list: ['labelSelector', 'fieldSelector', 'limit', 'continue', 'resourceVersion', 'resourceVersionMatch', 'watch', 'timeoutSeconds', 'allowWatchBookmarks', 'sendInitialEvents'],
+  list: [
+    'labelSelector',
+    'fieldSelector',
+    'limit',
+    'continue',
+    'resourceVersion',
+    'resourceVersionMatch',
+    'watch',
+    'timeoutSeconds',
+    'allowWatchBookmarks',
+    'sendInitialEvents',
+  ],
   get: [],
 }
 /** Strategic merge is understood but not listed: clients would then compute patches from these schemas. */
@@ -38,8 +49,23 @@ export function operationsOf(resource: ResourceDefinition): ReadonlyMap<string, 
   const operations = (wanted: readonly (readonly [Operation['method'], Operation['verb']])[]): readonly Operation[] =>
     wanted.filter(([, verb]) => served.includes(verb)).map(([method, verb]) => ({ method, verb, parameters: PARAMETERS[verb]!, resource }))
   const paths = new Map([
-    [collection, operations([['get', 'list'], ['post', 'create'], ['delete', 'deletecollection']])],
-    [`${collection}/{name}`, operations([['get', 'get'], ['put', 'update'], ['patch', 'patch'], ['delete', 'delete']])],
+    [
+      collection,
+      operations([
+        ['get', 'list'],
+        ['post', 'create'],
+        ['delete', 'deletecollection'],
+      ]),
+    ],
+    [
+      `${collection}/{name}`,
+      operations([
+        ['get', 'get'],
+        ['put', 'update'],
+        ['patch', 'patch'],
+        ['delete', 'delete'],
+      ]),
+    ],
   ])
   if (namespaced) paths.set(`${base}/${resource.plural}`, operations([['get', 'list']]))
   return paths
@@ -51,22 +77,33 @@ export const openapiIndex = (groupVersions: readonly GroupVersion[], hash: strin
 })
 
 /** `api/v1`, `apis/apps/v1`. */
-export const pathOf = (groupVersion: GroupVersion): string => `${groupVersion.group === '' ? 'api' : 'apis'}/${groupVersionOf(groupVersion)}`
+export const pathOf = (groupVersion: GroupVersion): string =>
+  `${groupVersion.group === '' ? 'api' : 'apis'}/${groupVersionOf(groupVersion)}`
 
 /** `GET /openapi/v3/apis/G/V`. Reads the descriptions from the disk: hundreds of kilobytes, so do not keep it. */
 export function openapiDocument({ resources }: GroupVersion): JsonObject {
   const paths: Record<string, JsonValue> = {}
   for (const resource of resources)
     for (const [path, operations] of operationsOf(resource)) {
-      const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name: name!, in: 'path', required: true, schema: { type: 'string' } }))
-      paths[path] = { ...(parameters.length > 0 && { parameters }), ...Object.fromEntries(operations.map((one) => [one.method, operation(one)])) }
+      const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+        name: name!,
+        in: 'path',
+        required: true,
+        schema: { type: 'string' },
+      }))
+      paths[path] = {
+        ...(parameters.length > 0 && { parameters }),
+        ...Object.fromEntries(operations.map((one) => [one.method, operation(one)])),
+      }
     }
   return { openapi: '3.0.0', info: INFO, paths, components: { schemas: schemasOf(resources) } }
 }
 
 const operation = ({ verb, parameters, resource: { group, version, kind } }: Operation): JsonObject => ({
   parameters: parameters.map((name) => ({ name, in: 'query', schema: { type: 'string', uniqueItems: true } })),
-  ...(verb === 'patch' && { requestBody: { content: Object.fromEntries(PATCH_TYPES.map((type) => [type, { schema: { type: 'object' } }])) } }),
+  ...(verb === 'patch' && {
+    requestBody: { content: Object.fromEntries(PATCH_TYPES.map((type) => [type, { schema: { type: 'object' } }])) },
+  }),
   responses: { 200: { description: 'OK' } },
   'x-kubernetes-action': verb === 'create' ? 'post' : verb === 'update' ? 'put' : verb,
   'x-kubernetes-group-version-kind': { group, version, kind },

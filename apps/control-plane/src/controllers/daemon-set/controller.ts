@@ -72,10 +72,13 @@ export class DaemonSetReconciler implements Reconciler<ObjectKey> {
     if (hash === undefined) return { againInMs: 1 } // its name was taken; the next hash is another
 
     const waits = this.#waitsOfFailed(set, owned)
-    const plan = planDaemonSet({ set, hash, nodes: client.list(nodes), pods: owned, heldBack: new Set(waits.keys()), nowMs: env.clock.nowMs() }, CREATES_PER_PASS_MAX)
+    const plan = planDaemonSet(
+      { set, hash, nodes: client.list(nodes), pods: owned, heldBack: new Set(waits.keys()), nowMs: env.clock.nowMs() },
+      CREATES_PER_PASS_MAX,
+    )
     const failures = [
-      ...await inBatches(plan.remove.length, (index) => this.#remove(set, plan.remove[index]!)),
-      ...await inBatches(plan.create.length, (index) => this.#create(set, plan.create[index]!, hash)),
+      ...(await inBatches(plan.remove.length, (index) => this.#remove(set, plan.remove[index]!))),
+      ...(await inBatches(plan.create.length, (index) => this.#create(set, plan.create[index]!, hash))),
     ]
     const lookAgainMs = Math.min(await this.#report(key, hash), ...waits.values())
     if (failures.length > 0) throw failures[0]
@@ -157,7 +160,9 @@ export class DaemonSetReconciler implements Reconciler<ObjectKey> {
     const { client, env } = this.#deps
     const set = client.get(daemonSets, key)
     if (!set) return Infinity
-    const owned = client.list(pods, { namespace: set.metadata.namespace!, ownerUid: set.metadata.uid }).filter((pod) => controllerOf(pod)?.uid === set.metadata.uid)
+    const owned = client
+      .list(pods, { namespace: set.metadata.namespace!, ownerUid: set.metadata.uid })
+      .filter((pod) => controllerOf(pod)?.uid === set.metadata.uid)
     const all = client.list(nodes)
     const nowMs = env.clock.nowMs()
     const status = daemonSetStatus(set, all, owned, hash, nowMs)
@@ -175,8 +180,12 @@ const APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 function historyOwner(set: DaemonSet): Parameters<typeof planHistory>[0] {
   const { [APPLIED]: _, ...annotations } = set.metadata.annotations ?? {}
   return {
-    name: set.metadata.name, namespace: set.metadata.namespace!, reference: controllerReference('apps/v1', 'DaemonSet', set),
-    labels: set.spec.template.metadata?.labels ?? {}, annotations,
-    collisionCount: set.status?.collisionCount ?? 0, historyLimit: set.spec.revisionHistoryLimit ?? HISTORY_DEFAULT,
+    name: set.metadata.name,
+    namespace: set.metadata.namespace!,
+    reference: controllerReference('apps/v1', 'DaemonSet', set),
+    labels: set.spec.template.metadata?.labels ?? {},
+    annotations,
+    collisionCount: set.status?.collisionCount ?? 0,
+    historyLimit: set.spec.revisionHistoryLimit ?? HISTORY_DEFAULT,
   }
 }

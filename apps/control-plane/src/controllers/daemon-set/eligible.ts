@@ -18,8 +18,10 @@ const HOST_NETWORK_TOLERATION: Toleration = { key: 'node.kubernetes.io/network-u
 /** The template's own tolerations, and those of every daemon. */
 export function daemonTolerations(spec: PodSpec): Toleration[] {
   const own = spec.tolerations ?? []
-  const added = [...DAEMON_TOLERATIONS, ...(spec.hostNetwork ? [HOST_NETWORK_TOLERATION] : [])]
-    .filter(({ key, effect }) => !own.some((one) => one.key === key && one.effect === effect && one.operator === 'Exists' && one.tolerationSeconds === undefined))
+  const added = [...DAEMON_TOLERATIONS, ...(spec.hostNetwork ? [HOST_NETWORK_TOLERATION] : [])].filter(
+    ({ key, effect }) =>
+      !own.some((one) => one.key === key && one.effect === effect && one.operator === 'Exists' && one.tolerationSeconds === undefined),
+  )
   return [...own, ...added]
 }
 

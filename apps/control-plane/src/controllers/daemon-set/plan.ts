@@ -59,16 +59,22 @@ interface Place {
 
 function placesOf({ set, hash, nodes, pods, nowMs }: DaemonWorld): readonly Place[] {
   const byNode = Map.groupBy(pods, targetNode)
-  return [...nodes].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)).map((node) => {
-    const nodeName = node.metadata.name
-    const here = byNode.get(nodeName) ?? []
-    const alive = here.filter((pod) => !pod.metadata.deletionTimestamp && !isTerminal(pod)).sort(boundThenOldest)
-    const isPresent = (pod: Pod): boolean => pod.metadata.labels?.[REVISION_HASH] === hash
-    return {
-      nodeName, ...eligibility(set, node), away: isAway(node, nowMs), pods: here,
-      present: alive.filter(isPresent), old: alive.filter((pod) => !isPresent(pod)),
-    }
-  })
+  return [...nodes]
+    .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
+    .map((node) => {
+      const nodeName = node.metadata.name
+      const here = byNode.get(nodeName) ?? []
+      const alive = here.filter((pod) => !pod.metadata.deletionTimestamp && !isTerminal(pod)).sort(boundThenOldest)
+      const isPresent = (pod: Pod): boolean => pod.metadata.labels?.[REVISION_HASH] === hash
+      return {
+        nodeName,
+        ...eligibility(set, node),
+        away: isAway(node, nowMs),
+        pods: here,
+        present: alive.filter(isPresent),
+        old: alive.filter((pod) => !isPresent(pod)),
+      }
+    })
 }
 
 /** Pods that have no business on their node: it does not want them, they have ended, or one is there already. */
@@ -103,7 +109,9 @@ function planRollout(all: readonly Place[], { set, nowMs }: DaemonWorld): Daemon
       remove: beside.filter((place) => works(place.present[0])).flatMap((place) => place.old),
     }
   }
-  const unavailable = places.filter((place) => place.run || place.pods.length > 0).filter((place) => !works(place.present[0]) && !works(place.old[0])).length
+  const unavailable = places
+    .filter((place) => place.run || place.pods.length > 0)
+    .filter((place) => !works(place.present[0]) && !works(place.old[0])).length
   return { create: [], remove: [...broken, ...working.slice(0, Math.max(0, unavailableMax - unavailable))].flatMap((place) => place.old) }
 }
 
@@ -117,6 +125,7 @@ export function bounds(set: DaemonSet, nodeCount: number): { readonly surgeMax: 
 
 const boundThenOldest = (a: Pod, b: Pod): number =>
   Number(b.spec.nodeName !== undefined) - Number(a.spec.nodeName !== undefined) ||
-  compare(a.metadata.creationTimestamp, b.metadata.creationTimestamp) || compare(a.metadata.name, b.metadata.name)
+  compare(a.metadata.creationTimestamp, b.metadata.creationTimestamp) ||
+  compare(a.metadata.name, b.metadata.name)
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -21,7 +21,15 @@ test('the pod is for its node alone, bears what a node may suffer, and carries i
   assert.equal(targetNode(pod as Pod), 'a')
   assert.deepEqual(pod.spec.affinity?.podAntiAffinity, { kept: true })
   assert.equal(pod.metadata.labels!['controller-revision-hash'], 'r1')
-  assert.deepEqual(pod.spec.tolerations!.map(({ key }) => key), ['gpu', ...['not-ready', 'unreachable', 'disk-pressure', 'memory-pressure', 'pid-pressure', 'unschedulable'].map((key) => `node.kubernetes.io/${key}`)])
+  assert.deepEqual(
+    pod.spec.tolerations!.map(({ key }) => key),
+    [
+      'gpu',
+      ...['not-ready', 'unreachable', 'disk-pressure', 'memory-pressure', 'pid-pressure', 'unschedulable'].map(
+        (key) => `node.kubernetes.io/${key}`,
+      ),
+    ],
+  )
   const onHost = podForNode(aSet({ spec: { hostNetwork: true } }), 'a', 'r1')
   assert.equal(onHost.spec.tolerations!.at(-1)!.key, 'node.kubernetes.io/network-unavailable')
 })

@@ -8,14 +8,23 @@ const status = (nodes: readonly string[], pods: readonly string[], set = aSet())
 
 test('counts what is wanted, there, ready, new, and where it should not be', () => {
   assert.deepEqual(status(['a', 'b', 'c', 'd:gpu'], ['a:p1*', 'b:p2?', 'd:p3']), {
-    desiredNumberScheduled: 3, currentNumberScheduled: 2, numberMisscheduled: 1, numberReady: 1, observedGeneration: 2,
-    updatedNumberScheduled: 1, numberAvailable: 1, numberUnavailable: 2,
+    desiredNumberScheduled: 3,
+    currentNumberScheduled: 2,
+    numberMisscheduled: 1,
+    numberReady: 1,
+    observedGeneration: 2,
+    updatedNumberScheduled: 1,
+    numberAvailable: 1,
+    numberUnavailable: 2,
   })
 })
 
 test('a node that is away for long does not hang kubectl rollout status, and is named', () => {
   const { conditions, desiredNumberScheduled, updatedNumberScheduled, numberAvailable } = status(['a~', 'b'], ['a:p1?', 'b:p2*'])
-  assert.deepEqual({ desiredNumberScheduled, updatedNumberScheduled, numberAvailable }, { desiredNumberScheduled: 1, updatedNumberScheduled: 1, numberAvailable: 1 })
+  assert.deepEqual(
+    { desiredNumberScheduled, updatedNumberScheduled, numberAvailable },
+    { desiredNumberScheduled: 1, updatedNumberScheduled: 1, numberAvailable: 1 },
+  )
   assert.equal(conditions?.[0]?.message, '1 node is offline and will be caught up on return: a')
   const before = aSet()
   before.status = status(['a~', 'b'], [])

@@ -15,12 +15,22 @@ export interface DaemonWish {
 }
 
 export const aSet = ({ unavailable, surge, onDelete, spec }: DaemonWish = {}): DaemonSet => ({
-  apiVersion: 'apps/v1', kind: 'DaemonSet',
-  metadata: { name: 'log', namespace: 'default', uid: 'log', resourceVersion: '1', generation: 2, creationTimestamp: '2026-01-01T00:00:00Z' },
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  metadata: {
+    name: 'log',
+    namespace: 'default',
+    uid: 'log',
+    resourceVersion: '1',
+    generation: 2,
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
   spec: {
     selector: { matchLabels: { app: 'log' } },
     template: { metadata: { labels: { app: 'log' } }, spec: { containers: [], ...spec } },
-    updateStrategy: onDelete ? { type: 'OnDelete' } : { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: unavailable ?? (surge ? 0 : 1), maxSurge: surge ?? 0 } },
+    updateStrategy: onDelete
+      ? { type: 'OnDelete' }
+      : { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: unavailable ?? (surge ? 0 : 1), maxSurge: surge ?? 0 } },
   },
 })
 
@@ -31,7 +41,15 @@ export function aNode(text: string): Node {
   return {
     metadata: { name: name!, uid: name!, resourceVersion: '1', creationTimestamp: '', ...(disk && { labels: { disk } }) },
     spec: { ...(taint && { taints: [{ key: taint, effect }] }) },
-    status: { conditions: [{ type: 'Ready', status: offline ? 'Unknown' : 'True', lastTransitionTime: new Date(NOW_MS - Number(seconds ?? 3600) * 1000).toISOString() }] },
+    status: {
+      conditions: [
+        {
+          type: 'Ready',
+          status: offline ? 'Unknown' : 'True',
+          lastTransitionTime: new Date(NOW_MS - Number(seconds ?? 3600) * 1000).toISOString(),
+        },
+      ],
+    },
   }
 }
 
@@ -42,17 +60,24 @@ export function aPod(text: string): Pod {
   const matchFields = [{ key: 'metadata.name', operator: 'In' as const, values: [node!] }]
   return {
     metadata: {
-      name: name!, namespace: 'default', uid: name!, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z',
+      name: name!,
+      namespace: 'default',
+      uid: name!,
+      resourceVersion: '1',
+      creationTimestamp: '2026-01-01T00:00:00Z',
       labels: { app: 'log', [REVISION_HASH]: has('*') ? 'new' : 'old' },
       ...(has('!') && { deletionTimestamp: '2026-01-01T00:00:00Z' }),
     },
     spec: {
-      containers: [], ...(!has('…') && { nodeName: node! }),
+      containers: [],
+      ...(!has('…') && { nodeName: node! }),
       affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields }] } } },
     },
     status: {
       phase: has('x') ? 'Failed' : 'Running',
-      conditions: [{ type: 'Ready', status: has('?') || has('…') || has('x') ? 'False' : 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }],
+      conditions: [
+        { type: 'Ready', status: has('?') || has('…') || has('x') ? 'False' : 'True', lastTransitionTime: '2026-01-01T00:00:00Z' },
+      ],
     },
   }
 }

@@ -5,7 +5,12 @@ type Annotations = Readonly<Record<string, string>>
 
 /** What a set must not inherit from its Deployment. Source: deployment util, annotationsToSkip. */
 const OWN = new Set([
-  'kubectl.kubernetes.io/last-applied-configuration', REVISION, REVISION_HISTORY, DESIRED_REPLICAS, MAX_REPLICAS, 'deprecated.deployment.rollback.to',
+  'kubectl.kubernetes.io/last-applied-configuration',
+  REVISION,
+  REVISION_HISTORY,
+  DESIRED_REPLICAS,
+  MAX_REPLICAS,
+  'deprecated.deployment.rollback.to',
 ])
 
 /** Annotations of the set for the present template: inherited ones (as `kubernetes.io/change-cause`) and the revision. */
@@ -30,7 +35,10 @@ export const sizeAnnotations = (deployment: Deployment): Annotations => ({
 })
 
 /** Those of `wanted` that the object does not have; undefined when it has all. */
-export function missingAnnotations(object: { readonly metadata: { readonly annotations?: Annotations } }, wanted: Annotations): Annotations | undefined {
+export function missingAnnotations(
+  object: { readonly metadata: { readonly annotations?: Annotations } },
+  wanted: Annotations,
+): Annotations | undefined {
   const missing = Object.entries(wanted).filter(([name, value]) => object.metadata.annotations?.[name] !== value)
   return missing.length === 0 ? undefined : Object.fromEntries(missing)
 }

@@ -10,9 +10,18 @@ import { deploymentController } from './controller.ts'
 
 const controllers = [deploymentController, replicaSetController]
 const get = ({ client }: TestBench): Deployment => client.get(deployments, 'default/web')!
-const setImage = ({ client }: TestBench, image: string) => client.patch(deployments, 'default/web', { spec: { template: { spec: { containers: [{ name: 'main', image }] } } } })
-const images = ({ client }: TestBench): string[] => client.list(pods).map((pod) => pod.spec.containers[0]!.image).sort()
-const sizes = ({ client }: TestBench): string[] => client.list(replicaSets).map((set: ReplicaSet) => `${set.spec.template.spec.containers[0]!.image}:${set.spec.replicas}`).sort()
+const setImage = ({ client }: TestBench, image: string) =>
+  client.patch(deployments, 'default/web', { spec: { template: { spec: { containers: [{ name: 'main', image }] } } } })
+const images = ({ client }: TestBench): string[] =>
+  client
+    .list(pods)
+    .map((pod) => pod.spec.containers[0]!.image)
+    .sort()
+const sizes = ({ client }: TestBench): string[] =>
+  client
+    .list(replicaSets)
+    .map((set: ReplicaSet) => `${set.spec.template.spec.containers[0]!.image}:${set.spec.replicas}`)
+    .sort()
 const revision = (bench: TestBench): string | undefined => get(bench).metadata.annotations?.['deployment.kubernetes.io/revision']
 const progress = (bench: TestBench): string | undefined => get(bench).status?.conditions?.find(({ type }) => type === 'Progressing')?.reason
 
@@ -34,12 +43,20 @@ test('ten replicas are there in the same instant', async (t) => {
 test('a Deployment makes its set and pods and says so', async (t) => {
   const bench = await running(t)
   const { status } = get(bench)
-  assert.deepEqual([status?.replicas, status?.updatedReplicas, status?.availableReplicas, status?.unavailableReplicas], [3, 3, 3, undefined])
+  assert.deepEqual(
+    [status?.replicas, status?.updatedReplicas, status?.availableReplicas, status?.unavailableReplicas],
+    [3, 3, 3, undefined],
+  )
   assert.equal(progress(bench), 'NewReplicaSetAvailable')
   const [set] = bench.client.list(replicaSets)
   assert.match(set!.metadata.name, /^web-[a-z0-9]+$/)
-  assert.deepEqual(bench.toldAbout(get(bench)), [`Normal ScalingReplicaSet default/web: Scaled up replica set ${set!.metadata.name} from 0 to 3`])
-  assert.equal(bench.client.list(pods).every((pod) => pod.metadata.name.startsWith(`${set!.metadata.name}-`)), true)
+  assert.deepEqual(bench.toldAbout(get(bench)), [
+    `Normal ScalingReplicaSet default/web: Scaled up replica set ${set!.metadata.name} from 0 to 3`,
+  ])
+  assert.equal(
+    bench.client.list(pods).every((pod) => pod.metadata.name.startsWith(`${set!.metadata.name}-`)),
+    true,
+  )
 })
 
 test('a new image rolls out, going back uses the old set, and the numbers tell the story', async (t) => {
@@ -89,7 +106,10 @@ test('Recreate starts the new pods when the last old one is gone', async (t) => 
   const bench = await running(t, { strategy: { type: 'Recreate' } })
   await setImage(bench, 'v2')
   await bench.pass(5)
-  assert.equal(bench.client.list(pods).every((pod) => pod.metadata.deletionTimestamp !== undefined && pod.spec.containers[0]!.image === 'v1'), true)
+  assert.equal(
+    bench.client.list(pods).every((pod) => pod.metadata.deletionTimestamp !== undefined && pod.spec.containers[0]!.image === 'v1'),
+    true,
+  )
   await bench.playNodes(5)
   assert.deepEqual(images(bench), ['v2', 'v2', 'v2'])
 })
@@ -109,7 +129,10 @@ test('a name that another template holds leads to another name', async (t) => {
 
   const second = await testBench(t, controllers)
   await second.addNode('a')
-  await second.client.create<ReplicaSet>(replicaSets, { ...workload<ReplicaSet>('other', 'v9', { replicas: 0 }), metadata: { name, namespace: 'default' } })
+  await second.client.create<ReplicaSet>(replicaSets, {
+    ...workload<ReplicaSet>('other', 'v9', { replicas: 0 }),
+    metadata: { name, namespace: 'default' },
+  })
   await second.client.create<Deployment>(deployments, workload('web', 'v1', { replicas: 3 }))
   await second.playNodes(10)
   assert.equal(get(second).status?.collisionCount, 1)
@@ -130,6 +153,9 @@ test('an orphaned set is adopted by a Deployment that selects it', async (t) => 
   await bench.client.patch(replicaSets, `default/${set!.metadata.name}`, { metadata: { ownerReferences: null } })
   await bench.playNodes(3)
   const [adopted] = bench.client.list(replicaSets)
-  assert.deepEqual(adopted!.metadata.ownerReferences?.map(({ name, controller }) => ({ name, controller })), [{ name: 'web', controller: true }])
+  assert.deepEqual(
+    adopted!.metadata.ownerReferences?.map(({ name, controller }) => ({ name, controller })),
+    [{ name: 'web', controller: true }],
+  )
   assert.equal(bench.client.list(replicaSets).length, 1)
 })

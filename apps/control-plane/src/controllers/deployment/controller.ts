@@ -27,7 +27,8 @@ export const deploymentController: ControllerDefinition = {
   primary: deployments,
   wakes: [
     wakeOwners(replicaSets, deployments),
-    wake(pods, ({ object, type }, client) => { // only Recreate waits for single pods
+    wake(pods, ({ object, type }, client) => {
+      // only Recreate waits for single pods
       if (type !== 'DELETED' && !isTerminal(object)) return []
       const set = controllerOf(object)
       const owner = set?.kind === 'ReplicaSet' ? client.get(replicaSets, `${object.metadata.namespace}/${set.name}`) : undefined
@@ -52,7 +53,12 @@ export class DeploymentReconciler implements Reconciler<ObjectKey> {
     if (!deployment) return SETTLED
     const { matchLabels, matchExpressions } = deployment.spec.selector
     if (!Object.keys(matchLabels ?? {}).length && !matchExpressions?.length) {
-      this.#deps.events.record(deployment, 'Warning', 'SelectingAll', 'This deployment is selecting all pods. A non-empty selector is required.')
+      this.#deps.events.record(
+        deployment,
+        'Warning',
+        'SelectingAll',
+        'This deployment is selecting all pods. A non-empty selector is required.',
+      )
       return SETTLED
     }
     const sets = await claim(this.#deps.client, replicaSets, deployment, controllerReference('apps/v1', 'Deployment', deployment))
@@ -74,19 +80,30 @@ export class DeploymentReconciler implements Reconciler<ObjectKey> {
     for (const set of plan.remove) await this.#remove(set)
     const annotations = plan.revision !== undefined && missingAnnotations(deployment, { [REVISION]: plan.revision })
     if (annotations) await client.patch(deployments, keyOf(deployment), { metadata: { annotations } })
-    return plan.create && await this.#create(deployment, sets, plan.create)
+    return plan.create && (await this.#create(deployment, sets, plan.create))
   }
 
-  async #create(deployment: Deployment, sets: readonly ReplicaSet[], { replicas, annotations }: NonNullable<DeploymentPlan['create']>): Promise<string | undefined> {
+  async #create(
+    deployment: Deployment,
+    sets: readonly ReplicaSet[],
+    { replicas, annotations }: NonNullable<DeploymentPlan['create']>,
+  ): Promise<string | undefined> {
     const { client, events } = this.#deps
     const draft = newSet(deployment, replicas, annotations)
     try {
-      const { metadata: { name } } = await client.create(replicaSets, draft)
+      const {
+        metadata: { name },
+      } = await client.create(replicaSets, draft)
       if (replicas > 0) events.record(deployment, 'Normal', 'ScalingReplicaSet', `Scaled up replica set ${name} from 0 to ${replicas}`)
       return name
     } catch (error) {
       if (isReason(error, 'AlreadyExists')) return await this.#afterCollision(deployment, sets, draft.metadata.name!)
-      events.record(deployment, 'Warning', 'ReplicaSetCreateError', `Failed to create new replica set "${draft.metadata.name}": ${textOf(error)}`)
+      events.record(
+        deployment,
+        'Warning',
+        'ReplicaSetCreateError',
+        `Failed to create new replica set "${draft.metadata.name}": ${textOf(error)}`,
+      )
       throw error
     }
   }
@@ -111,7 +128,12 @@ export class DeploymentReconciler implements Reconciler<ObjectKey> {
     })
     if (replicas === undefined) return
     const direction = replicas > replicasOf(set) ? 'up' : 'down'
-    events.record(deployment, 'Normal', 'ScalingReplicaSet', `Scaled ${direction} replica set ${set.metadata.name} from ${replicasOf(set)} to ${replicas}`)
+    events.record(
+      deployment,
+      'Normal',
+      'ScalingReplicaSet',
+      `Scaled ${direction} replica set ${set.metadata.name} from ${replicasOf(set)} to ${replicas}`,
+    )
   }
 
   async #remove(set: ReplicaSet): Promise<void> {
@@ -145,9 +167,17 @@ export class DeploymentReconciler implements Reconciler<ObjectKey> {
     const { client, env } = this.#deps
     const current = currentSet(deployment, sets)
     const isLost = ({ metadata: { deletionTimestamp }, spec: { nodeName } }: Pod): boolean =>
-      deletionTimestamp !== undefined && Date.parse(deletionTimestamp) <= env.clock.nowMs() && nodeName !== undefined && isOffline(client.get(nodes, nodeName))
-    return sets.some((set) => set !== current &&
-      client.list(pods, { namespace: deployment.metadata.namespace!, ownerUid: set.metadata.uid }).some((pod) => !isTerminal(pod) && !isLost(pod)))
+      deletionTimestamp !== undefined &&
+      Date.parse(deletionTimestamp) <= env.clock.nowMs() &&
+      nodeName !== undefined &&
+      isOffline(client.get(nodes, nodeName))
+    return sets.some(
+      (set) =>
+        set !== current &&
+        client
+          .list(pods, { namespace: deployment.metadata.namespace!, ownerUid: set.metadata.uid })
+          .some((pod) => !isTerminal(pod) && !isLost(pod)),
+    )
   }
 }
 
@@ -157,9 +187,13 @@ function newSet(deployment: Deployment, replicas: number, annotations: Readonly<
   const hash = templateHash(template, deployment.status?.collisionCount ?? 0)
   const labels = { ...template.metadata?.labels, [POD_TEMPLATE_HASH]: hash }
   return {
-    apiVersion: 'apps/v1', kind: 'ReplicaSet',
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
     metadata: {
-      name: `${deployment.metadata.name}-${hash}`, namespace: deployment.metadata.namespace!, labels, annotations: { ...annotations },
+      name: `${deployment.metadata.name}-${hash}`,
+      namespace: deployment.metadata.namespace!,
+      labels,
+      annotations: { ...annotations },
       ownerReferences: [controllerReference('apps/v1', 'Deployment', deployment)],
     },
     spec: {

@@ -42,7 +42,8 @@ export function planDeployment({ deployment, sets, oldPodsLeft }: Observed): Dep
 
   if (!current && !scaling) {
     const replicas = firstSize(deployment, old, oldPodsLeft)
-    if (replicas !== undefined) return { create: { replicas, annotations: { ...annotations, ...sizeAnnotations(deployment) } }, change: [], remove: [] }
+    if (replicas !== undefined)
+      return { create: { replicas, annotations: { ...annotations, ...sizeAnnotations(deployment) } }, change: [], remove: [] }
   }
   const sizes = scaling ? scaledSizes(deployment, current, old) : rolloutSizes(deployment, current, old, oldPodsLeft)
   return { change: changes(deployment, current, sets, sizes, annotations), remove: outdated(deployment, sets, old), ...revision }
@@ -60,7 +61,13 @@ function rolloutSizes(deployment: Deployment, current: ReplicaSet | undefined, o
   return current && !oldPodsLeft ? new Map([[current.metadata.name, replicasOf(deployment)]]) : new Map()
 }
 
-function changes(deployment: Deployment, current: ReplicaSet | undefined, sets: readonly ReplicaSet[], sizes: Sizes, currentWants: Readonly<Record<string, string>>): SetChange[] {
+function changes(
+  deployment: Deployment,
+  current: ReplicaSet | undefined,
+  sets: readonly ReplicaSet[],
+  sizes: Sizes,
+  currentWants: Readonly<Record<string, string>>,
+): SetChange[] {
   const minReadySeconds = deployment.spec.minReadySeconds ?? 0
   return sets.flatMap((set): SetChange[] => {
     const size = sizes.get(set.metadata.name) ?? replicasOf(set)
@@ -78,7 +85,10 @@ function outdated(deployment: Deployment, sets: readonly ReplicaSet[], old: read
   if (!deployment.spec.paused && !isComplete(deployment, sets)) return []
   const kept = old.filter((set) => set.metadata.deletionTimestamp === undefined)
   const surplus = kept.length - (deployment.spec.revisionHistoryLimit ?? HISTORY_DEFAULT)
-  return kept.sort((a, b) => revisionOf(a) - revisionOf(b) || oldestFirst(a, b)).slice(0, Math.max(0, surplus)).filter(isIdle)
+  return kept
+    .sort((a, b) => revisionOf(a) - revisionOf(b) || oldestFirst(a, b))
+    .slice(0, Math.max(0, surplus))
+    .filter(isIdle)
 }
 
 const isIdle = (set: ReplicaSet): boolean =>

@@ -39,8 +39,12 @@ export const revisionOf = (object: { readonly metadata: { readonly annotations?:
 export const isComplete = (deployment: Deployment, sets: readonly ReplicaSet[]): boolean => {
   const current = currentSet(deployment, sets)
   const replicas = replicasOf(deployment)
-  return current !== undefined && (current.status?.replicas ?? 0) === replicas && availableOf(current) === replicas &&
+  return (
+    current !== undefined &&
+    (current.status?.replicas ?? 0) === replicas &&
+    availableOf(current) === replicas &&
     sum(sets, (set) => set.status?.replicas ?? 0) === replicas
+  )
 }
 
 export const oldestFirst = (a: ReplicaSet, b: ReplicaSet): number =>

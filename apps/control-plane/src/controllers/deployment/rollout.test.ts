@@ -41,16 +41,25 @@ class World {
     if (plan.create) {
       const image = this.deployment.spec.template.spec.containers[0]!.image
       const { status: _, ...made } = aSet(`${image}:0`, this.deployment)
-      this.sets.push({ ...made, metadata: { ...made.metadata, annotations: { ...plan.create.annotations } }, spec: { ...made.spec, replicas: plan.create.replicas } })
+      this.sets.push({
+        ...made,
+        metadata: { ...made.metadata, annotations: { ...plan.create.annotations } },
+        spec: { ...made.spec, replicas: plan.create.replicas },
+      })
     }
-    this.sets = this.sets.filter((set) => !plan.remove.includes(set)).map((set) => {
-      const change = plan.change.find((one) => one.set === set)
-      if (!change) return set
-      const next = mutableCopy(set)
-      if (change.replicas !== undefined) { next.spec.replicas = change.replicas; next.metadata.generation! += 1 }
-      Object.assign(next.metadata.annotations!, change.annotations)
-      return next
-    })
+    this.sets = this.sets
+      .filter((set) => !plan.remove.includes(set))
+      .map((set) => {
+        const change = plan.change.find((one) => one.set === set)
+        if (!change) return set
+        const next = mutableCopy(set)
+        if (change.replicas !== undefined) {
+          next.spec.replicas = change.replicas
+          next.metadata.generation! += 1
+        }
+        Object.assign(next.metadata.annotations!, change.annotations)
+        return next
+      })
   }
 
   stepSet(set: ReplicaSet | undefined): void {
@@ -63,7 +72,11 @@ class World {
   }
 
   makeReady(pod: Pod | undefined): void {
-    this.pods = this.pods.map((one) => (one === pod ? { ...pod, status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: NOW }] } } : one))
+    this.pods = this.pods.map((one) =>
+      one === pod
+        ? { ...pod, status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: NOW }] } }
+        : one,
+    )
   }
 
   removeLeaving(): void {
@@ -93,7 +106,12 @@ class World {
     const name = `p${this.#made++}`
     return {
       metadata: {
-        name, namespace: 'default', uid: name, resourceVersion: '1', creationTimestamp: NOW, labels: { app: 'web' },
+        name,
+        namespace: 'default',
+        uid: name,
+        resourceVersion: '1',
+        creationTimestamp: NOW,
+        labels: { app: 'web' },
         ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: set.metadata.name, uid: set.metadata.uid, controller: true }],
       },
       spec: { containers: [] },
@@ -138,7 +156,9 @@ test('whatever was changed meanwhile, in the end all pods are new and the plan i
       if (random() < 0.03) world.deployment.spec.template = template(`v${1 + Math.floor(random() * 4)}`)
       if (random() < 0.03) world.deployment.spec.replicas = Math.floor(random() * 12)
       if (random() < 0.02) world.deployment.spec.paused = random() < 0.5
-      if (random() < 0.02) world.deployment.spec.strategy = random() < 0.5 ? { type: 'Recreate' } : { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }
+      if (random() < 0.02)
+        world.deployment.spec.strategy =
+          random() < 0.5 ? { type: 'Recreate' } : { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }
       if (random() < 0.05) world.pods = world.pods.filter(() => random() < 0.7)
       world.step()
     }
@@ -148,7 +168,11 @@ test('whatever was changed meanwhile, in the end all pods are new and the plan i
     const current = currentSet(world.deployment, world.sets)
     assert.ok(current, `seed ${seed}: no set for ${image}`)
     assert.equal(world.podsOf(current).length, world.deployment.spec.replicas, `seed ${seed}`)
-    assert.equal(world.pods.length, world.deployment.spec.replicas, `seed ${seed}: ${world.sets.map((set) => `${set.metadata.name}:${set.spec.replicas}`).join(' ')}`)
+    assert.equal(
+      world.pods.length,
+      world.deployment.spec.replicas,
+      `seed ${seed}: ${world.sets.map((set) => `${set.metadata.name}:${set.spec.replicas}`).join(' ')}`,
+    )
     assert.ok(world.sets.length <= 3, `seed ${seed}: history of ${world.sets.length}`)
     const plan = planDeployment({ deployment: world.deployment, sets: world.sets, oldPodsLeft: false })
     assert.deepEqual({ ...plan, revision: '' }, { change: [], remove: [], revision: '' }, `seed ${seed}`)

@@ -1,5 +1,15 @@
 import type { Deployment, ReplicaSet } from '@bramble/api/types/workload'
-import { availableOf, DESIRED_REPLICAS, fenceposts, isRolling, MAX_REPLICAS, newestFirst, oldestFirst, replicasOf, sum } from './replica-sets.ts'
+import {
+  availableOf,
+  DESIRED_REPLICAS,
+  fenceposts,
+  isRolling,
+  MAX_REPLICAS,
+  newestFirst,
+  oldestFirst,
+  replicasOf,
+  sum,
+} from './replica-sets.ts'
 
 /** How large each ReplicaSet shall be, by name; what is not named stays as it is. */
 export type Sizes = ReadonlyMap<string, number>
@@ -54,7 +64,10 @@ const availableIn = (set: ReplicaSet): number => Math.min(availableOf(set), repl
 
 /** Whether `spec.replicas` was changed since the sets were last sized. */
 export const isScaling = (deployment: Deployment, sets: readonly ReplicaSet[]): boolean =>
-  sets.some((set) => replicasOf(set) > 0 && Number(set.metadata.annotations?.[DESIRED_REPLICAS] ?? replicasOf(deployment)) !== replicasOf(deployment))
+  sets.some(
+    (set) =>
+      replicasOf(set) > 0 && Number(set.metadata.annotations?.[DESIRED_REPLICAS] ?? replicasOf(deployment)) !== replicasOf(deployment),
+  )
 
 /**
  * Sizes after a scale: one set takes all; in the middle of a rollout old and new sets grow or shrink in proportion.
@@ -66,13 +79,16 @@ export function scaledSizes(deployment: Deployment, current: ReplicaSet | undefi
   const active = sets.filter((set) => replicasOf(set) > 0)
   const only = active.length === 0 ? (current ?? [...old].sort(newestFirst)[0]) : active.length === 1 ? active[0] : undefined
   if (only) return new Map([[only.metadata.name, wanted]])
-  if (current && isSaturated(deployment, current)) return new Map(active.filter((set) => set !== current).map((set) => [set.metadata.name, 0]))
+  if (current && isSaturated(deployment, current))
+    return new Map(active.filter((set) => set !== current).map((set) => [set.metadata.name, 0]))
   return isRolling(deployment) ? proportional(deployment, active) : new Map()
 }
 
 const isSaturated = (deployment: Deployment, current: ReplicaSet): boolean => {
   const wanted = replicasOf(deployment)
-  return replicasOf(current) === wanted && availableOf(current) === wanted && Number(current.metadata.annotations?.[DESIRED_REPLICAS]) === wanted
+  return (
+    replicasOf(current) === wanted && availableOf(current) === wanted && Number(current.metadata.annotations?.[DESIRED_REPLICAS]) === wanted
+  )
 }
 
 function proportional(deployment: Deployment, active: readonly ReplicaSet[]): Sizes {

@@ -9,7 +9,12 @@ const wish: DeploymentWish = { deadlineSeconds: 600 }
 
 /** Reports after `afterSeconds`, on top of what was reported before. */
 function report(deployment: Deployment, sets: readonly string[], afterSeconds: number, created?: string): Deployment {
-  const status = deploymentStatus(deployment, sets.map((text) => aSet(text, deployment)), created, START + afterSeconds * 1000)
+  const status = deploymentStatus(
+    deployment,
+    sets.map((text) => aSet(text, deployment)),
+    created,
+    START + afterSeconds * 1000,
+  )
   return { ...deployment, status }
 }
 const progress = (deployment: Deployment): string => {
@@ -78,7 +83,10 @@ test('what stops the present set from making pods is told', () => {
   const failed = deploymentStatus(deployment, [set], undefined, START)
   assert.deepEqual(failed.conditions!.find(({ type }) => type === 'ReplicaFailure')?.message, 'quota')
   const mended = deploymentStatus({ ...deployment, status: failed }, [aSet('v2:3')], undefined, START)
-  assert.equal(mended.conditions!.some(({ type }) => type === 'ReplicaFailure'), false)
+  assert.equal(
+    mended.conditions!.some(({ type }) => type === 'ReplicaFailure'),
+    false,
+  )
 })
 
 test('reporting the same world twice changes nothing', () => {

@@ -21,7 +21,9 @@ export function deploymentStatus(deployment: Deployment, sets: readonly ReplicaS
   let conditions: Conditions = deployment.status?.conditions ?? []
   conditions = withProgress(conditions, { deployment, sets, current, counts, created, nowMs, now })
   conditions = withReplacement(conditions, availability(deployment, counts.availableReplicas), now)
-  const failure = [...(current ? [current] : []), ...sets].map((set) => conditionOf(set.status?.conditions, 'ReplicaFailure')).find((found) => found)
+  const failure = [...(current ? [current] : []), ...sets]
+    .map((set) => conditionOf(set.status?.conditions, 'ReplicaFailure'))
+    .find((found) => found)
   conditions = failure ? withReplacement(conditions, { ...failure }, now) : conditions.filter(({ type }) => type !== 'ReplicaFailure')
   const { collisionCount } = deployment.status ?? {}
   return {
@@ -36,7 +38,8 @@ export function deploymentStatus(deployment: Deployment, sets: readonly ReplicaS
 export function deadlineInMs(deployment: Deployment, sets: readonly ReplicaSet[], nowMs: number): number | undefined {
   const progressing = conditionOf(deployment.status?.conditions, 'Progressing')
   if (!hasDeadline(deployment) || deployment.spec.paused || !progressing?.lastUpdateTime) return undefined
-  if (isComplete(deployment, sets) || progressing.reason === 'NewReplicaSetAvailable' || progressing.reason === 'ProgressDeadlineExceeded') return undefined
+  if (isComplete(deployment, sets) || progressing.reason === 'NewReplicaSetAvailable' || progressing.reason === 'ProgressDeadlineExceeded')
+    return undefined
   return Math.max(1000, Date.parse(progressing.lastUpdateTime) + deployment.spec.progressDeadlineSeconds! * 1000 - nowMs + 1000)
 }
 
@@ -76,11 +79,15 @@ function withProgress(before: Conditions, { deployment, sets, current, counts, c
   if (deployment.spec.paused || (last?.reason === 'NewReplicaSetAvailable' && counts.replicas === counts.updatedReplicas)) return conditions
 
   const name = current ? `ReplicaSet "${current.metadata.name}"` : `Deployment "${deployment.metadata.name}"`
-  if (isComplete(deployment, sets)) return withReplacement(conditions, progressing('True', 'NewReplicaSetAvailable', `${name} has successfully progressed.`), now)
+  if (isComplete(deployment, sets))
+    return withReplacement(conditions, progressing('True', 'NewReplicaSetAvailable', `${name} has successfully progressed.`), now)
   if (hasProgressed(deployment.status, counts)) {
     const moved = progressing('True', 'ReplicaSetUpdated', `${name} is progressing.`)
     const sinceTime = last?.status === 'True' ? last.lastTransitionTime : now
-    return [...conditions.filter((condition) => condition !== last), { ...moved, lastUpdateTime: now, lastTransitionTime: sinceTime ?? now }]
+    return [
+      ...conditions.filter((condition) => condition !== last),
+      { ...moved, lastUpdateTime: now, lastTransitionTime: sinceTime ?? now },
+    ]
   }
   if (isLate(last, deployment.spec.progressDeadlineSeconds!, nowMs))
     return withReplacement(conditions, progressing('False', 'ProgressDeadlineExceeded', `${name} has timed out progressing.`), now)
@@ -88,19 +95,33 @@ function withProgress(before: Conditions, { deployment, sets, current, counts, c
 }
 
 /** A new set, a found one, a pause and its end each start the clock anew. */
-function withBeginning(before: Conditions, deployment: Deployment, current: ReplicaSet | undefined, created: string | undefined, now: string): Conditions {
+function withBeginning(
+  before: Conditions,
+  deployment: Deployment,
+  current: ReplicaSet | undefined,
+  created: string | undefined,
+  now: string,
+): Conditions {
   const last = conditionOf(before, 'Progressing')
-  if (created !== undefined) return withReplacement(before, progressing('True', 'NewReplicaSetCreated', `Created new replica set "${created}"`), now)
+  if (created !== undefined)
+    return withReplacement(before, progressing('True', 'NewReplicaSetCreated', `Created new replica set "${created}"`), now)
   if (deployment.spec.paused) {
     if (last?.reason === 'ProgressDeadlineExceeded') return before
     return withReplacement(before, progressing('Unknown', 'DeploymentPaused', 'Deployment is paused'), now)
   }
-  if (last?.reason === 'DeploymentPaused') return withReplacement(before, progressing('Unknown', 'DeploymentResumed', 'Deployment is resumed'), now)
-  if (!last && current) return withReplacement(before, progressing('True', 'FoundNewReplicaSet', `Found new replica set "${current.metadata.name}"`), now)
+  if (last?.reason === 'DeploymentPaused')
+    return withReplacement(before, progressing('Unknown', 'DeploymentResumed', 'Deployment is resumed'), now)
+  if (!last && current)
+    return withReplacement(before, progressing('True', 'FoundNewReplicaSet', `Found new replica set "${current.metadata.name}"`), now)
   return before
 }
 
-const progressing = (status: WorkloadCondition['status'], reason: string, message: string): WorkloadCondition => ({ type: 'Progressing', status, reason, message })
+const progressing = (status: WorkloadCondition['status'], reason: string, message: string): WorkloadCondition => ({
+  type: 'Progressing',
+  status,
+  reason,
+  message,
+})
 
 const hasDeadline = ({ spec: { progressDeadlineSeconds } }: Deployment): boolean =>
   progressDeadlineSeconds !== undefined && progressDeadlineSeconds !== NO_DEADLINE
@@ -112,14 +133,20 @@ const hasProgressed = (before: Status | undefined, counts: Counts): boolean =>
   counts.availableReplicas > (before?.availableReplicas ?? 0)
 
 const isLate = (last: WorkloadCondition | undefined, deadlineSeconds: number, nowMs: number): boolean =>
-  last !== undefined && last.reason !== 'NewReplicaSetAvailable' &&
+  last !== undefined &&
+  last.reason !== 'NewReplicaSetAvailable' &&
   (last.reason === 'ProgressDeadlineExceeded' || Date.parse(last.lastUpdateTime ?? '') + deadlineSeconds * 1000 < nowMs)
 
 function availability(deployment: Deployment, available: number): WorkloadCondition {
   const enough = available >= replicasOf(deployment) - fenceposts(deployment).unavailableMax
   return enough
     ? { type: 'Available', status: 'True', reason: 'MinimumReplicasAvailable', message: 'Deployment has minimum availability.' }
-    : { type: 'Available', status: 'False', reason: 'MinimumReplicasUnavailable', message: 'Deployment does not have minimum availability.' }
+    : {
+        type: 'Available',
+        status: 'False',
+        reason: 'MinimumReplicasUnavailable',
+        message: 'Deployment does not have minimum availability.',
+      }
 }
 
 /** Same status and reason: nothing changes, not even the message. Source: deployment util, SetDeploymentCondition. */

@@ -18,13 +18,33 @@ export interface DeploymentWish {
 }
 
 export const aDeployment = ({
-  replicas = 3, image = 'v2', surge = '25%', unavailable = '25%', strategy = 'RollingUpdate', paused, historyLimit, deadlineSeconds, annotations,
+  replicas = 3,
+  image = 'v2',
+  surge = '25%',
+  unavailable = '25%',
+  strategy = 'RollingUpdate',
+  paused,
+  historyLimit,
+  deadlineSeconds,
+  annotations,
 }: DeploymentWish = {}): Deployment => ({
-  apiVersion: 'apps/v1', kind: 'Deployment',
-  metadata: { name: 'web', namespace: 'default', uid: 'web', resourceVersion: '1', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z', ...(annotations && { annotations }) },
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: {
+    name: 'web',
+    namespace: 'default',
+    uid: 'web',
+    resourceVersion: '1',
+    generation: 1,
+    creationTimestamp: '2026-01-01T00:00:00Z',
+    ...(annotations && { annotations }),
+  },
   spec: {
-    replicas, selector: { matchLabels: { app: 'web' } }, template: template(image),
-    strategy: strategy === 'Recreate' ? { type: strategy } : { type: strategy, rollingUpdate: { maxSurge: surge, maxUnavailable: unavailable } },
+    replicas,
+    selector: { matchLabels: { app: 'web' } },
+    template: template(image),
+    strategy:
+      strategy === 'Recreate' ? { type: strategy } : { type: strategy, rollingUpdate: { maxSurge: surge, maxUnavailable: unavailable } },
     ...(paused !== undefined && { paused }),
     ...(historyLimit !== undefined && { revisionHistoryLimit: historyLimit }),
     ...(deadlineSeconds !== undefined && { progressDeadlineSeconds: deadlineSeconds }),
@@ -40,9 +60,14 @@ export function aSet(text: string, deployment = aDeployment()): ReplicaSet {
   if (!match) throw new Error(`not a replica set: ${text}`)
   const [, image, digit, size, available = size, revision = digit, desired = String(deployment.spec.replicas), surge = '1'] = match
   return {
-    apiVersion: 'apps/v1', kind: 'ReplicaSet',
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
     metadata: {
-      name: `web-${image}`, namespace: 'default', uid: `web-${image}`, resourceVersion: '1', generation: 1,
+      name: `web-${image}`,
+      namespace: 'default',
+      uid: `web-${image}`,
+      resourceVersion: '1',
+      generation: 1,
       creationTimestamp: `2026-01-01T00:00:${digit!.padStart(2, '0')}Z`,
       annotations: { [REVISION]: revision!, [DESIRED_REPLICAS]: desired, [MAX_REPLICAS]: String(Number(desired) + Number(surge)) },
       ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'web', controller: true }],

@@ -13,17 +13,29 @@ import { endpointSliceController } from './controller.ts'
 
 async function cluster(t: TestContext): Promise<TestBench> {
   const bench = await testBench(t, [endpointSliceController, garbageCollector(allResources)])
-  await bench.client.create<Service>(services, { metadata: { name: 'web', namespace: 'default' }, spec: { selector: { app: 'web' }, clusterIP: 'None', ports: [{ port: 80, targetPort: 8080 }] } })
+  await bench.client.create<Service>(services, {
+    metadata: { name: 'web', namespace: 'default' },
+    spec: { selector: { app: 'web' }, clusterIP: 'None', ports: [{ port: 80, targetPort: 8080 }] },
+  })
   await bench.pass(1)
   return bench
 }
 async function addPod(bench: TestBench, name: string, ip: string, app = 'web'): Promise<void> {
-  const pod = await bench.client.create<Pod>(pods, { metadata: { name, namespace: 'default', labels: { app } }, spec: { nodeName: 'pi', containers: [{ name: 'main', image: 'x' }] } })
+  const pod = await bench.client.create<Pod>(pods, {
+    metadata: { name, namespace: 'default', labels: { app } },
+    spec: { nodeName: 'pi', containers: [{ name: 'main', image: 'x' }] },
+  })
   await bench.setPodStatus(pod, { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions: [{ type: 'Ready', status: 'True' }] })
 }
 const ready = ({ client }: TestBench): string[] =>
-  client.list(endpointSlices).flatMap((slice) => slice.endpoints ?? []).filter((each) => each.conditions?.ready).map((each) => each.addresses[0]!).sort()
-const legacy = ({ client }: TestBench): string[] => (client.get(endpoints, 'default/web')?.subsets ?? []).flatMap((subset) => subset.addresses ?? []).map(({ ip }) => ip)
+  client
+    .list(endpointSlices)
+    .flatMap((slice) => slice.endpoints ?? [])
+    .filter((each) => each.conditions?.ready)
+    .map((each) => each.addresses[0]!)
+    .sort()
+const legacy = ({ client }: TestBench): string[] =>
+  (client.get(endpoints, 'default/web')?.subsets ?? []).flatMap((subset) => subset.addresses ?? []).map(({ ip }) => ip)
 
 test('slices and Endpoints follow the pods', async (t) => {
   const bench = await cluster(t)
@@ -31,7 +43,13 @@ test('slices and Endpoints follow the pods', async (t) => {
   await addPod(bench, 'b', '10.42.0.2')
   await addPod(bench, 'other', '10.42.0.3', 'db')
   await bench.pass(1)
-  assert.deepEqual([ready(bench), legacy(bench)], [['10.42.0.1', '10.42.0.2'], ['10.42.0.1', '10.42.0.2']])
+  assert.deepEqual(
+    [ready(bench), legacy(bench)],
+    [
+      ['10.42.0.1', '10.42.0.2'],
+      ['10.42.0.1', '10.42.0.2'],
+    ],
+  )
   await bench.client.patch(pods, 'default/a', { metadata: { labels: { app: 'debug' } } })
   await bench.client.patch(pods, 'default/b', { status: { conditions: [{ type: 'Ready', status: 'False' }] } }, 'status')
   await bench.pass(1)
@@ -69,7 +87,10 @@ test('slices that somebody deletes or changes are mended', async (t) => {
 test('they go with their Service, and those that people made for one without a selector stay', async (t) => {
   const bench = await cluster(t)
   await bench.client.create(endpoints, { metadata: { name: 'mine', namespace: 'default' } })
-  await bench.client.create<Service>(services, { metadata: { name: 'mine', namespace: 'default' }, spec: { clusterIP: 'None', ports: [{ port: 80 }] } })
+  await bench.client.create<Service>(services, {
+    metadata: { name: 'mine', namespace: 'default' },
+    spec: { clusterIP: 'None', ports: [{ port: 80 }] },
+  })
   await bench.pass(1)
   await bench.client.delete(services, 'default/web')
   await bench.client.delete(services, 'default/mine')

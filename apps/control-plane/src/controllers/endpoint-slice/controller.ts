@@ -39,9 +39,13 @@ export class EndpointSliceReconciler implements Reconciler<ObjectKey> {
 
   async reconcile(key: ObjectKey): Promise<Outcome> {
     const service = this.#client.get(services, key)
-    if (!service) await this.#removeEndpoints(key) // slices name their owner: the garbage collector takes them
+    if (!service)
+      await this.#removeEndpoints(key) // slices name their owner: the garbage collector takes them
     else if (!service.metadata.deletionTimestamp && hasSelector(service)) {
-      const selected = this.#client.list(pods, { namespace: service.metadata.namespace!, selector: { matchLabels: service.spec.selector! } })
+      const selected = this.#client.list(pods, {
+        namespace: service.metadata.namespace!,
+        selector: { matchLabels: service.spec.selector! },
+      })
       const members = membersOf(service, selected)
       await Promise.all([this.#writeSlices(service, members), this.#writeEndpoints(service, members)])
     }
@@ -52,7 +56,11 @@ export class EndpointSliceReconciler implements Reconciler<ObjectKey> {
     const namespace = service.metadata.namespace!
     const ours = { [SERVICE_NAME_LABEL]: service.metadata.name, [MANAGED_BY_LABEL]: MANAGER }
     const existing = this.#client.list(endpointSlices, { namespace, selector: { matchLabels: ours } })
-    const { create, update, remove } = planSlices(service, members, existing.filter((slice) => !slice.metadata.deletionTimestamp))
+    const { create, update, remove } = planSlices(
+      service,
+      members,
+      existing.filter((slice) => !slice.metadata.deletionTimestamp),
+    )
     for (const slice of create) await this.#client.create(endpointSlices, slice)
     for (const slice of update) await this.#client.update(endpointSlices, slice)
     for (const slice of remove) await this.#removeSlice(slice)
@@ -87,12 +95,21 @@ export class EndpointSliceReconciler implements Reconciler<ObjectKey> {
 /** The Services that select a pod now or selected it before, if anything changed that they show. */
 function servicesOf({ type, object, previous }: ClientEvent<Pod>, client: ApiClient): readonly ObjectKey[] {
   if (type === 'MODIFIED' && previous && isDeepStrictEqual(shownOf(object), shownOf(previous))) return []
-  return client.list(services, { namespace: object.metadata.namespace! })
+  return client
+    .list(services, { namespace: object.metadata.namespace! })
     .filter((service) => hasSelector(service) && (isSelected(service, object) || (previous !== undefined && isSelected(service, previous))))
     .map(keyOf)
 }
 
 const shownOf = (pod: Pod) => [
-  pod.metadata.uid, pod.metadata.labels, pod.metadata.deletionTimestamp !== undefined, isPodReady(pod), isTerminal(pod),
-  pod.status?.podIP, pod.status?.podIPs, pod.spec.nodeName, pod.spec.hostname, pod.spec.subdomain,
+  pod.metadata.uid,
+  pod.metadata.labels,
+  pod.metadata.deletionTimestamp !== undefined,
+  isPodReady(pod),
+  isTerminal(pod),
+  pod.status?.podIP,
+  pod.status?.podIPs,
+  pod.spec.nodeName,
+  pod.spec.hostname,
+  pod.spec.subdomain,
 ]

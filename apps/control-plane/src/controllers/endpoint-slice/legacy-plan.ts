@@ -18,12 +18,16 @@ const ADDRESSES_MAX = 1000
 export function planEndpoints(service: Service, members: readonly Member[]): NewObject<Endpoints> {
   const staying = members.filter((member) => !member.terminating || member.ready)
   const shown = staying.toSorted((a, b) => Number(b.ready) - Number(a.ready)).slice(0, ADDRESSES_MAX)
-  const groups = Map.groupBy(members.filter((member) => shown.includes(member)), (member) => JSON.stringify(member.ports))
+  const groups = Map.groupBy(
+    members.filter((member) => shown.includes(member)),
+    (member) => JSON.stringify(member.ports),
+  )
   const subsets = [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => subsetOf(group))
   const isHeadless = service.spec.clusterIP === 'None'
   return {
     metadata: {
-      name: service.metadata.name, namespace: service.metadata.namespace!,
+      name: service.metadata.name,
+      namespace: service.metadata.namespace!,
       labels: { ...service.metadata.labels, ...(isHeadless && { [HEADLESS_LABEL]: '' }), [ENDPOINTS_MANAGED_BY_LABEL]: ENDPOINTS_MANAGER },
       ...(shown.length < staying.length && { annotations: { [OVER_CAPACITY_ANNOTATION]: 'truncated' } }),
     },
@@ -33,9 +37,9 @@ export function planEndpoints(service: Service, members: readonly Member[]): New
 
 /** Whether an object that is there says what is planned. Annotations of others do not matter. */
 export const saysSame = (stored: Endpoints, planned: NewObject<Endpoints>): boolean =>
-  canonical(stored.subsets ?? []) === canonical(planned.subsets ?? [])
-  && canonical(stored.metadata.labels ?? {}) === canonical(planned.metadata.labels ?? {})
-  && stored.metadata.annotations?.[OVER_CAPACITY_ANNOTATION] === planned.metadata.annotations?.[OVER_CAPACITY_ANNOTATION]
+  canonical(stored.subsets ?? []) === canonical(planned.subsets ?? []) &&
+  canonical(stored.metadata.labels ?? {}) === canonical(planned.metadata.labels ?? {}) &&
+  stored.metadata.annotations?.[OVER_CAPACITY_ANNOTATION] === planned.metadata.annotations?.[OVER_CAPACITY_ANNOTATION]
 
 /** The stored object with what is planned; the annotations of others stay. */
 export function merged(stored: Endpoints, planned: NewObject<Endpoints>): Endpoints {
@@ -55,11 +59,17 @@ function subsetOf(group: readonly Member[]): NonNullable<Endpoints['subsets']>[n
   }
 }
 
-const addressOf = ({ ip, hostname, nodeName, target }: Member): EndpointAddress =>
-  ({ ip, ...(hostname && { hostname }), ...(nodeName && { nodeName }), targetRef: { ...target } })
+const addressOf = ({ ip, hostname, nodeName, target }: Member): EndpointAddress => ({
+  ip,
+  ...(hostname && { hostname }),
+  ...(nodeName && { nodeName }),
+  targetRef: { ...target },
+})
 
 /** JSON with sorted fields. */
-const canonical = (value: unknown): string => JSON.stringify(value, (_, inner: unknown) =>
-  typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-    ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-    : inner)
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )

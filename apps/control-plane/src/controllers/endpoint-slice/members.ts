@@ -29,22 +29,29 @@ export const hasSelector = ({ spec }: Service): boolean =>
   spec.type !== 'ExternalName' && spec.selector !== undefined && Object.keys(spec.selector).length > 0
 
 export const isSelected = ({ spec, metadata }: Service, pod: Pod): boolean =>
-  pod.metadata.namespace === metadata.namespace
-  && Object.entries(spec.selector ?? {}).every(([key, value]) => pod.metadata.labels?.[key] === value)
+  pod.metadata.namespace === metadata.namespace &&
+  Object.entries(spec.selector ?? {}).every(([key, value]) => pod.metadata.labels?.[key] === value)
 
 /** The family of a Service's cluster IP; endpoints of the other one are left out. */
 export const isIpv6 = ({ spec }: Service): boolean =>
   spec.clusterIP && spec.clusterIP !== 'None' ? spec.clusterIP.includes(':') : spec.ipFamilies?.[0] === 'IPv6'
 
 function memberOf(service: Service, pod: Pod): Member | undefined {
-  const { metadata: { namespace, name, uid, deletionTimestamp }, spec, status } = pod
+  const {
+    metadata: { namespace, name, uid, deletionTimestamp },
+    spec,
+    status,
+  } = pod
   const addresses = [status?.podIP, ...(status?.podIPs ?? []).map((each) => each.ip)]
   const ip = addresses.find((each) => each?.includes(':') === isIpv6(service))
   if (!ip) return undefined
   const serving = isPodReady(pod)
   const terminating = deletionTimestamp !== undefined
   return {
-    ip, serving, terminating, ready: service.spec.publishNotReadyAddresses === true || (serving && !terminating),
+    ip,
+    serving,
+    terminating,
+    ready: service.spec.publishNotReadyAddresses === true || (serving && !terminating),
     ports: resolvePorts(service, pod),
     hostname: spec.hostname && spec.subdomain === service.metadata.name ? spec.hostname : undefined,
     nodeName: spec.nodeName,

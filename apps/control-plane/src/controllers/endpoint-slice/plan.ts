@@ -76,10 +76,13 @@ const slicePortsKey = ({ ports }: EndpointSlice): string =>
 function newSlice(service: Service, chunk: readonly Member[], name: string): NewObject<EndpointSlice> {
   return {
     metadata: {
-      name, namespace: service.metadata.namespace!, labels: labelsOf(service),
+      name,
+      namespace: service.metadata.namespace!,
+      labels: labelsOf(service),
       ownerReferences: [controllerReference('v1', 'Service', service)],
     },
-    addressType: addressType(service), ...contents(chunk),
+    addressType: addressType(service),
+    ...contents(chunk),
   }
 }
 
@@ -88,34 +91,55 @@ function withMembers(service: Service, slice: EndpointSlice, chunk: readonly Mem
   const labels = labelsOf(service)
   const next = contents(chunk)
   const ports = chunk.length === 0 ? slice.ports : next.ports // an empty slice may as well keep its ports
-  const isSame = fingerprint(next.endpoints) === fingerprint(slice.endpoints ?? [])
-    && JSON.stringify(sorted(labels)) === JSON.stringify(sorted(slice.metadata.labels ?? {}))
-    && slicePortsKey({ ...slice, ...(ports && { ports }) }) === slicePortsKey(slice)
+  const isSame =
+    fingerprint(next.endpoints) === fingerprint(slice.endpoints ?? []) &&
+    JSON.stringify(sorted(labels)) === JSON.stringify(sorted(slice.metadata.labels ?? {})) &&
+    slicePortsKey({ ...slice, ...(ports && { ports }) }) === slicePortsKey(slice)
   return isSame ? undefined : { ...slice, metadata: { ...slice.metadata, labels }, endpoints: next.endpoints, ...(ports && { ports }) }
 }
 
-const contents = (chunk: readonly Member[]): { endpoints: Endpoint[]; ports: NonNullable<EndpointSlice['ports']> } =>
-  ({ endpoints: chunk.map(endpointOf), ports: (chunk[0]?.ports ?? []).map((port) => ({ ...port })) })
+const contents = (chunk: readonly Member[]): { endpoints: Endpoint[]; ports: NonNullable<EndpointSlice['ports']> } => ({
+  endpoints: chunk.map(endpointOf),
+  ports: (chunk[0]?.ports ?? []).map((port) => ({ ...port })),
+})
 
 const endpointOf = ({ ip, ready, serving, terminating, hostname, nodeName, target }: Member): Endpoint => ({
-  addresses: [ip], conditions: { ready, serving, terminating },
-  ...(hostname && { hostname }), ...(nodeName && { nodeName }), targetRef: { ...target },
+  addresses: [ip],
+  conditions: { ready, serving, terminating },
+  ...(hostname && { hostname }),
+  ...(nodeName && { nodeName }),
+  targetRef: { ...target },
 })
 
 /** Order says nothing. */
 const fingerprint = (endpoints: readonly Endpoint[]): string =>
-  JSON.stringify(endpoints.map(({ addresses, conditions, hostname = '', nodeName = '', targetRef }) => JSON.stringify([
-    addresses, conditions?.ready, conditions?.serving, conditions?.terminating,
-    hostname, nodeName, targetRef?.namespace, targetRef?.name, targetRef?.uid,
-  ])).sort())
+  JSON.stringify(
+    endpoints
+      .map(({ addresses, conditions, hostname = '', nodeName = '', targetRef }) =>
+        JSON.stringify([
+          addresses,
+          conditions?.ready,
+          conditions?.serving,
+          conditions?.terminating,
+          hostname,
+          nodeName,
+          targetRef?.namespace,
+          targetRef?.name,
+          targetRef?.uid,
+        ]),
+      )
+      .sort(),
+  )
 
 const sorted = (labels: Readonly<Record<string, string>>): readonly (readonly [string, string])[] =>
   Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))
 
 /** A Service's labels are its slices' as well, so that people find them. */
 const labelsOf = (service: Service): Record<string, string> => ({
-  ...service.metadata.labels, ...(service.spec.clusterIP === 'None' && { [HEADLESS_LABEL]: '' }),
-  [SERVICE_NAME_LABEL]: service.metadata.name, [MANAGED_BY_LABEL]: MANAGER,
+  ...service.metadata.labels,
+  ...(service.spec.clusterIP === 'None' && { [HEADLESS_LABEL]: '' }),
+  [SERVICE_NAME_LABEL]: service.metadata.name,
+  [MANAGED_BY_LABEL]: MANAGER,
 })
 
 const addressType = (service: Service): EndpointSlice['addressType'] => (isIpv6(service) ? 'IPv6' : 'IPv4')

@@ -23,6 +23,7 @@ function targetPort({ port, targetPort: target = port, protocol = 'TCP' }: Servi
   if (/^\d+$/.test(target)) return Number(target)
   const sidecars = (spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always')
   const serving: readonly Container[] = [...spec.containers, ...sidecars]
-  return serving.flatMap((container) => container.ports ?? [])
+  return serving
+    .flatMap((container) => container.ports ?? [])
     .find((candidate) => candidate.name === target && (candidate.protocol ?? 'TCP') === protocol)?.containerPort
 }

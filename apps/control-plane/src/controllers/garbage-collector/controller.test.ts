@@ -13,11 +13,24 @@ const collector = (t: TestContext) => testBench(t, [garbageCollector(allResource
 const left = ({ client }: TestBench): string[] => client.list(configMaps).map((each) => each.metadata.name)
 
 /** A ConfigMap with owners; `uid` stands in for an owner of that name which is another one. */
-async function make({ client }: TestBench, name: string, owners: readonly string[] = [], { uid, blocks = false, finalizers }: { uid?: string; blocks?: boolean; finalizers?: string[] } = {}): Promise<void> {
-  const ownerReferences = owners.map((owner): OwnerReference => ({
-    apiVersion: 'v1', kind: 'ConfigMap', name: owner, uid: uid ?? client.get(configMaps, `default/${owner}`)!.metadata.uid, ...(blocks && { blockOwnerDeletion: true }),
-  }))
-  await client.create<ConfigMap>(configMaps, { metadata: { name, namespace: 'default', ...(owners.length > 0 && { ownerReferences }), ...(finalizers && { finalizers }) } })
+async function make(
+  { client }: TestBench,
+  name: string,
+  owners: readonly string[] = [],
+  { uid, blocks = false, finalizers }: { uid?: string; blocks?: boolean; finalizers?: string[] } = {},
+): Promise<void> {
+  const ownerReferences = owners.map(
+    (owner): OwnerReference => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      name: owner,
+      uid: uid ?? client.get(configMaps, `default/${owner}`)!.metadata.uid,
+      ...(blocks && { blockOwnerDeletion: true }),
+    }),
+  )
+  await client.create<ConfigMap>(configMaps, {
+    metadata: { name, namespace: 'default', ...(owners.length > 0 && { ownerReferences }), ...(finalizers && { finalizers }) },
+  })
 }
 const remove = ({ client }: TestBench, name: string, propagationPolicy?: 'Background' | 'Foreground' | 'Orphan'): Promise<void> =>
   client.delete(configMaps, `default/${name}`, propagationPolicy ? { propagationPolicy } : {})
@@ -50,7 +63,10 @@ test('with another owner left only the reference goes', async (t) => {
   await remove(bench, 'a')
   await bench.pass(1)
   assert.deepEqual(left(bench), ['b', 'c'])
-  assert.deepEqual(bench.client.get(configMaps, 'default/c')!.metadata.ownerReferences?.map(({ name }) => name), ['b'])
+  assert.deepEqual(
+    bench.client.get(configMaps, 'default/c')!.metadata.ownerReferences?.map(({ name }) => name),
+    ['b'],
+  )
 })
 
 test('orphaning lets them go first', async (t) => {
@@ -80,14 +96,18 @@ test('a cluster-scoped owner of another kind counts in every namespace; an unkno
   const bench = await collector(t)
   await bench.addNode('pi')
   const node = { apiVersion: 'v1', kind: 'Node', name: 'pi', uid: bench.client.get(nodes, 'pi')!.metadata.uid }
-  const lease = (name: string, owner: OwnerReference) => bench.client.create<Lease>(leases, { metadata: { name, namespace: 'default', ownerReferences: [owner] }, spec: {} })
+  const lease = (name: string, owner: OwnerReference) =>
+    bench.client.create<Lease>(leases, { metadata: { name, namespace: 'default', ownerReferences: [owner] }, spec: {} })
   await lease('pi', node)
   await lease('strange', { apiVersion: 'example.com/v1', kind: 'Thing', name: 'x', uid: 'x' })
   await bench.pass(1)
   assert.equal(bench.client.list(leases).length, 2)
   await bench.client.delete(nodes, 'pi')
   await bench.pass(1)
-  assert.deepEqual(bench.client.list(leases).map((each) => each.metadata.name), ['strange'])
+  assert.deepEqual(
+    bench.client.list(leases).map((each) => each.metadata.name),
+    ['strange'],
+  )
 })
 
 test('a large family goes as well', async (t) => {

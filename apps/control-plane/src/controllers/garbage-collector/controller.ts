@@ -48,8 +48,14 @@ export class GarbageCollector implements Reconciler<ObjectKey> {
   }
 
   async #sweep(namespace: string): Promise<void> {
-    const suspects = this.#resources.filter((resource) => resource.scope === 'Namespaced')
-      .flatMap((resource) => this.#client.list(resource, { namespace }).filter(needsLook).map((object) => nodeKey(resource, object)))
+    const suspects = this.#resources
+      .filter((resource) => resource.scope === 'Namespaced')
+      .flatMap((resource) =>
+        this.#client
+          .list(resource, { namespace })
+          .filter(needsLook)
+          .map((object) => nodeKey(resource, object)),
+      )
     await all(suspects, async (key) => {
       const found = this.#graph.find(this.#client, key) // it may have gone while others were looked at
       if (found) await this.#collect(found)
@@ -59,16 +65,29 @@ export class GarbageCollector implements Reconciler<ObjectKey> {
   async #collect(found: Found): Promise<void> {
     const { resource, object } = found
     const owned = this.#graph.owned(this.#client, object.metadata.uid)
-    const step = planGarbage(object, (owner) => this.#graph.stateOf(this.#client, object, owner), owned.map((each) => each.object))
+    const step = planGarbage(
+      object,
+      (owner) => this.#graph.stateOf(this.#client, object, owner),
+      owned.map((each) => each.object),
+    )
     switch (step.type) {
-      case 'nothing': return
-      case 'drop-owners': return this.#dropOwners(found, step.uids)
-      case 'finish-foreground': return this.#dropFinalizer(found, FOREGROUND_FINALIZER)
+      case 'nothing':
+        return
+      case 'drop-owners':
+        return this.#dropOwners(found, step.uids)
+      case 'finish-foreground':
+        return this.#dropFinalizer(found, FOREGROUND_FINALIZER)
       case 'orphan':
         await all(owned, (each) => this.#dropOwners(each, [object.metadata.uid]))
         return this.#dropFinalizer(found, ORPHAN_FINALIZER)
-      case 'delete': return ignoringGone(() => this.#client.delete(resource, keyOf(object),
-        { uid: object.metadata.uid, resourceVersion: object.metadata.resourceVersion, propagationPolicy: step.propagationPolicy }))
+      case 'delete':
+        return ignoringGone(() =>
+          this.#client.delete(resource, keyOf(object), {
+            uid: object.metadata.uid,
+            resourceVersion: object.metadata.resourceVersion,
+            propagationPolicy: step.propagationPolicy,
+          }),
+        )
     }
   }
 

@@ -82,12 +82,17 @@ export const isNodeKey = (key: string): boolean => key.includes(SEPARATOR)
 
 /** Whether the collector could have anything to do with an object. */
 export const needsLook = (object: KubeObject): boolean =>
-  (object.metadata.ownerReferences ?? []).length > 0 || isLeaving(object)
-  || (object.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers ?? []).includes(ORPHAN_FINALIZER))
+  (object.metadata.ownerReferences ?? []).length > 0 ||
+  isLeaving(object) ||
+  (object.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers ?? []).includes(ORPHAN_FINALIZER))
 
 const looksSame = (a: KubeObject, b: KubeObject): boolean => JSON.stringify(lookedAt(a)) === JSON.stringify(lookedAt(b))
-const lookedAt = ({ metadata }: KubeObject) =>
-  [metadata.uid, metadata.ownerReferences ?? [], metadata.deletionTimestamp !== undefined, metadata.finalizers ?? []]
+const lookedAt = ({ metadata }: KubeObject) => [
+  metadata.uid,
+  metadata.ownerReferences ?? [],
+  metadata.deletionTimestamp !== undefined,
+  metadata.finalizers ?? [],
+]
 
 const ownerKey = (resource: ResourceDefinition, object: KubeObject, { name }: OwnerReference): ObjectKey =>
   objectKey(resource.scope === 'Namespaced' ? object.metadata.namespace : undefined, name)

@@ -40,7 +40,14 @@ export function planGarbage(object: KubeObject, stateOf: (owner: OwnerReference)
   const lost = states.filter(({ state }) => state === 'leaving' || state === 'absent')
   if (lost.length === 0) return { type: 'nothing' }
   if (lost.length < states.length) return { type: 'drop-owners', uids: lost.map(({ uid }) => uid) }
-  return { type: 'delete', propagationPolicy: policyFor(finalizers, states.some(({ state }) => state === 'leaving'), owned) }
+  return {
+    type: 'delete',
+    propagationPolicy: policyFor(
+      finalizers,
+      states.some(({ state }) => state === 'leaving'),
+      owned,
+    ),
+  }
 }
 
 /** An object that somebody asked to be deleted in a certain way is deleted in that way. */

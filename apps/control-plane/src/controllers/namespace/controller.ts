@@ -15,13 +15,25 @@ import { NAMESPACE_FINALIZER, type Remaining, remainingConditions, withoutFinali
  * @param resources Every kind that is served; those that live in namespaces and can be deleted count.
  */
 export function namespaceController(resources: readonly ResourceDefinition[]): ControllerDefinition {
-  const contents = resources.filter(({ scope, verbs }) =>
-    scope === 'Namespaced' && (verbs === undefined || (verbs.includes('list') && verbs.includes('delete'))))
+  const contents = resources.filter(
+    ({ scope, verbs }) => scope === 'Namespaced' && (verbs === undefined || (verbs.includes('list') && verbs.includes('delete'))),
+  )
   return {
     name: 'namespace',
     primary: namespaces,
-    wakes: contents.map((resource) => wake(resource, ({ object: { metadata: { namespace } } }, client) =>
-      namespace !== undefined && client.get(namespaces, namespace)?.metadata.deletionTimestamp ? [namespace] : [])),
+    wakes: contents.map((resource) =>
+      wake(
+        resource,
+        (
+          {
+            object: {
+              metadata: { namespace },
+            },
+          },
+          client,
+        ) => (namespace !== undefined && client.get(namespaces, namespace)?.metadata.deletionTimestamp ? [namespace] : []),
+      ),
+    ),
     concurrency: 2,
     create: (deps) => new NamespaceReconciler(deps, contents),
   }
@@ -42,8 +54,9 @@ export class NamespaceReconciler implements Reconciler<ObjectKey> {
     if (!namespace?.metadata.deletionTimestamp || !namespace.spec?.finalizers?.includes(NAMESPACE_FINALIZER)) return SETTLED
 
     const failures = await this.#empty(name)
-    const remaining = this.#contents.map((resource): Remaining =>
-      ({ resource: nameOf(resource), objects: client.list(resource, { namespace: name }) }))
+    const remaining = this.#contents.map(
+      (resource): Remaining => ({ resource: nameOf(resource), objects: client.list(resource, { namespace: name }) }),
+    )
     if (remaining.some(({ objects }) => objects.length > 0)) await this.#report(namespace, remaining, failures[0])
     else if (failures.length === 0) await ignoringGone(() => client.finalize(namespaces, withoutFinalizer(namespace)))
     if (failures.length > 0) throw failures[0]
@@ -52,8 +65,12 @@ export class NamespaceReconciler implements Reconciler<ObjectKey> {
 
   async #empty(namespace: string): Promise<readonly unknown[]> {
     const { client } = this.#deps
-    const doomed = this.#contents.flatMap((resource) => client.list(resource, { namespace })
-      .filter((object) => !object.metadata.deletionTimestamp).map((object) => ({ resource, object })))
+    const doomed = this.#contents.flatMap((resource) =>
+      client
+        .list(resource, { namespace })
+        .filter((object) => !object.metadata.deletionTimestamp)
+        .map((object) => ({ resource, object })),
+    )
     return inBatches(doomed.length, (index) => this.#remove(doomed[index]!.resource, doomed[index]!.object))
   }
 

@@ -17,14 +17,26 @@ const NOW = '2026-01-01T00:00:00Z'
 test('the conditions count what is left and whose finalizers hold it', () => {
   const pod = { metadata: meta('p') }
   const held = { metadata: meta('c', ['example.com/hold']) }
-  const conditions = remainingConditions({ metadata: meta('a') }, [{ resource: 'pods', objects: [pod, pod] }, { resource: 'configmaps', objects: [held] }, { resource: 'secrets', objects: [] }], undefined, NOW)
+  const conditions = remainingConditions(
+    { metadata: meta('a') },
+    [
+      { resource: 'pods', objects: [pod, pod] },
+      { resource: 'configmaps', objects: [held] },
+      { resource: 'secrets', objects: [] },
+    ],
+    undefined,
+    NOW,
+  )
   assert.deepEqual(conditions.map(({ type, status, message }) => `${type} ${status} ${message}`).slice(2), [
     'NamespaceDeletionContentFailure False All content successfully deleted, may be waiting on finalization',
     'NamespaceContentRemaining True Some resources are remaining: configmaps has 1 resource instances, pods has 2 resource instances',
     'NamespaceFinalizersRemaining True Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances',
   ])
   const again = remainingConditions({ metadata: meta('a'), status: { conditions: [...conditions] } }, [], 'disk full', NOW)
-  assert.deepEqual(again.map(({ status }) => status), ['False', 'False', 'True', 'False', 'False'])
+  assert.deepEqual(
+    again.map(({ status }) => status),
+    ['False', 'False', 'True', 'False', 'False'],
+  )
 })
 
 test('a namespace goes with all that is in it; running pods and finalizers of others are waited for, and told of', async (t) => {
@@ -34,13 +46,19 @@ test('a namespace goes with all that is in it; running pods and finalizers of ot
   await client.create<ConfigMap>(configMaps, { metadata: { name: 'plain', namespace: 'team' } })
   await client.create<ConfigMap>(configMaps, { metadata: { name: 'held', namespace: 'team', finalizers: ['example.com/hold'] } })
   await client.create<ConfigMap>(configMaps, { metadata: { name: 'other', namespace: 'default' } })
-  await client.create<Pod>(pods, { metadata: { name: 'running', namespace: 'team' }, spec: { nodeName: 'pi', containers: [{ name: 'main', image: 'x' }] } })
+  await client.create<Pod>(pods, {
+    metadata: { name: 'running', namespace: 'team' },
+    spec: { nodeName: 'pi', containers: [{ name: 'main', image: 'x' }] },
+  })
   await client.delete(namespaces, 'team')
   await bench.pass(1)
 
   const stuck = client.get(namespaces, 'team')!
   assert.equal(stuck.status?.phase, 'Terminating')
-  assert.match(stuck.status?.conditions?.find(({ type }) => type === 'NamespaceContentRemaining')?.message ?? '', /configmaps has 1 resource instances, pods has 1/)
+  assert.match(
+    stuck.status?.conditions?.find(({ type }) => type === 'NamespaceContentRemaining')?.message ?? '',
+    /configmaps has 1 resource instances, pods has 1/,
+  )
   assert.equal(client.get(configMaps, 'team/plain'), undefined)
   assert.ok(client.get(pods, 'team/running')!.metadata.deletionTimestamp)
 

@@ -23,12 +23,24 @@ async function heartbeat({ client, clock }: TestBench): Promise<void> {
   else await client.create<Lease>(leases, { metadata: { name: 'pi', namespace: 'kube-node-lease' }, spec: { renewTime } })
 }
 async function runningPod(bench: TestBench, name: string, tolerationSeconds?: number): Promise<void> {
-  const tolerations = ['not-ready', 'unreachable'].map((key) => ({ key: `node.kubernetes.io/${key}`, operator: 'Exists', effect: 'NoExecute', ...(tolerationSeconds !== undefined && { tolerationSeconds }) }) as const)
-  const pod = await bench.client.create<Pod>(pods, { metadata: { name, namespace: 'default' }, spec: { nodeName: 'pi', tolerations: [...tolerations], containers: [{ name: 'main', image: 'x' }] } })
+  const tolerations = ['not-ready', 'unreachable'].map(
+    (key) =>
+      ({
+        key: `node.kubernetes.io/${key}`,
+        operator: 'Exists',
+        effect: 'NoExecute',
+        ...(tolerationSeconds !== undefined && { tolerationSeconds }),
+      }) as const,
+  )
+  const pod = await bench.client.create<Pod>(pods, {
+    metadata: { name, namespace: 'default' },
+    spec: { nodeName: 'pi', tolerations: [...tolerations], containers: [{ name: 'main', image: 'x' }] },
+  })
   await bench.setPodStatus(pod, { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] })
 }
 const ready = ({ client }: TestBench) => conditionOf(client.get(nodes, 'pi')!.status?.conditions, 'Ready')
-const taints = ({ client }: TestBench): string[] => (client.get(nodes, 'pi')!.spec.taints ?? []).map(({ key, effect }) => `${key.replace('node.kubernetes.io/', '')}:${effect}`)
+const taints = ({ client }: TestBench): string[] =>
+  (client.get(nodes, 'pi')!.spec.taints ?? []).map(({ key, effect }) => `${key.replace('node.kubernetes.io/', '')}:${effect}`)
 const UNREACHABLE = ['unreachable:NoSchedule', 'unreachable:NoExecute']
 const setReady = (bench: TestBench, status: string): Promise<unknown> =>
   bench.client.patch(nodes, 'pi', { status: { conditions: [{ type: 'Ready', status, reason: 'Test' }] } }, 'status')
@@ -66,7 +78,11 @@ test('a lost link withdraws the pods at once and evicts after their tolerance; c
   assert.deepEqual(bench.client.list(pods).filter(isPodReady), [])
   assert.ok(bench.told.includes('Normal NodeNotReady pi: Node pi status is now: NodeNotReady'))
 
-  const leaving = () => bench.client.list(pods).filter((pod) => pod.metadata.deletionTimestamp).map((pod) => pod.metadata.name)
+  const leaving = () =>
+    bench.client
+      .list(pods)
+      .filter((pod) => pod.metadata.deletionTimestamp)
+      .map((pod) => pod.metadata.name)
   await bench.pass(29_000)
   assert.deepEqual(leaving(), [])
   await bench.pass(2_000)
@@ -95,17 +111,38 @@ test('pods that a returned node says nothing about are as they were before; what
   const bench = await cluster(t)
   for (const name of ['same', 'worse']) {
     await runningPod(bench, name, 300)
-    await bench.client.patch(pods, `default/${name}`, { status: { conditions: [{ type: 'Ready', status: 'True' }, { type: 'ContainersReady', status: 'True' }] } }, 'status')
+    await bench.client.patch(
+      pods,
+      `default/${name}`,
+      {
+        status: {
+          conditions: [
+            { type: 'Ready', status: 'True' },
+            { type: 'ContainersReady', status: 'True' },
+          ],
+        },
+      },
+      'status',
+    )
   }
   await setReady(bench, 'Unknown')
   await bench.pass(1)
   await setReady(bench, 'True')
-  const died = [{ type: 'Ready', status: 'False', reason: 'ContainersNotReady' }, { type: 'ContainersReady', status: 'False' }]
+  const died = [
+    { type: 'Ready', status: 'False', reason: 'ContainersNotReady' },
+    { type: 'ContainersReady', status: 'False' },
+  ]
   await bench.client.patch(pods, 'default/worse', { status: { conditions: died } }, 'status')
   await bench.pass(4_000)
   assert.deepEqual(bench.client.list(pods).filter(isPodReady), [])
   await bench.pass(2_000)
-  assert.deepEqual(bench.client.list(pods).filter(isPodReady).map((pod) => pod.metadata.name), ['same'])
+  assert.deepEqual(
+    bench.client
+      .list(pods)
+      .filter(isPodReady)
+      .map((pod) => pod.metadata.name),
+    ['same'],
+  )
   assert.equal(conditionOf(bench.client.get(pods, 'default/same')!.status?.conditions, 'Ready')?.reason, undefined)
 })
 

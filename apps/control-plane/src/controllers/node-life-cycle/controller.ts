@@ -60,7 +60,7 @@ export class NodeLifeCycleReconciler implements Reconciler<ObjectKey> {
     }
     const seen = this.#look(node)
     const silentInMs = seen.renewedMs + this.#deps.settings.nodeGraceMs - this.#deps.env.clock.monotonicMs()
-    if (silentInMs <= 0 && await this.#markSilent(node)) return { againInMs: 0 }
+    if (silentInMs <= 0 && (await this.#markSilent(node))) return { againInMs: 0 }
     if (await this.#taint(node)) return { againInMs: 0 } // then with what is stored now
 
     const evictInMs = await this.#carePods(node, seen)
@@ -76,7 +76,13 @@ export class NodeLifeCycleReconciler implements Reconciler<ObjectKey> {
     const taints = taintsId(node)
     const seen = this.#seen.get(name)
     if (!seen) {
-      const first: Seen = { renewTime, renewedMs: nowMs, taints, taintedMs: nowMs, restoreMs: isReady(node) ? nowMs + RESTORE_AFTER_MS : Infinity }
+      const first: Seen = {
+        renewTime,
+        renewedMs: nowMs,
+        taints,
+        taintedMs: nowMs,
+        restoreMs: isReady(node) ? nowMs + RESTORE_AFTER_MS : Infinity,
+      }
       this.#seen.set(name, first)
       return first
     }
@@ -119,7 +125,10 @@ export class NodeLifeCycleReconciler implements Reconciler<ObjectKey> {
     if (!isReady(node)) await all(here, (pod) => this.#setConditions(pod, withdrawnConditions(pod, timestamp(env.clock.nowMs()))))
 
     const left = here.map((pod) => ({ pod, leftMs: taintedMs + toleratedMs(pod, taints) - env.clock.monotonicMs() }))
-    await all(left.filter(({ leftMs }) => leftMs <= 0), ({ pod }) => this.#evict(pod))
+    await all(
+      left.filter(({ leftMs }) => leftMs <= 0),
+      ({ pod }) => this.#evict(pod),
+    )
     return Math.min(...left.map(({ leftMs }) => leftMs).filter((leftMs) => leftMs > 0), Infinity)
   }
 

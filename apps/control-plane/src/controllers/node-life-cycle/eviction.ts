@@ -28,8 +28,12 @@ const isAway = ({ key }: Taint): boolean => key === NOT_READY_TAINT || key === U
 function isPinned({ nodeSelector, affinity }: PodSpec): boolean {
   if (nodeSelector && Object.hasOwn(nodeSelector, HOSTNAME_LABEL)) return true
   const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? []
-  return terms.length === 1 && [...(terms[0]!.matchFields ?? []), ...(terms[0]!.matchExpressions ?? [])].some(({ key, operator, values }) =>
-    (key === 'metadata.name' || key === HOSTNAME_LABEL) && operator === 'In' && values?.length === 1)
+  return (
+    terms.length === 1 &&
+    [...(terms[0]!.matchFields ?? []), ...(terms[0]!.matchExpressions ?? [])].some(
+      ({ key, operator, values }) => (key === 'metadata.name' || key === HOSTNAME_LABEL) && operator === 'In' && values?.length === 1,
+    )
+  )
 }
 
 /** What makes two states of the taints one continuous absence. */

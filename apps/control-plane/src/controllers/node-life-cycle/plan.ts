@@ -24,9 +24,10 @@ const REPORTED = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure']
  */
 export function silentConditions({ status }: Node, now: Timestamp): readonly NodeCondition[] {
   const before = status?.conditions ?? []
-  const unknown = (type: string): NodeCondition => conditionOf(before, type) === undefined
-    ? { type, status: 'Unknown', reason: 'NodeStatusNeverUpdated', message: 'The node agent never posted node status.' }
-    : { type, status: 'Unknown', reason: 'NodeStatusUnknown', message: 'The node agent stopped posting node status.' }
+  const unknown = (type: string): NodeCondition =>
+    conditionOf(before, type) === undefined
+      ? { type, status: 'Unknown', reason: 'NodeStatusNeverUpdated', message: 'The node agent never posted node status.' }
+      : { type, status: 'Unknown', reason: 'NodeStatusUnknown', message: 'The node agent stopped posting node status.' }
   return REPORTED.filter((type) => type === 'Ready' || conditionOf(before, type))
     .filter((type) => conditionOf(before, type)?.status !== 'Unknown') // e.g. the link was lost: that reason says more
     .reduce<readonly NodeCondition[]>((conditions, type) => withCondition(conditions, unknown(type), now), before)

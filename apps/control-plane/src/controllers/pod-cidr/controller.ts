@@ -9,8 +9,16 @@ import { blocksOf, freeBlock } from './plan.ts'
 export const podCidrController: ControllerDefinition = {
   name: 'pod-cidr',
   primary: nodes,
-  wakes: [wake(nodes, ({ type }, client) =>
-    type === 'DELETED' ? client.list(nodes).filter((node) => blocksOf(node).length === 0).map(keyOf) : [])],
+  wakes: [
+    wake(nodes, ({ type }, client) =>
+      type === 'DELETED'
+        ? client
+            .list(nodes)
+            .filter((node) => blocksOf(node).length === 0)
+            .map(keyOf)
+        : [],
+    ),
+  ],
   concurrency: 1,
   create: (deps) => new PodCidrReconciler(deps),
 }

@@ -6,7 +6,10 @@ import { testBench } from '../test-bench.ts'
 import { podCidrController } from './controller.ts'
 import { freeBlock } from './plan.ts'
 
-const node = (podCIDR: string): Node => ({ metadata: { name: podCIDR, uid: '', resourceVersion: '', creationTimestamp: '' }, spec: { podCIDR, podCIDRs: [podCIDR] } })
+const node = (podCIDR: string): Node => ({
+  metadata: { name: podCIDR, uid: '', resourceVersion: '', creationTimestamp: '' },
+  spec: { podCIDR, podCIDRs: [podCIDR] },
+})
 
 const cases: { name: string; network?: string; prefix?: number; taken: string[]; expect: string | undefined }[] = [
   { name: 'the first', taken: [], expect: '10.42.0.0/24' },
@@ -23,7 +26,12 @@ for (const { name, network = '10.42.0.0/16', prefix = 24, taken, expect } of cas
   test(name, () => assert.equal(freeBlock(network, prefix, taken.map(node)), expect))
 
 test('a network that cannot be split is refused', () => {
-  for (const [network, prefix] of [['10.42.0.0/25', 24], ['10.42.0.0', 24], ['300.0.0.0/8', 24]] as const) assert.throws(() => freeBlock(network, prefix, []), RangeError, network)
+  for (const [network, prefix] of [
+    ['10.42.0.0/25', 24],
+    ['10.42.0.0', 24],
+    ['300.0.0.0/8', 24],
+  ] as const)
+    assert.throws(() => freeBlock(network, prefix, []), RangeError, network)
 })
 
 test('nodes keep their blocks, a freed one is used again, and when none is left a node waits for one', async (t) => {
@@ -43,5 +51,11 @@ test('nodes keep their blocks, a freed one is used again, and when none is left 
   await bench.client.delete(nodes, 'pi-7')
   await bench.pass(1_000)
   assert.equal(block('late'), freed)
-  assert.deepEqual(bench.client.list(nodes).map((each) => [each.metadata.name, each.spec.podCIDR]).filter(([name]) => name !== 'late'), before.map(([name, each]) => [name, each]).filter(([name]) => name !== 'pi-7'))
+  assert.deepEqual(
+    bench.client
+      .list(nodes)
+      .map((each) => [each.metadata.name, each.spec.podCIDR])
+      .filter(([name]) => name !== 'late'),
+    before.map(([name, each]) => [name, each]).filter(([name]) => name !== 'pi-7'),
+  )
 })

@@ -14,9 +14,14 @@ export function freeBlock(podNetwork: string, nodePrefix: number, nodes: readonl
   const network = parseBlock(podNetwork)
   if (!network || nodePrefix < network.prefix || nodePrefix > 30)
     throw new RangeError(
-      `cannot split the pod network ${podNetwork} into blocks of /${nodePrefix}: it must be an IPv4 network at least as large as a block`)
+      `cannot split the pod network ${podNetwork} into blocks of /${nodePrefix}: it must be an IPv4 network at least as large as a block`,
+    )
   const size = 2 ** (32 - nodePrefix)
-  const taken = nodes.flatMap(blocksOf).map(parseBlock).filter((block) => block !== undefined).sort((a, b) => a.first - b.first)
+  const taken = nodes
+    .flatMap(blocksOf)
+    .map(parseBlock)
+    .filter((block) => block !== undefined)
+    .sort((a, b) => a.first - b.first)
   let first = network.first
   for (const block of taken) {
     if (block.first + 2 ** (32 - block.prefix) <= first) continue
@@ -27,8 +32,9 @@ export function freeBlock(podNetwork: string, nodePrefix: number, nodes: readonl
 }
 
 /** The blocks that a node has. */
-export const blocksOf = ({ spec }: Node): readonly string[] =>
-  [...new Set([...(spec.podCIDR ? [spec.podCIDR] : []), ...(spec.podCIDRs ?? [])])]
+export const blocksOf = ({ spec }: Node): readonly string[] => [
+  ...new Set([...(spec.podCIDR ? [spec.podCIDR] : []), ...(spec.podCIDRs ?? [])]),
+]
 
 function parseBlock(text: string): Block | undefined {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text)

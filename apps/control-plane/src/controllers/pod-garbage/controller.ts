@@ -16,8 +16,13 @@ const QUARANTINE_MS = 40_000
 export const podGarbageController: ControllerDefinition = {
   name: 'pod-garbage',
   primary: pods,
-  wakes: [wake(nodes, ({ type, object }, client) => type === 'DELETED'
-    ? client.list(pods, { fields: [{ path: 'spec.nodeName', operator: '=', value: object.metadata.name }] }).map(keyOf) : [])],
+  wakes: [
+    wake(nodes, ({ type, object }, client) =>
+      type === 'DELETED'
+        ? client.list(pods, { fields: [{ path: 'spec.nodeName', operator: '=', value: object.metadata.name }] }).map(keyOf)
+        : [],
+    ),
+  ],
   concurrency: 5,
   create: (deps) => new PodGarbageReconciler(deps),
 }

@@ -45,10 +45,11 @@ export class ReplicaSetReconciler implements Reconciler<ObjectKey> {
     const reference = controllerReference('apps/v1', 'ReplicaSet', set)
     const owned = await claim(this.#deps.client, pods, set, reference, isActive)
     const failures: unknown[] = []
-    if (!set.metadata.deletionTimestamp) { // else the garbage collector takes the pods
+    if (!set.metadata.deletionTimestamp) {
+      // else the garbage collector takes the pods
       const plan = planReplicaSet(set, owned, this.#relatives(set, owned), CHANGES_PER_PASS_MAX)
-      failures.push(...await inBatches(plan.create, () => this.#create(set)))
-      failures.push(...await inBatches(plan.remove.length, (index) => this.#remove(set, plan.remove[index]!)))
+      failures.push(...(await inBatches(plan.create, () => this.#create(set))))
+      failures.push(...(await inBatches(plan.remove.length, (index) => this.#remove(set, plan.remove[index]!))))
     }
     const waitMs = await this.#report(key, failures[0])
     if (failures.length > 0) throw failures[0]
@@ -59,7 +60,10 @@ export class ReplicaSetReconciler implements Reconciler<ObjectKey> {
     const { client, events } = this.#deps
     const reference = controllerReference('apps/v1', 'ReplicaSet', set)
     try {
-      const pod = await client.create(pods, podFromTemplate(set.spec.template, set.metadata.namespace!, reference, { generateName: `${set.metadata.name}-` }))
+      const pod = await client.create(
+        pods,
+        podFromTemplate(set.spec.template, set.metadata.namespace!, reference, { generateName: `${set.metadata.name}-` }),
+      )
       events.record(set, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
     } catch (error) {
       events.record(set, 'Warning', 'FailedCreate', `Error creating: ${textOf(error)}`)
@@ -84,8 +88,15 @@ export class ReplicaSetReconciler implements Reconciler<ObjectKey> {
     const { client, env } = this.#deps
     const set = client.get(replicaSets, key)
     if (!set) return undefined
-    const owned = client.list(pods, { namespace: set.metadata.namespace!, ownerUid: set.metadata.uid }).filter((pod) => controllerOf(pod)?.uid === set.metadata.uid)
-    const status = replicaSetStatus(set, owned, failure === undefined ? undefined : failureOf(set, owned, failure), timestamp(env.clock.nowMs()))
+    const owned = client
+      .list(pods, { namespace: set.metadata.namespace!, ownerUid: set.metadata.uid })
+      .filter((pod) => controllerOf(pod)?.uid === set.metadata.uid)
+    const status = replicaSetStatus(
+      set,
+      owned,
+      failure === undefined ? undefined : failureOf(set, owned, failure),
+      timestamp(env.clock.nowMs()),
+    )
     if (!isDeepStrictEqual(status, set.status)) await client.updateStatus(replicaSets, { ...mutableCopy(set), status })
     return nextAvailableInMs(owned.filter(isActive), set.spec.minReadySeconds ?? 0, env.clock.nowMs())
   }
@@ -96,11 +107,13 @@ export class ReplicaSetReconciler implements Reconciler<ObjectKey> {
     if (!owner || owned.length <= (set.spec.replicas ?? 1)) return owned
     const { client } = this.#deps
     const namespace = set.metadata.namespace!
-    return client.list(replicaSets, { namespace, ownerUid: owner.uid }).flatMap((sibling) => client.list(pods, { namespace, ownerUid: sibling.metadata.uid }))
+    return client
+      .list(replicaSets, { namespace, ownerUid: owner.uid })
+      .flatMap((sibling) => client.list(pods, { namespace, ownerUid: sibling.metadata.uid }))
   }
 }
 
 const failureOf = (set: ReplicaSet, owned: readonly Pod[], failure: unknown): Failure => ({
-  reason: owned.filter(isActive).length < (set.spec.replicas ?? 1) ? 'FailedCreate' : 'FailedDelete', message: textOf(failure),
+  reason: owned.filter(isActive).length < (set.spec.replicas ?? 1) ? 'FailedCreate' : 'FailedDelete',
+  message: textOf(failure),
 })
-

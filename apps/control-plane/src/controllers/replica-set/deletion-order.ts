@@ -10,16 +10,18 @@ const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost'
  * @param neighbours Pods of the same application per node: the more, the rather one of them goes.
  * @see Source: Kubernetes ReplicaSet concepts, "Scaling a ReplicaSet", and ActivePodsWithRanks.
  */
-export const deletionOrder = (neighbours: ReadonlyMap<string, number>) => (a: Pod, b: Pod): number =>
-  Number(a.spec.nodeName !== undefined) - Number(b.spec.nodeName !== undefined) ||
-  phase(a) - phase(b) ||
-  Number(isPodReady(a)) - Number(isPodReady(b)) ||
-  cost(a) - cost(b) ||
-  crowd(b, neighbours) - crowd(a, neighbours) ||
-  compare(readySince(b), readySince(a)) ||
-  restarts(b) - restarts(a) ||
-  compare(b.metadata.creationTimestamp, a.metadata.creationTimestamp) ||
-  compare(b.metadata.name, a.metadata.name)
+export const deletionOrder =
+  (neighbours: ReadonlyMap<string, number>) =>
+  (a: Pod, b: Pod): number =>
+    Number(a.spec.nodeName !== undefined) - Number(b.spec.nodeName !== undefined) ||
+    phase(a) - phase(b) ||
+    Number(isPodReady(a)) - Number(isPodReady(b)) ||
+    cost(a) - cost(b) ||
+    crowd(b, neighbours) - crowd(a, neighbours) ||
+    compare(readySince(b), readySince(a)) ||
+    restarts(b) - restarts(a) ||
+    compare(b.metadata.creationTimestamp, a.metadata.creationTimestamp) ||
+    compare(b.metadata.name, a.metadata.name)
 
 const phase = (pod: Pod): number => PHASE[pod.status?.phase ?? 'Pending'] ?? 2
 const crowd = (pod: Pod, neighbours: ReadonlyMap<string, number>): number => neighbours.get(pod.spec.nodeName ?? '') ?? 0

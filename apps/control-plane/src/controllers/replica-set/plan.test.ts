@@ -7,8 +7,20 @@ import { planReplicaSet } from './plan.ts'
 import { replicaSetStatus } from './status.ts'
 
 const aSet = (replicas: number, minReadySeconds = 0): ReplicaSet => ({
-  metadata: { name: 'web', namespace: 'default', uid: 'web', resourceVersion: '1', generation: 3, creationTimestamp: '2026-01-01T00:00:00Z' },
-  spec: { replicas, minReadySeconds, selector: { matchLabels: { app: 'web' } }, template: { metadata: { labels: { app: 'web' } }, spec: { containers: [] } } },
+  metadata: {
+    name: 'web',
+    namespace: 'default',
+    uid: 'web',
+    resourceVersion: '1',
+    generation: 3,
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
+  spec: {
+    replicas,
+    minReadySeconds,
+    selector: { matchLabels: { app: 'web' } },
+    template: { metadata: { labels: { app: 'web' } }, spec: { containers: [] } },
+  },
 })
 
 /**
@@ -23,7 +35,12 @@ function aPod(text: string): Pod {
   const time = `2026-01-01T00:00:${age!.padStart(2, '0')}Z`
   return {
     metadata: {
-      name: name!, namespace: 'default', uid: name!, resourceVersion: '1', creationTimestamp: time, labels: { app: 'web' },
+      name: name!,
+      namespace: 'default',
+      uid: name!,
+      resourceVersion: '1',
+      creationTimestamp: time,
+      labels: { app: 'web' },
       ...(cost && { annotations: { 'controller.kubernetes.io/pod-deletion-cost': cost } }),
       ...(marks!.includes('!') && { deletionTimestamp: time }),
     },
@@ -64,10 +81,15 @@ test('applying a plan leaves nothing to plan', () => {
   for (let seed = 1; seed <= 300; seed++) {
     const random = seeded(seed)
     const pick = (letters: string): string => letters[Math.floor(random() * letters.length)]!.trim()
-    const before = Array.from({ length: Math.floor(random() * 12) }, (_, index) => aPod(`p${index}${random() < 0.7 ? `@${pick('abc')}` : ''}${pick('+! x?')}`))
+    const before = Array.from({ length: Math.floor(random() * 12) }, (_, index) =>
+      aPod(`p${index}${random() < 0.7 ? `@${pick('abc')}` : ''}${pick('+! x?')}`),
+    )
     const set = aSet(Math.floor(random() * 12))
     const plan = planReplicaSet(set, before, before, 100)
-    const after = [...before.filter((pod) => !plan.remove.includes(pod)), ...Array.from({ length: plan.create }, (_, index) => aPod(`p${index + 20}`))]
+    const after = [
+      ...before.filter((pod) => !plan.remove.includes(pod)),
+      ...Array.from({ length: plan.create }, (_, index) => aPod(`p${index + 20}`)),
+    ]
     assert.deepEqual(planReplicaSet(set, after, after, 100), { create: 0, remove: [] }, `seed ${seed}`)
   }
 })
@@ -77,13 +99,19 @@ test('the status counts what runs, is labelled, ready, and ready for long enough
   unlabelled.metadata.labels = { app: 'web2' }
   const pods = [...['p1', 'p2@a', 'p3@a+', 'p5@a+!', 'p6@ax'].map(aPod), unlabelled]
   assert.deepEqual(replicaSetStatus(aSet(4, 10), pods, undefined, '2026-01-01T00:00:13Z'), {
-    replicas: 4, fullyLabeledReplicas: 3, readyReplicas: 2, availableReplicas: 1, observedGeneration: 3,
+    replicas: 4,
+    fullyLabeledReplicas: 3,
+    readyReplicas: 2,
+    availableReplicas: 1,
+    observedGeneration: 3,
   })
 })
 
 test('a failure is told until it is over', () => {
   const set = aSet(1)
   const status = replicaSetStatus(set, [], { reason: 'FailedCreate', message: 'quota' }, '2026-01-01T00:00:00Z')
-  assert.deepEqual(status.conditions, [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'quota', lastTransitionTime: '2026-01-01T00:00:00Z' }])
+  assert.deepEqual(status.conditions, [
+    { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'quota', lastTransitionTime: '2026-01-01T00:00:00Z' },
+  ])
   assert.equal(replicaSetStatus({ ...set, status }, [], undefined, '2026-01-01T00:00:01Z').conditions, undefined)
 })

@@ -28,6 +28,9 @@ export function planReplicaSet(set: ReplicaSet, pods: readonly Pod[], relatives:
 
 function countByNode(pods: readonly Pod[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
-  for (const { spec: { nodeName } } of pods) if (nodeName !== undefined) counts.set(nodeName, (counts.get(nodeName) ?? 0) + 1)
+  for (const {
+    spec: { nodeName },
+  } of pods)
+    if (nodeName !== undefined) counts.set(nodeName, (counts.get(nodeName) ?? 0) + 1)
   return counts
 }

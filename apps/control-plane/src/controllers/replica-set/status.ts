@@ -10,7 +10,12 @@ export interface Failure {
 }
 
 /** What people and the Deployment read. Pure: the same pods, the same status. Source: apps/v1 ReplicaSetStatus. */
-export function replicaSetStatus(set: ReplicaSet, pods: readonly Pod[], failure: Failure | undefined, now: Timestamp): NonNullable<ReplicaSet['status']> {
+export function replicaSetStatus(
+  set: ReplicaSet,
+  pods: readonly Pod[],
+  failure: Failure | undefined,
+  now: Timestamp,
+): NonNullable<ReplicaSet['status']> {
   const nowMs = Date.parse(now)
   const active = pods.filter(isActive)
   const labels = Object.entries(set.spec.template.metadata?.labels ?? {})

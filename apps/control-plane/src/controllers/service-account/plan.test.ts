@@ -17,7 +17,13 @@ const cases: { name: string; of?: Namespace; account?: ServiceAccount; rootCa?: 
   { name: 'without an authority only the account', expect: ['account'] },
   { name: 'nothing to do', account, rootCa: rootCa('PEM'), pem: 'PEM', expect: [] },
   { name: 'an authority of before is replaced', account, rootCa: rootCa('OLD'), pem: 'PEM', expect: ['updateRootCa'] },
-  { name: 'what somebody added is taken out', account, rootCa: { ...rootCa('PEM'), data: { 'ca.crt': 'PEM', other: 'x' } }, pem: 'PEM', expect: ['updateRootCa'] },
+  {
+    name: 'what somebody added is taken out',
+    account,
+    rootCa: { ...rootCa('PEM'), data: { 'ca.crt': 'PEM', other: 'x' } },
+    pem: 'PEM',
+    expect: ['updateRootCa'],
+  },
   { name: 'one that is going gets nothing', of: { metadata: { ...meta('a'), deletionTimestamp: 'now' } }, pem: 'PEM', expect: [] },
 ]
 for (const { name, of = namespace, account: has, rootCa: holds, pem, expect } of cases)

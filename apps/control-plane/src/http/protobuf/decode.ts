@@ -19,7 +19,8 @@ let table: FieldTable | undefined
  * @see Source: k8s.io/apimachinery runtime/serializer/protobuf, runtime.Unknown.
  */
 export function decodeProtobuf(body: Buffer): JsonObject {
-  if (!body.subarray(0, MAGIC.length).equals(MAGIC)) throw new WireError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]')
+  if (!body.subarray(0, MAGIC.length).equals(MAGIC))
+    throw new WireError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]')
   let type: Buffer = Buffer.alloc(0)
   let raw: Buffer = Buffer.alloc(0)
   for (const [number, value] of wireFields(body.subarray(MAGIC.length))) {
@@ -29,7 +30,8 @@ export function decodeProtobuf(body: Buffer): JsonObject {
   const [apiVersion, kind] = [1, 2].map((wanted) => textField(type, wanted))
   table ??= new FieldTable()
   const name = table.messageOf(apiVersion!, kind!)
-  if (name === undefined) throw new WireError(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in protobuf`)
+  if (name === undefined)
+    throw new WireError(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in protobuf`)
   return { apiVersion: apiVersion!, kind: kind!, ...(new Decoder(table).message(name, raw, 0) as JsonObject) }
 }
 
@@ -59,7 +61,9 @@ class Decoder {
       const field = fields.get(number)
       if (!field) continue
       if (++this.#values > VALUES_MAX) throw new WireError('too many values')
-      if (field.inline) for (const [key, inner] of Object.entries(this.message(field.type.name, bytesOf(value), depth + 1) as JsonObject)) result.set(key, inner!)
+      if (field.inline)
+        for (const [key, inner] of Object.entries(this.message(field.type.name, bytesOf(value), depth + 1) as JsonObject))
+          result.set(key, inner!)
       else if (field.type.is === 'map') this.#entry(result, field, bytesOf(value), depth)
       else if (field.repeated) this.#append(result, field, value, depth)
       else this.#set(result, field, value, depth)

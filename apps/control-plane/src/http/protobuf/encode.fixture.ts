@@ -2,15 +2,32 @@
 export type Written = readonly (readonly [number: number, value: string | number | bigint | boolean | Buffer | Written])[]
 
 export const bytes = (fields: Written): Buffer =>
-  Buffer.concat(fields.flatMap(([number, value]) => {
-    if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return [varint(BigInt(number) << 3n), varint(BigInt(value))]
-    const body = typeof value === 'string' ? Buffer.from(value) : Buffer.isBuffer(value) ? value : bytes(value as Written)
-    return [varint((BigInt(number) << 3n) | 2n), varint(BigInt(body.length)), body]
-  }))
+  Buffer.concat(
+    fields.flatMap(([number, value]) => {
+      if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
+        return [varint(BigInt(number) << 3n), varint(BigInt(value))]
+      const body = typeof value === 'string' ? Buffer.from(value) : Buffer.isBuffer(value) ? value : bytes(value as Written)
+      return [varint((BigInt(number) << 3n) | 2n), varint(BigInt(body.length)), body]
+    }),
+  )
 
 /** As `application/vnd.kubernetes.protobuf`. */
 export const envelope = (apiVersion: string, kind: string, object: Written): Buffer =>
-  Buffer.concat([Buffer.from('k8s\0'), bytes([[1, [[1, apiVersion], [2, kind]]], [2, bytes(object)], [3, ''], [4, '']])])
+  Buffer.concat([
+    Buffer.from('k8s\0'),
+    bytes([
+      [
+        1,
+        [
+          [1, apiVersion],
+          [2, kind],
+        ],
+      ],
+      [2, bytes(object)],
+      [3, ''],
+      [4, ''],
+    ]),
+  ])
 
 function varint(value: bigint): Buffer {
   const out: number[] = []

@@ -76,10 +76,17 @@ function parseField(text: string, home: string): readonly [number, Field] {
   const match = /^(\d+) ([\w$-]+|[~=])([+*!]*)(?: (.+))?$/.exec(text)
   if (!match) throw new Error(`fields.txt: cannot read ${JSON.stringify(text)}`)
   const [, number, name, flags = '', type = 'string'] = match
-  return [Number(number), {
-    name: name === '=' ? `=${number}` : name!, type: parseType(type, home), inline: name === '~',
-    repeated: flags.includes('+'), pointer: flags.includes('*'), always: flags.includes('!'),
-  }]
+  return [
+    Number(number),
+    {
+      name: name === '=' ? `=${number}` : name!,
+      type: parseType(type, home),
+      inline: name === '~',
+      repeated: flags.includes('+'),
+      pointer: flags.includes('*'),
+      always: flags.includes('!'),
+    },
+  ]
 }
 
 function parseType(text: string, home: string): FieldType {

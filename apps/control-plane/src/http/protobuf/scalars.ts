@@ -4,18 +4,30 @@ import { WireError, wireFields, type WireValue } from './wire.ts'
 /** A leaf of an API object as JSON: plain protobuf scalars, and the few messages that JSON writes as one value. */
 export function scalar(type: string, value: WireValue): JsonValue {
   switch (type) {
-    case 'string': return bytes(value).toString('utf8')
-    case 'bytes': return bytes(value).toString('base64')
-    case 'bool': return varint(value) !== 0n
-    case 'int32': return Number(BigInt.asIntN(32, varint(value)))
-    case 'int64': return Number(BigInt.asIntN(64, varint(value)))
-    case 'double': return double(value)
-    case 'quantity': return fieldsOf(value).get(1)?.toString() || '0'
-    case 'time': return instant(fieldsOf(value), false)
-    case 'microtime': return instant(fieldsOf(value), true)
-    case 'intorstr': return intOrString(fieldsOf(value))
-    case 'rawjson': return rawJson(fieldsOf(value))
-    default: throw new Error(`unknown scalar type ${type}`)
+    case 'string':
+      return bytes(value).toString('utf8')
+    case 'bytes':
+      return bytes(value).toString('base64')
+    case 'bool':
+      return varint(value) !== 0n
+    case 'int32':
+      return Number(BigInt.asIntN(32, varint(value)))
+    case 'int64':
+      return Number(BigInt.asIntN(64, varint(value)))
+    case 'double':
+      return double(value)
+    case 'quantity':
+      return fieldsOf(value).get(1)?.toString() || '0'
+    case 'time':
+      return instant(fieldsOf(value), false)
+    case 'microtime':
+      return instant(fieldsOf(value), true)
+    case 'intorstr':
+      return intOrString(fieldsOf(value))
+    case 'rawjson':
+      return rawJson(fieldsOf(value))
+    default:
+      throw new Error(`unknown scalar type ${type}`)
   }
 }
 

@@ -38,11 +38,20 @@ export function* wireFields(bytes: Buffer): Generator<readonly [number: number, 
     const number = Number(tag >> 3n)
     if (number === 0) throw new WireError('illegal tag 0')
     switch (Number(tag & 7n)) {
-      case 0: yield [number, varint()]; break
-      case 1: yield [number, slice(8).readDoubleLE(0)]; break
-      case 2: yield [number, slice(Number(varint()))]; break
-      case 5: yield [number, slice(4).readFloatLE(0)]; break
-      default: throw new WireError(`unexpected wire type ${tag & 7n}`)
+      case 0:
+        yield [number, varint()]
+        break
+      case 1:
+        yield [number, slice(8).readDoubleLE(0)]
+        break
+      case 2:
+        yield [number, slice(Number(varint()))]
+        break
+      case 5:
+        yield [number, slice(4).readFloatLE(0)]
+        break
+      default:
+        throw new WireError(`unexpected wire type ${tag & 7n}`)
     }
   }
 }

@@ -21,7 +21,10 @@ export function discoveryRoutes(app: Hono<HttpEnv>, registry: Registry): void {
     const { body, etag } = aggregated.get(id)!
     const headers = { etag, vary: 'Accept', 'cache-control': 'public' }
     if (c.req.header('if-none-match') === etag) return c.body(null, 304, headers)
-    return respondJson(c, body, 200, { ...headers, 'content-type': `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList` })
+    return respondJson(c, body, 200, {
+      ...headers,
+      'content-type': `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+    })
   }
 
   app.get('/api', (c) => answer(c, 'core', () => apiVersions(registry.groupVersions(), c.req.header('host') ?? new URL(c.req.url).host)))
@@ -43,7 +46,10 @@ function resourceList(registry: Registry, group: string, version: string): unkno
 
 /** Which aggregated form the client prefers over the legacy one. @throws StatusError 406 when it takes neither. */
 function aggregatedVersion(accept: string | undefined): AggregatedVersion | undefined {
-  for (const { type, parameters: { g, v, as } } of parseAccept(accept)) {
+  for (const {
+    type,
+    parameters: { g, v, as },
+  } of parseAccept(accept)) {
     if (!['application/json', 'application/*', '*/*'].includes(type)) continue
     if (as === undefined) return undefined
     if (g === 'apidiscovery.k8s.io' && as === 'APIGroupDiscoveryList' && (v === 'v2' || v === 'v2beta1')) return v
@@ -52,5 +58,6 @@ function aggregatedVersion(accept: string | undefined): AggregatedVersion | unde
 }
 
 const withEtag = (body: unknown): { body: unknown; etag: string } => ({
-  body, etag: `"${createHash('sha256').update(JSON.stringify(body)).digest('hex').toUpperCase()}"`,
+  body,
+  etag: `"${createHash('sha256').update(JSON.stringify(body)).digest('hex').toUpperCase()}"`,
 })

@@ -42,8 +42,13 @@ const KUBERNETES = { major: '1', minor: '36', patch: '2' }
 
 /** Source: apimachinery pkg/version Info. Clients parse `gitVersion` as a semantic version. */
 export const versionBody = (version: string): Record<string, string> => ({
-  major: KUBERNETES.major, minor: KUBERNETES.minor,
+  major: KUBERNETES.major,
+  minor: KUBERNETES.minor,
   gitVersion: `v${KUBERNETES.major}.${KUBERNETES.minor}.${KUBERNETES.patch}+bramble.${version}`,
-  gitCommit: '', gitTreeState: '', buildDate: '1970-01-01T00:00:00Z', goVersion: '', compiler: 'node',
+  gitCommit: '',
+  gitTreeState: '',
+  buildDate: '1970-01-01T00:00:00Z',
+  goVersion: '',
+  compiler: 'node',
   platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
 })

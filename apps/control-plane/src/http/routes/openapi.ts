@@ -11,12 +11,18 @@ import { negotiateType } from '../negotiate.ts'
 import { respondJson } from '../respond.ts'
 
 const compress = promisify(gzip)
-const V2_PROTOBUF = ['application/com.github.proto-openapi.spec.v2@v1.0+protobuf', 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'] as const
+const V2_PROTOBUF = [
+  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
+  'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+] as const
 const YEAR_SECONDS = 365 * 86_400
 
 /** `/openapi/v3`, `/openapi/v3/apis/G/V`, `/openapi/v2`. Documents are made when asked for: clients keep them by their hash. */
 export function openapiRoutes(app: Hono<HttpEnv>, registry: Registry, version: string): void {
-  const hash = createHash('sha256').update(JSON.stringify([version, registry.all()])).digest('hex').toUpperCase()
+  const hash = createHash('sha256')
+    .update(JSON.stringify([version, registry.all()]))
+    .digest('hex')
+    .toUpperCase()
   const etag = `"${hash}"`
 
   app.get('/openapi/v3', (c) => respondJson(c, openapiIndex(registry.groupVersions(), hash), 200, { vary: 'Accept' }))
@@ -27,7 +33,11 @@ export function openapiRoutes(app: Hono<HttpEnv>, registry: Registry, version: s
     if (!found) throw unknownResource()
     const asked = c.get('query').get('hash')
     if (asked !== null && asked !== hash) return c.redirect(`${url.pathname}?hash=${hash}`, 301)
-    const headers = { etag, vary: 'Accept', 'cache-control': asked === null ? 'no-cache, private' : `public, immutable, max-age=${YEAR_SECONDS}` }
+    const headers = {
+      etag,
+      vary: 'Accept',
+      'cache-control': asked === null ? 'no-cache, private' : `public, immutable, max-age=${YEAR_SECONDS}`,
+    }
     if (c.req.header('if-none-match') === etag) return c.body(null, 304, headers)
     return respondCompressed(c, Buffer.from(JSON.stringify(openapiDocument(found))), { ...headers, 'content-type': 'application/json' })
   })

@@ -36,7 +36,13 @@ const HANDLERS: Readonly<Record<Verb, (exchange: Exchange) => Promise<Response>>
   create: async (exchange) => {
     const { deps, resource, request, namespace } = exchange
     if (request.name !== undefined) throw methodNotAllowed()
-    return write(exchange, 'CreateOptions', resource, (body, context) => deps.resources.create(resource, namespace, body.value, context), 201)
+    return write(
+      exchange,
+      'CreateOptions',
+      resource,
+      (body, context) => deps.resources.create(resource, namespace, body.value, context),
+      201,
+    )
   },
   update: async (exchange) => {
     const key = keyOfExchange(exchange)
@@ -67,5 +73,8 @@ const HANDLERS: Readonly<Record<Verb, (exchange: Exchange) => Promise<Response>>
 }
 
 const detailsOf = ({ group, plural }: ResourceDefinition, { metadata }: KubeObject): JsonObject => ({
-  name: metadata.name, ...(group !== '' && { group }), kind: plural, uid: metadata.uid,
+  name: metadata.name,
+  ...(group !== '' && { group }),
+  kind: plural,
+  uid: metadata.uid,
 })

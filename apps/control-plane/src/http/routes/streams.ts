@@ -25,7 +25,9 @@ export async function podLog(exchange: Exchange): Promise<Response> {
   try {
     const chunks = await deps.podLogs.open(pod, options, stream.signal)
     const response = stream.open({ 'content-type': 'text/plain', 'cache-control': 'no-cache, private' })
-    void copy(stream, chunks, (error) => deps.env.log.warn('log stream broke off', { error, pod: pod.metadata.name, container: options.container }))
+    void copy(stream, chunks, (error) =>
+      deps.env.log.warn('log stream broke off', { error, pod: pod.metadata.name, container: options.container }),
+    )
     return response
   } catch (error) {
     stream.abort()

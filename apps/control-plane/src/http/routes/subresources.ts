@@ -32,7 +32,9 @@ const NAMED: Readonly<Record<string, (exchange: Exchange) => Promise<Response>>>
   'pods/log': podLog,
   'namespaces/finalize': async (exchange) => {
     const key = keyOfExchange(exchange)
-    return write(exchange, 'UpdateOptions', exchange.resource, (body, context) => exchange.deps.resources.finalize(exchange.resource, key, body.value, context))
+    return write(exchange, 'UpdateOptions', exchange.resource, (body, context) =>
+      exchange.deps.resources.finalize(exchange.resource, key, body.value, context),
+    )
   },
 }
 
@@ -40,10 +42,22 @@ async function status(exchange: Exchange): Promise<Response> {
   const { c, deps, resource, request } = exchange
   const key = keyOfExchange(exchange)
   switch (request.verb) {
-    case 'get': return showObject(c, resource, await deps.resources.get(resource, key), negotiateObject(c.req.header('accept')), deps.env.clock.nowMs())
-    case 'update': return write(exchange, 'UpdateOptions', resource, (body, context) => deps.resources.update(resource, key, body.value, context, 'status'))
-    case 'patch': return patch(exchange, (type, body, context) => deps.resources.patch(resource, key, type, body.value, context, 'status'))
-    default: throw methodNotAllowed()
+    case 'get':
+      return showObject(
+        c,
+        resource,
+        await deps.resources.get(resource, key),
+        negotiateObject(c.req.header('accept')),
+        deps.env.clock.nowMs(),
+      )
+    case 'update':
+      return write(exchange, 'UpdateOptions', resource, (body, context) =>
+        deps.resources.update(resource, key, body.value, context, 'status'),
+      )
+    case 'patch':
+      return patch(exchange, (type, body, context) => deps.resources.patch(resource, key, type, body.value, context, 'status'))
+    default:
+      throw methodNotAllowed()
   }
 }
 
@@ -52,10 +66,20 @@ async function scale(exchange: Exchange): Promise<Response> {
   const key = keyOfExchange(exchange)
   const shownAs = { ...exchange, resource: scaleResource }
   switch (request.verb) {
-    case 'get': return showObject(c, scaleResource, await deps.resources.getScale(scaled, key), negotiateObject(c.req.header('accept')), deps.env.clock.nowMs())
-    case 'update': return write(shownAs, 'UpdateOptions', scaleResource, (body, context) => deps.resources.updateScale(scaled, key, body.value, context))
-    case 'patch': return patch(shownAs, (type, body, context) => deps.resources.patchScale(scaled, key, type, body.value, context))
-    default: throw methodNotAllowed()
+    case 'get':
+      return showObject(
+        c,
+        scaleResource,
+        await deps.resources.getScale(scaled, key),
+        negotiateObject(c.req.header('accept')),
+        deps.env.clock.nowMs(),
+      )
+    case 'update':
+      return write(shownAs, 'UpdateOptions', scaleResource, (body, context) => deps.resources.updateScale(scaled, key, body.value, context))
+    case 'patch':
+      return patch(shownAs, (type, body, context) => deps.resources.patchScale(scaled, key, type, body.value, context))
+    default:
+      throw methodNotAllowed()
   }
 }
 

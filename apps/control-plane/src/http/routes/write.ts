@@ -27,7 +27,10 @@ export async function write(
 }
 
 /** Reads a patch, hands it on, shows what became of it. */
-export async function patch(exchange: Exchange, act: (type: PatchType, body: DecodedBody, context: WriteContext) => Promise<KubeObject>): Promise<Response> {
+export async function patch(
+  exchange: Exchange,
+  act: (type: PatchType, body: DecodedBody, context: WriteContext) => Promise<KubeObject>,
+): Promise<Response> {
   const { c, deps, resource } = exchange
   const type = patchType(c.req.header('content-type'))
   const shown = negotiateObject(c.req.header('accept'))
@@ -61,9 +64,17 @@ export async function readDelete(exchange: Exchange): Promise<{ request: DeleteR
 }
 
 export const contextOf = (
-  { c, query }: Pick<Exchange, 'c' | 'query'>, options: OptionsKind, warnings: Warnings, type?: PatchType, dryRun?: readonly string[],
+  { c, query }: Pick<Exchange, 'c' | 'query'>,
+  options: OptionsKind,
+  warnings: Warnings,
+  type?: PatchType,
+  dryRun?: readonly string[],
 ): WriteContext =>
   writeContext(query, {
-    options, user: c.get('user'), userAgent: c.req.header('user-agent'), warn: (message) => warnings.add(message),
-    ...(type !== undefined && { patchType: type }), ...(dryRun && { dryRun }),
+    options,
+    user: c.get('user'),
+    userAgent: c.req.header('user-agent'),
+    warn: (message) => warnings.add(message),
+    ...(type !== undefined && { patchType: type }),
+    ...(dryRun && { dryRun }),
   })

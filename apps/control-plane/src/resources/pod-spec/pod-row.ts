@@ -20,7 +20,8 @@ export function podRow(pod: Pod, nowMs: number): PodRow {
   const showContainers = init.blockedBy === undefined || isConditionTrue(pod.status?.conditions, 'Initialized')
   const main = showContainers ? mainPhase(pod, init.blockedBy ?? podReason(pod)) : undefined
 
-  const counted = (pod.status?.initContainerStatuses ?? []).slice(0, init.seen)
+  const counted = (pod.status?.initContainerStatuses ?? [])
+    .slice(0, init.seen)
     .filter(({ name }) => main === undefined || sidecars.has(name))
   if (main !== undefined) counted.push(...(pod.status?.containerStatuses ?? []))
 
@@ -37,7 +38,10 @@ function podReason(pod: Pod): string {
 }
 
 /** How far the init containers are: the first one that is not done blocks the rest. */
-function initPhase(pod: Pod, sidecars: ReadonlySet<string>): { readonly blockedBy?: string; readonly ready: number; readonly seen: number } {
+function initPhase(
+  pod: Pod,
+  sidecars: ReadonlySet<string>,
+): { readonly blockedBy?: string; readonly ready: number; readonly seen: number } {
   let ready = 0
   const statuses = pod.status?.initContainerStatuses ?? []
   for (const [index, status] of statuses.entries()) {
@@ -77,11 +81,16 @@ function leavingText(pod: Pod): string | undefined {
 
 function restartsText(statuses: readonly ContainerStatus[], nowMs: number): string {
   const restarts = statuses.reduce((sum, { restartCount }) => sum + restartCount, 0)
-  const lastEnd = statuses.map(({ lastState }) => lastState?.terminated?.finishedAt).filter((at): at is Timestamp => Boolean(at)).sort().at(-1)
+  const lastEnd = statuses
+    .map(({ lastState }) => lastState?.terminated?.finishedAt)
+    .filter((at): at is Timestamp => Boolean(at))
+    .sort()
+    .at(-1)
   return restarts !== 0 && lastEnd !== undefined ? `${restarts} (${since(lastEnd, nowMs)} ago)` : String(restarts)
 }
 
-const exitText = ({ exitCode, signal }: { exitCode: number; signal?: number }): string => (signal ? `Signal:${signal}` : `ExitCode:${exitCode}`)
+const exitText = ({ exitCode, signal }: { exitCode: number; signal?: number }): string =>
+  signal ? `Signal:${signal}` : `ExitCode:${exitCode}`
 
 /** An init container that goes on running beside the others. Source: KEP-753. */
 const isSidecar = ({ restartPolicy }: Container): boolean => restartPolicy === 'Always'

@@ -7,11 +7,13 @@ import type { PodSpec, PodStatus, ResourceList } from '@bramble/api/types/pod'
  */
 export function qualityOfService(spec: PodSpec): NonNullable<PodStatus['qosClass']> {
   const containers = [...(spec.initContainers ?? []), ...spec.containers].map(({ resources }) => ({
-    requests: amounts(resources?.requests), limits: amounts(resources?.limits),
+    requests: amounts(resources?.requests),
+    limits: amounts(resources?.limits),
   }))
   if (containers.every(({ requests, limits }) => isZero(requests) && isZero(limits))) return 'BestEffort'
-  const guaranteed = containers.every(({ requests, limits }) =>
-    limits.cpu > 0 && limits.memory > 0 && requests.cpu === limits.cpu && requests.memory === limits.memory)
+  const guaranteed = containers.every(
+    ({ requests, limits }) => limits.cpu > 0 && limits.memory > 0 && requests.cpu === limits.cpu && requests.memory === limits.memory,
+  )
   return guaranteed ? 'Guaranteed' : 'Burstable'
 }
 

@@ -16,7 +16,9 @@ export function validateContainers(spec: PodSpec, path: string, home: PodSpecHom
       ...duplicateName(spec.containers, index, path),
       ...validateProbes(container, `${path}[${index}]`),
       ...validateLifecycle(container.lifecycle, `${path}[${index}].lifecycle`),
-      ...(container.restartPolicy === undefined ? [] : [forbiddenField(`${path}[${index}].restartPolicy`, 'may not be set for non-init containers')]),
+      ...(container.restartPolicy === undefined
+        ? []
+        : [forbiddenField(`${path}[${index}].restartPolicy`, 'may not be set for non-init containers')]),
     ]),
     ...duplicateHostPorts(spec.containers, path),
   ]
@@ -35,7 +37,8 @@ export function validateInitContainers(spec: PodSpec, path: string, home: PodSpe
       ...(container.restartPolicy === undefined || isSidecar ? [] : oneOf(`${at}.restartPolicy`, container.restartPolicy, ['Always'])),
       ...(isSidecar
         ? [...validateProbes(container, at), ...validateLifecycle(container.lifecycle, `${at}.lifecycle`)]
-        : (['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const).filter((field) => container[field] !== undefined)
+        : (['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const)
+            .filter((field) => container[field] !== undefined)
             .map((field) => forbiddenField(`${at}.${field}`, 'may not be set for init containers without restartPolicy=Always'))),
     ]
   })
@@ -87,17 +90,21 @@ function validatePorts(ports: readonly ContainerPort[], path: string): readonly 
 const hostNetworkPorts = (ports: readonly ContainerPort[], path: string, home: PodSpecHome): readonly FieldError[] =>
   ports.flatMap(({ containerPort, hostPort = 0 }, index) =>
     (home === 'pod' || hostPort !== 0) && hostPort !== containerPort
-      ? [invalidValue(`${path}[${index}].hostPort`, hostPort, 'must match `containerPort` when `hostNetwork` is true')] : [])
+      ? [invalidValue(`${path}[${index}].hostPort`, hostPort, 'must match `containerPort` when `hostNetwork` is true')]
+      : [],
+  )
 
 function duplicateHostPorts(containers: readonly Container[], path: string): readonly FieldError[] {
   const taken = new Set<string>()
-  return containers.flatMap(({ ports = [] }, container) => ports.flatMap(({ protocol, hostIP = '', hostPort }, index) => {
-    if (!hostPort) return []
-    const claim = `${protocol}/${hostIP}/${hostPort}`
-    if (taken.has(claim)) return [duplicate(`${path}[${container}].ports[${index}].hostPort`, claim)]
-    taken.add(claim)
-    return []
-  }))
+  return containers.flatMap(({ ports = [] }, container) =>
+    ports.flatMap(({ protocol, hostIP = '', hostPort }, index) => {
+      if (!hostPort) return []
+      const claim = `${protocol}/${hostIP}/${hostPort}`
+      if (taken.has(claim)) return [duplicate(`${path}[${container}].ports[${index}].hostPort`, claim)]
+      taken.add(claim)
+      return []
+    }),
+  )
 }
 
 function validateMounts(container: Container, { volumes = [] }: PodSpec, path: string): readonly FieldError[] {

@@ -24,7 +24,8 @@ function validateValueFrom({ value, valueFrom }: EnvVar, path: string): readonly
     ...(secretKeyRef ? validateKey(secretKeyRef, `${path}.secretKeyRef`) : []),
   ]
   const count = Object.keys(valueFrom).length
-  if (count === 0) errors.push(invalidValue(path, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`'))
+  if (count === 0)
+    errors.push(invalidValue(path, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`'))
   else if (value) errors.push(invalidValue(path, '', 'may not be specified when `value` is not empty'))
   else if (count > 1) errors.push(invalidValue(path, '', 'may not have more than one field specified at a time'))
   return errors
@@ -32,18 +33,37 @@ function validateValueFrom({ value, valueFrom }: EnvVar, path: string): readonly
 
 /** What an environment variable may take from its pod. */
 const ENVIRONMENT_FIELDS: readonly string[] = [
-  'metadata.name', 'metadata.namespace', 'metadata.uid', 'spec.nodeName', 'spec.serviceAccountName',
-  'status.hostIP', 'status.hostIPs', 'status.podIP', 'status.podIPs',
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+  'spec.nodeName',
+  'spec.serviceAccountName',
+  'status.hostIP',
+  'status.hostIPs',
+  'status.podIP',
+  'status.podIPs',
 ]
 /** What a file of a downwardAPI volume may take. */
-export const VOLUME_FIELDS: readonly string[] = ['metadata.annotations', 'metadata.labels', 'metadata.name', 'metadata.namespace', 'metadata.uid']
+export const VOLUME_FIELDS: readonly string[] = [
+  'metadata.annotations',
+  'metadata.labels',
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+]
 
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([
-  ...ENVIRONMENT_FIELDS, ...VOLUME_FIELDS, 'spec.restartPolicy', 'spec.schedulerName', 'status.phase',
+  ...ENVIRONMENT_FIELDS,
+  ...VOLUME_FIELDS,
+  'spec.restartPolicy',
+  'spec.schedulerName',
+  'status.phase',
 ])
 
 export function validateFieldRef(
-  { apiVersion, fieldPath }: { apiVersion?: string; fieldPath?: string }, path: string, allowed: readonly string[],
+  { apiVersion, fieldPath }: { apiVersion?: string; fieldPath?: string },
+  path: string,
+  allowed: readonly string[],
 ): readonly FieldError[] {
   if (!apiVersion) return [required(`${path}.apiVersion`)]
   if (!fieldPath) return [required(`${path}.fieldPath`)]
@@ -62,7 +82,12 @@ export function validateFieldRef(
 }
 
 const RESOURCES: readonly string[] = [
-  'limits.cpu', 'limits.ephemeral-storage', 'limits.memory', 'requests.cpu', 'requests.ephemeral-storage', 'requests.memory',
+  'limits.cpu',
+  'limits.ephemeral-storage',
+  'limits.memory',
+  'requests.cpu',
+  'requests.ephemeral-storage',
+  'requests.memory',
 ]
 
 export function validateResourceRef({ resource }: { resource?: string }, path: string): readonly FieldError[] {

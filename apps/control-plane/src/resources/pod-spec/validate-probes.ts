@@ -6,8 +6,12 @@ import type { Handler, Lifecycle } from './pod-spec-rest.ts'
 
 /** Source: Kubernetes pkg/apis/core/validation validateLivenessProbe, validateReadinessProbe, validateStartupProbe. */
 export const validateProbes = ({ livenessProbe, readinessProbe, startupProbe }: Container, path: string): readonly FieldError[] => [
-  ...(livenessProbe ? [...validateProbe(livenessProbe, `${path}.livenessProbe`), ...succeedsOnce(livenessProbe, `${path}.livenessProbe`)] : []),
-  ...(readinessProbe ? [...validateProbe(readinessProbe, `${path}.readinessProbe`), ...withoutGrace(readinessProbe, `${path}.readinessProbe`)] : []),
+  ...(livenessProbe
+    ? [...validateProbe(livenessProbe, `${path}.livenessProbe`), ...succeedsOnce(livenessProbe, `${path}.livenessProbe`)]
+    : []),
+  ...(readinessProbe
+    ? [...validateProbe(readinessProbe, `${path}.readinessProbe`), ...withoutGrace(readinessProbe, `${path}.readinessProbe`)]
+    : []),
   ...(startupProbe ? [...validateProbe(startupProbe, `${path}.startupProbe`), ...succeedsOnce(startupProbe, `${path}.startupProbe`)] : []),
 ]
 
@@ -41,21 +45,33 @@ const HANDLERS = ['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'] as const
 function validateHandler(handler: Handler, path: string): readonly FieldError[] {
   const [first, ...more] = HANDLERS.filter((type) => handler[type] !== undefined)
   if (first === undefined) return [required(path, 'must specify a handler type')]
-  return [...validateAction(handler, first, path), ...more.map((type) => forbiddenField(`${path}.${type}`, 'may not specify more than 1 handler type'))]
+  return [
+    ...validateAction(handler, first, path),
+    ...more.map((type) => forbiddenField(`${path}.${type}`, 'may not specify more than 1 handler type')),
+  ]
 }
 
-function validateAction({ exec, httpGet, tcpSocket, grpc, sleep }: Handler, type: (typeof HANDLERS)[number], path: string): readonly FieldError[] {
+function validateAction(
+  { exec, httpGet, tcpSocket, grpc, sleep }: Handler,
+  type: (typeof HANDLERS)[number],
+  path: string,
+): readonly FieldError[] {
   const at = `${path}.${type}`
   switch (type) {
-    case 'exec': return exec!.command?.length ? [] : [required(`${at}.command`)]
-    case 'httpGet': return [
-      ...(httpGet!.path ? [] : [required(`${at}.path`)]),
-      ...portNumberOrName(`${at}.port`, httpGet!.port ?? 0),
-      ...oneOf(`${at}.scheme`, httpGet!.scheme, ['HTTP', 'HTTPS']),
-      ...(httpGet!.httpHeaders ?? []).flatMap(({ name }) => check(`${at}.httpHeaders`, name ?? '', headerName)),
-    ]
-    case 'tcpSocket': return portNumberOrName(`${at}.port`, tcpSocket!.port ?? 0)
-    case 'grpc': return check(`${at}.port`, grpc!.port ?? 0, portNumber)
-    case 'sleep': return check(`${at}.seconds`, sleep!.seconds ?? 0, within(0, 2 ** 31 - 1))
+    case 'exec':
+      return exec!.command?.length ? [] : [required(`${at}.command`)]
+    case 'httpGet':
+      return [
+        ...(httpGet!.path ? [] : [required(`${at}.path`)]),
+        ...portNumberOrName(`${at}.port`, httpGet!.port ?? 0),
+        ...oneOf(`${at}.scheme`, httpGet!.scheme, ['HTTP', 'HTTPS']),
+        ...(httpGet!.httpHeaders ?? []).flatMap(({ name }) => check(`${at}.httpHeaders`, name ?? '', headerName)),
+      ]
+    case 'tcpSocket':
+      return portNumberOrName(`${at}.port`, tcpSocket!.port ?? 0)
+    case 'grpc':
+      return check(`${at}.port`, grpc!.port ?? 0, portNumber)
+    case 'sleep':
+      return check(`${at}.seconds`, sleep!.seconds ?? 0, within(0, 2 ** 31 - 1))
   }
 }

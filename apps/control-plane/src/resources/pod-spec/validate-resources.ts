@@ -5,7 +5,10 @@ import type { Container, Quantity } from '@bramble/api/types/pod'
 import { check, notNegative, qualifiedName } from '../rules.ts'
 
 /** Source: Kubernetes pkg/apis/core/validation ValidateContainerResourceRequirements. */
-export function validateResources({ limits = {}, requests = {} }: NonNullable<Container['resources']>, path: string): readonly FieldError[] {
+export function validateResources(
+  { limits = {}, requests = {} }: NonNullable<Container['resources']>,
+  path: string,
+): readonly FieldError[] {
   return [
     ...Object.entries(limits).flatMap(([name, limit]) => validateAmount(name, limit, `${path}.limits[${name}]`)),
     ...Object.entries(requests).flatMap(([name, request]) => [
@@ -19,7 +22,11 @@ function validateAmount(name: string, amount: Quantity, path: string): readonly 
   const value = quantityValue(amount) ?? NaN
   const isOwn = name.includes('/')
   return [
-    ...(isOwn ? check(path, name, qualifiedName) : isStandard(name) ? [] : [invalidValue(path, name, 'must be a standard resource for containers')]),
+    ...(isOwn
+      ? check(path, name, qualifiedName)
+      : isStandard(name)
+        ? []
+        : [invalidValue(path, name, 'must be a standard resource for containers')]),
     ...notNegative(value).map((fault) => invalidValue(path, String(amount), fault)),
     ...(isOwn && !Number.isInteger(value) ? [invalidValue(path, String(amount), 'must be an integer')] : []),
   ]
@@ -29,7 +36,8 @@ function validateRatio(name: string, request: Quantity, limit: Quantity | undefi
   const canOvercommit = OVERCOMMIT.has(name)
   if (limit === undefined) return canOvercommit ? [] : [required(`${path}.limits`, 'Limit must be set for non overcommitable resources')]
   const [asked, most] = [quantityValue(request) ?? NaN, quantityValue(limit) ?? NaN]
-  if (!canOvercommit && asked !== most) return [invalidValue(`${path}.requests`, String(request), `must be equal to ${name} limit of ${limit}`)]
+  if (!canOvercommit && asked !== most)
+    return [invalidValue(`${path}.requests`, String(request), `must be equal to ${name} limit of ${limit}`)]
   return asked > most ? [invalidValue(`${path}.requests`, String(request), `must be less than or equal to ${name} limit of ${limit}`)] : []
 }
 

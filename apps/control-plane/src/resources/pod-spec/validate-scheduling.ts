@@ -21,7 +21,13 @@ function validateToleration(toleration: Toleration, path: string): readonly Fiel
   const { key, operator, value = '', effect, tolerationSeconds } = toleration
   const errors: FieldError[] = key ? [...check(`${path}.key`, key, qualifiedName)] : []
   if (!key && operator !== 'Exists')
-    errors.push(invalidValue(`${path}.operator`, operator ?? '', 'operator must be Exists when `key` is empty, which means "match all values and all keys"'))
+    errors.push(
+      invalidValue(
+        `${path}.operator`,
+        operator ?? '',
+        'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+      ),
+    )
   if (tolerationSeconds !== undefined && effect !== 'NoExecute')
     errors.push(invalidValue(`${path}.effect`, effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"))
   if (!operator || operator === 'Equal') errors.push(...check(`${path}.operator`, value, labelValue))
@@ -36,7 +42,9 @@ export function validateAffinity(affinity: Affinity | undefined, path: string): 
   const required = node?.requiredDuringSchedulingIgnoredDuringExecution
   const nodePath = `${path}.nodeAffinity`
   return [
-    ...(required ? validateTerms(required.nodeSelectorTerms, `${nodePath}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`) : []),
+    ...(required
+      ? validateTerms(required.nodeSelectorTerms, `${nodePath}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`)
+      : []),
     ...(node?.preferredDuringSchedulingIgnoredDuringExecution ?? []).flatMap(({ weight, preference }, index) => {
       const preferredPath = `${nodePath}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`
       return [...validateWeight(weight, `${preferredPath}.weight`), ...validateTerm(preference ?? {}, `${preferredPath}.preference`)]
@@ -62,23 +70,31 @@ function validateRequirement({ key, operator, values = [] }: NodeSelectorRequire
 
   function operatorErrors(): readonly FieldError[] {
     switch (operator) {
-      case 'In': case 'NotIn':
+      case 'In':
+      case 'NotIn':
         return values.length > 0
           ? values.flatMap((value, index) => check(`${path}.values[${index}]`, value, labelValue))
           : [required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'")]
-      case 'Exists': case 'DoesNotExist':
-        return values.length === 0 ? [] : [forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")]
-      case 'Gt': case 'Lt':
+      case 'Exists':
+      case 'DoesNotExist':
+        return values.length === 0
+          ? []
+          : [forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")]
+      case 'Gt':
+      case 'Lt':
         return values.length === 1 ? [] : [required(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'")]
-      default: return [invalidValue(`${path}.operator`, operator ?? '', 'not a valid selector operator')]
+      default:
+        return [invalidValue(`${path}.operator`, operator ?? '', 'not a valid selector operator')]
     }
   }
 }
 
 function validateFieldRequirement({ key, operator, values = [] }: NodeSelectorRequirement, path: string): readonly FieldError[] {
   const errors: FieldError[] = []
-  if (operator !== 'In' && operator !== 'NotIn') errors.push(invalidValue(`${path}.operator`, operator ?? '', 'not a valid selector operator'))
-  else if (values.length !== 1) errors.push(required(`${path}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"))
+  if (operator !== 'In' && operator !== 'NotIn')
+    errors.push(invalidValue(`${path}.operator`, operator ?? '', 'not a valid selector operator'))
+  else if (values.length !== 1)
+    errors.push(required(`${path}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"))
   if (key !== 'metadata.name') errors.push(invalidValue(`${path}.key`, key ?? '', 'not a valid field selector key'))
   return errors
 }
@@ -89,10 +105,14 @@ const validateWeight = (weight: number | undefined, path: string): readonly Fiel
 function validatePodAffinity(affinity: PodAffinity | undefined, path: string): readonly FieldError[] {
   return [
     ...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).flatMap((term, index) =>
-      validateAffinityTerm(term, `${path}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`)),
+      validateAffinityTerm(term, `${path}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`),
+    ),
     ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).flatMap(({ weight, podAffinityTerm }, index) => {
       const preferredPath = `${path}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`
-      return [...validateWeight(weight, `${preferredPath}.weight`), ...validateAffinityTerm(podAffinityTerm ?? {}, `${preferredPath}.podAffinityTerm`)]
+      return [
+        ...validateWeight(weight, `${preferredPath}.weight`),
+        ...validateAffinityTerm(podAffinityTerm ?? {}, `${preferredPath}.podAffinityTerm`),
+      ]
     }),
   ]
 }

@@ -8,7 +8,8 @@ import { differences, isSame } from '../differences.ts'
  * @see Source: Kubernetes pkg/apis/core/validation ValidatePodUpdate.
  */
 export function validatePodUpdate(spec: PodSpec, previous: PodSpec): readonly FieldError[] {
-  if (spec.containers.length !== previous.containers.length) return [forbiddenField('spec.containers', 'pod updates may not add or remove containers')]
+  if (spec.containers.length !== previous.containers.length)
+    return [forbiddenField('spec.containers', 'pod updates may not add or remove containers')]
   if ((spec.initContainers ?? []).length !== (previous.initContainers ?? []).length)
     return [forbiddenField('spec.initContainers', 'pod updates may not add or remove containers')]
   return [
@@ -19,7 +20,9 @@ export function validatePodUpdate(spec: PodSpec, previous: PodSpec): readonly Fi
 }
 
 const UPDATABLE = [
-  '`spec.containers[*].image`', '`spec.initContainers[*].image`', '`spec.activeDeadlineSeconds`',
+  '`spec.containers[*].image`',
+  '`spec.initContainers[*].image`',
+  '`spec.activeDeadlineSeconds`',
   '`spec.tolerations` (only additions to existing tolerations)',
   '`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
 ].join(',')
@@ -35,7 +38,9 @@ function validateRest(spec: PodSpec, previous: PodSpec): readonly FieldError[] {
     ...(mended && { terminationGracePeriodSeconds: previous.terminationGracePeriodSeconds }),
   }
   const changed = differences(previous, comparable, 'spec')
-  return changed.length === 0 ? [] : [forbiddenField('spec', `pod updates may not change fields other than ${UPDATABLE}\nchanged: ${changed.join(', ')}`)]
+  return changed.length === 0
+    ? []
+    : [forbiddenField('spec', `pod updates may not change fields other than ${UPDATABLE}\nchanged: ${changed.join(', ')}`)]
 }
 
 const withImages = (containers: readonly Container[], previous: readonly Container[]): Container[] =>
@@ -50,6 +55,8 @@ function validateDeadline(seconds: number | undefined, previous: number | undefi
 
 /** Tolerations may be added, and given another time. */
 function validateTolerations(tolerations: readonly Toleration[], previous: readonly Toleration[]): readonly FieldError[] {
-  const kept = previous.every((old) => tolerations.some((one) => isSame({ ...one, tolerationSeconds: undefined }, { ...old, tolerationSeconds: undefined })))
+  const kept = previous.every((old) =>
+    tolerations.some((one) => isSame({ ...one, tolerationSeconds: undefined }, { ...old, tolerationSeconds: undefined })),
+  )
   return kept ? [] : [forbiddenField('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')]
 }

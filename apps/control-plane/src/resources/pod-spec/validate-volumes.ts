@@ -30,15 +30,24 @@ function validateSources(volume: Volume, path: string): readonly FieldError[] {
 
 function validateSource(volume: Volume, type: string, path: string): readonly FieldError[] {
   switch (type) {
-    case 'emptyDir': return (quantityValue(volume.emptyDir?.sizeLimit ?? 0) ?? -1) < 0
-      ? [forbiddenField(`${path}.sizeLimit`, 'SizeLimit field must be a valid resource quantity')] : []
-    case 'hostPath': return validateHostPath(volume.hostPath!, path)
-    case 'configMap': return [...named(volume.configMap!.name, `${path}.name`), ...validateFiles(volume.configMap!, path)]
-    case 'secret': return [...named(volume.secret!.secretName, `${path}.secretName`), ...validateFiles(volume.secret!, path)]
-    case 'persistentVolumeClaim': return named(volume.persistentVolumeClaim!.claimName, `${path}.claimName`)
-    case 'downwardAPI': return validateDownward(volume.downwardAPI as ProjectedSource, path)
-    case 'projected': return validateProjected(volume.projected as ProjectedSource, path)
-    default: return [] // the schema knows its shape; whether a node can mount it is the node's to say
+    case 'emptyDir':
+      return (quantityValue(volume.emptyDir?.sizeLimit ?? 0) ?? -1) < 0
+        ? [forbiddenField(`${path}.sizeLimit`, 'SizeLimit field must be a valid resource quantity')]
+        : []
+    case 'hostPath':
+      return validateHostPath(volume.hostPath!, path)
+    case 'configMap':
+      return [...named(volume.configMap!.name, `${path}.name`), ...validateFiles(volume.configMap!, path)]
+    case 'secret':
+      return [...named(volume.secret!.secretName, `${path}.secretName`), ...validateFiles(volume.secret!, path)]
+    case 'persistentVolumeClaim':
+      return named(volume.persistentVolumeClaim!.claimName, `${path}.claimName`)
+    case 'downwardAPI':
+      return validateDownward(volume.downwardAPI as ProjectedSource, path)
+    case 'projected':
+      return validateProjected(volume.projected as ProjectedSource, path)
+    default:
+      return [] // the schema knows its shape; whether a node can mount it is the node's to say
   }
 }
 
@@ -51,7 +60,10 @@ const validateHostPath = ({ path: hostPath, type }: NonNullable<Volume['hostPath
   ...(type ? oneOf(`${path}.type`, type, HOST_PATH_TYPES) : []),
 ]
 
-function validateFiles({ items = [], defaultMode }: { items?: readonly KeyToPath[]; defaultMode?: number }, path: string): readonly FieldError[] {
+function validateFiles(
+  { items = [], defaultMode }: { items?: readonly KeyToPath[]; defaultMode?: number },
+  path: string,
+): readonly FieldError[] {
   return [
     ...validateMode(defaultMode, `${path}.defaultMode`),
     ...items.flatMap(({ key, path: file, mode }, index) => {
@@ -69,7 +81,9 @@ const validateFilePath = (file: string | undefined, path: string): readonly Fiel
 
 const MODE_MAX = 0o777
 const validateMode = (mode: number | undefined, path: string): readonly FieldError[] =>
-  mode === undefined || (mode >= 0 && mode <= MODE_MAX) ? [] : [invalidValue(path, mode, 'must be a number between 0 and 0777 (octal), both inclusive')]
+  mode === undefined || (mode >= 0 && mode <= MODE_MAX)
+    ? []
+    : [invalidValue(path, mode, 'must be a number between 0 and 0777 (octal), both inclusive')]
 
 function validateDownward({ items = [], defaultMode }: ProjectedSource, path: string): readonly FieldError[] {
   return [
@@ -77,7 +91,8 @@ function validateDownward({ items = [], defaultMode }: ProjectedSource, path: st
     ...items.flatMap(({ path: file, fieldRef, resourceFieldRef, mode }, index) => {
       const at = `${path}.items[${index}]`
       const errors: FieldError[] = [...validateFilePath(file, `${at}.path`), ...validateMode(mode, `${at}.mode`)]
-      if (fieldRef && resourceFieldRef) errors.push(invalidValue(at, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously'))
+      if (fieldRef && resourceFieldRef)
+        errors.push(invalidValue(at, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously'))
       else if (fieldRef) errors.push(...validateFieldRef(fieldRef, `${at}.fieldRef`, VOLUME_FIELDS))
       else if (!resourceFieldRef) errors.push(required(at, 'one of fieldRef and resourceFieldRef is required'))
       if (resourceFieldRef && !resourceFieldRef.containerName) errors.push(required(`${at}.resourceFieldRef.containerName`))
@@ -102,9 +117,11 @@ function validateProjected({ sources = [], defaultMode }: ProjectedSource, path:
       if (source.secret) errors.push(...named(source.secret.name, `${at}.secret.name`))
       if (source.configMap) errors.push(...named(source.configMap.name, `${at}.configMap.name`))
       if (source.downwardAPI) errors.push(...validateDownward(source.downwardAPI, `${at}.downwardAPI`))
-      if (token) errors.push(
-        ...named(token.path, `${at}.serviceAccountToken.path`),
-        ...validateTokenLife(token.expirationSeconds ?? 0, `${at}.serviceAccountToken.expirationSeconds`))
+      if (token)
+        errors.push(
+          ...named(token.path, `${at}.serviceAccountToken.path`),
+          ...validateTokenLife(token.expirationSeconds ?? 0, `${at}.serviceAccountToken.expirationSeconds`),
+        )
       return errors
     }),
   ]

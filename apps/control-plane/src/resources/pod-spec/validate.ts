@@ -31,7 +31,8 @@ export function validatePodSpec(spec: PodSpec & PodSpecRest, path: string, home:
     ...validateAffinity(spec.affinity, `${path}.affinity`),
     ...validateDnsConfig(spec, `${path}.dnsConfig`),
     ...(spec.readinessGates ?? []).flatMap(({ conditionType }, index) =>
-      check(`${path}.readinessGates[${index}].conditionType`, conditionType ?? '', qualifiedName)),
+      check(`${path}.readinessGates[${index}].conditionType`, conditionType ?? '', qualifiedName),
+    ),
     ...validateSpread(spec.topologySpreadConstraints, `${path}.topologySpreadConstraints`),
     ...validateNames(spec, path),
     ...(spec.activeDeadlineSeconds === undefined ? [] : check(`${path}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, positiveInt32)),
@@ -47,9 +48,12 @@ function validateNames(spec: PodSpec & PodSpecRest, path: string): readonly Fiel
     return typeof value === 'string' && value !== '' ? check(`${path}.${field}`, value, rule) : []
   }
   return [
-    ...named('serviceAccountName', dnsSubdomain), ...named('nodeName', dnsSubdomain),
-    ...named('hostname', dnsLabel), ...named('subdomain', dnsLabel),
-    ...named('priorityClassName', dnsSubdomain), ...named('runtimeClassName', dnsSubdomain),
+    ...named('serviceAccountName', dnsSubdomain),
+    ...named('nodeName', dnsSubdomain),
+    ...named('hostname', dnsLabel),
+    ...named('subdomain', dnsLabel),
+    ...named('priorityClassName', dnsSubdomain),
+    ...named('runtimeClassName', dnsSubdomain),
   ]
 }
 
@@ -59,8 +63,12 @@ function validateSecurity({ securityContext }: PodSpec, path: string): readonly 
     return value === undefined ? [] : check(`${path}.${field}`, value, notNegativeInt32)
   }
   return [
-    ...id('runAsUser'), ...id('runAsGroup'), ...id('fsGroup'),
-    ...(securityContext?.supplementalGroups ?? []).flatMap((group, index) => check(`${path}.supplementalGroups[${index}]`, group, notNegativeInt32)),
+    ...id('runAsUser'),
+    ...id('runAsGroup'),
+    ...id('fsGroup'),
+    ...(securityContext?.supplementalGroups ?? []).flatMap((group, index) =>
+      check(`${path}.supplementalGroups[${index}]`, group, notNegativeInt32),
+    ),
     ...(securityContext?.sysctls ?? []).flatMap(({ name }, index) => (name ? [] : [required(`${path}.sysctls[${index}].name`)])),
   ]
 }

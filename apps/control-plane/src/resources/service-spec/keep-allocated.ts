@@ -40,7 +40,9 @@ function keepNodePorts(ports: readonly ServicePort[], before: readonly ServicePo
   const claimed = new Set(ports.map(({ nodePort, protocol }) => `${protocol ?? 'TCP'} ${nodePort}`))
   for (const port of ports) {
     if (port.nodePort) continue
-    const old = before.find((one) => (port.name ?? '') === (one.name ?? '') && port.port === one.port && (port.protocol ?? 'TCP') === one.protocol)
+    const old = before.find(
+      (one) => (port.name ?? '') === (one.name ?? '') && port.port === one.port && (port.protocol ?? 'TCP') === one.protocol,
+    )
     if (old?.nodePort && !claimed.has(`${old.protocol} ${old.nodePort}`)) port.nodePort = old.nodePort
   }
 }

@@ -25,8 +25,10 @@ export function validateService({ spec }: Service, previous: Service | undefined
 
 function validateType(spec: ServiceSpec): readonly FieldError[] {
   switch (spec.type) {
-    case 'ClusterIP': return []
-    case 'NodePort': case 'LoadBalancer':
+    case 'ClusterIP':
+      return []
+    case 'NodePort':
+    case 'LoadBalancer':
       return isHeadless(spec) ? [invalidValue('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${spec.type} services`)] : []
     case 'ExternalName': {
       const target = (spec.externalName ?? '').replace(/\.$/, '')
@@ -36,7 +38,8 @@ function validateType(spec: ServiceSpec): readonly FieldError[] {
         ...(target === '' ? [required('spec.externalName')] : check('spec.externalName', target, dnsSubdomain)),
       ]
     }
-    default: return [notSupported('spec.type', spec.type, ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'])]
+    default:
+      return [notSupported('spec.type', spec.type, ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'])]
   }
 }
 
@@ -63,7 +66,12 @@ function validateName({ name }: ServicePort, earlier: readonly ServicePort[], is
   return [...check(path, name, dnsLabel), ...(earlier.some((one) => one.name === name) ? [duplicate(path, name)] : [])]
 }
 
-function validateNodePort(spec: ServiceSpec, { nodePort, protocol }: ServicePort, earlier: readonly ServicePort[], path: string): readonly FieldError[] {
+function validateNodePort(
+  spec: ServiceSpec,
+  { nodePort, protocol }: ServicePort,
+  earlier: readonly ServicePort[],
+  path: string,
+): readonly FieldError[] {
   if (!nodePort) return []
   if (!hasNodePorts(spec)) return [forbiddenField(path, `may not be used when \`type\` is '${spec.type}'`)]
   return [
@@ -76,12 +84,14 @@ const AFFINITY_SECONDS_MAX = 24 * 60 * 60
 
 function validateAffinity({ sessionAffinity, sessionAffinityConfig }: ServiceSpec): readonly FieldError[] {
   const path = 'spec.sessionAffinityConfig'
-  if (sessionAffinity === 'None') return sessionAffinityConfig ? [forbiddenField(path, 'must not be set when session affinity is None')] : []
+  if (sessionAffinity === 'None')
+    return sessionAffinityConfig ? [forbiddenField(path, 'must not be set when session affinity is None')] : []
   if (sessionAffinity !== 'ClientIP') return oneOf('spec.sessionAffinity', sessionAffinity, ['ClientIP', 'None'])
   const seconds = sessionAffinityConfig?.clientIP?.timeoutSeconds
   if (seconds === undefined) return [required(`${path}.clientIP`, 'when session affinity type is ClientIP')]
   return seconds > 0 && seconds <= AFFINITY_SECONDS_MAX
-    ? [] : [invalidValue(`${path}.clientIP.timeoutSeconds`, seconds, `must be greater than 0 and less than ${AFFINITY_SECONDS_MAX}`)]
+    ? []
+    : [invalidValue(`${path}.clientIP.timeoutSeconds`, seconds, `must be greater than 0 and less than ${AFFINITY_SECONDS_MAX}`)]
 }
 
 function validateClusterIps({ clusterIP, clusterIPs = [], type }: ServiceSpec): readonly FieldError[] {
@@ -90,7 +100,8 @@ function validateClusterIps({ clusterIP, clusterIPs = [], type }: ServiceSpec): 
   if (clusterIPs.length > 1)
     return [invalidValue('spec.clusterIPs', clusterIPs, 'may only hold one value: this cluster is not configured for dual-stack services')]
   return clusterIPs[0] === 'None' || ipAddress(clusterIPs[0]!).length === 0
-    ? [] : [invalidValue('spec.clusterIPs[0]', clusterIP, "must be empty, 'None', or a valid IP address")]
+    ? []
+    : [invalidValue('spec.clusterIPs[0]', clusterIP, "must be empty, 'None', or a valid IP address")]
 }
 
 function validateFamilies({ ipFamilies = [], ipFamilyPolicy, type }: ServiceSpec): readonly FieldError[] {
@@ -115,7 +126,8 @@ function validateTrafficPolicies(spec: ServiceSpec): readonly FieldError[] {
   if (externalTrafficPolicy && !hasNodePorts(spec) && !spec.externalIPs?.length)
     errors.push(invalidValue('spec.externalTrafficPolicy', externalTrafficPolicy, 'may only be set for externally-accessible services'))
   else if (externalTrafficPolicy) errors.push(...oneOf('spec.externalTrafficPolicy', externalTrafficPolicy, ['Cluster', 'Local']))
-  if (internalTrafficPolicy || type !== 'ExternalName') errors.push(...oneOf('spec.internalTrafficPolicy', internalTrafficPolicy, ['Cluster', 'Local']))
+  if (internalTrafficPolicy || type !== 'ExternalName')
+    errors.push(...oneOf('spec.internalTrafficPolicy', internalTrafficPolicy, ['Cluster', 'Local']))
   return errors
 }
 

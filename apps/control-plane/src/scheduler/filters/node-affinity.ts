@@ -19,8 +19,10 @@ export const matchesNodeAffinity = (spec: Pick<PodSpec, 'nodeSelector' | 'affini
  */
 export function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: PlacedNode): boolean {
   if (matchExpressions.length === 0 && matchFields.length === 0) return false
-  return matchesRequirements(node.metadata.labels, matchExpressions.map(requirement))
-    && matchesRequirements({ 'metadata.name': node.metadata.name }, matchFields.map(requirement))
+  return (
+    matchesRequirements(node.metadata.labels, matchExpressions.map(requirement)) &&
+    matchesRequirements({ 'metadata.name': node.metadata.name }, matchFields.map(requirement))
+  )
 }
 
 const requirement = ({ key, operator, values = [] }: NodeSelectorRequirement): LabelRequirement => ({ key, operator, values })

@@ -48,7 +48,11 @@ export function backendContract(name: string, bench: () => BackendBench): void {
 
   withBench('commits under way together are all stored', async (disk) => {
     const { backend } = await opened(disk)
-    await Promise.all(Array.from({ length: 50 }, (_, index) => backend.commit({ revision: index + 2, writes: [put(`/core/pods/a/${index}`, index + 2, 'absent')] })))
+    await Promise.all(
+      Array.from({ length: 50 }, (_, index) =>
+        backend.commit({ revision: index + 2, writes: [put(`/core/pods/a/${index}`, index + 2, 'absent')] }),
+      ),
+    )
     await backend.close()
     const again = await opened(disk)
     assert.equal(again.entries.length, 50)
@@ -73,13 +77,19 @@ export function backendContract(name: string, bench: () => BackendBench): void {
     const { backend, revision } = await opened(disk)
     const large = 'x'.repeat(400_000)
     disk.setFull(true)
-    const refused = backend.commit({ revision: revision + 1, writes: [put('/core/pods/a/small', revision + 1, 'absent'), put('/core/pods/a/large', revision + 1, 'absent', large)] })
+    const refused = backend.commit({
+      revision: revision + 1,
+      writes: [put('/core/pods/a/small', revision + 1, 'absent'), put('/core/pods/a/large', revision + 1, 'absent', large)],
+    })
     await assert.rejects(refused, (error: unknown) => error instanceof StorageError && /disk is full: free some space/.test(error.message))
     disk.setFull(false)
     await backend.commit({ revision: revision + 2, writes: [put('/core/pods/a/after', revision + 2, 'absent')] })
     await backend.close()
     const again = await opened(disk)
-    assert.deepEqual(again.entries.map((entry) => entry.key), ['/core/pods/a/after'])
+    assert.deepEqual(
+      again.entries.map((entry) => entry.key),
+      ['/core/pods/a/after'],
+    )
     await again.backend.close()
   })
 
@@ -97,6 +107,17 @@ async function opened(disk: BackendBench): Promise<{ backend: Backend; revision:
 }
 
 const object = (revision: Revision, text?: string): KubeObject => ({
-  metadata: { name: 'x', uid: 'u', resourceVersion: String(revision), creationTimestamp: '2026-01-01T00:00:00Z', ...(text !== undefined && { annotations: { text } }) },
+  metadata: {
+    name: 'x',
+    uid: 'u',
+    resourceVersion: String(revision),
+    creationTimestamp: '2026-01-01T00:00:00Z',
+    ...(text !== undefined && { annotations: { text } }),
+  },
 })
-const put = (key: string, revision: Revision, expect: Revision | 'absent', text?: string): Write => ({ op: 'put', key, value: object(revision, text), expect })
+const put = (key: string, revision: Revision, expect: Revision | 'absent', text?: string): Write => ({
+  op: 'put',
+  key,
+  value: object(revision, text),
+  expect,
+})

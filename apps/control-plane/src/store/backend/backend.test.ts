@@ -12,7 +12,13 @@ import { SqliteBackend } from './sqlite.ts'
 
 backendContract('memory', () => {
   const disk = new MemoryDisk()
-  return { open: () => new MemoryBackend(disk), setFull: (full) => { disk.full = full }, cleanUp: () => {} }
+  return {
+    open: () => new MemoryBackend(disk),
+    setFull: (full) => {
+      disk.full = full
+    },
+    cleanUp: () => {},
+  }
 })
 
 backendContract('sqlite', () => {
@@ -61,13 +67,19 @@ inFolder('a damaged file is put aside, and no empty cluster takes its place', as
   const backend = open(path)
   await backend.load()
   const value = { metadata: { name: 'x', uid: 'u', resourceVersion: '2', creationTimestamp: '', annotations: { text: 'x'.repeat(5000) } } }
-  await backend.commit({ revision: 2, writes: Array.from({ length: 20 }, (_, index) => ({ op: 'put', key: `/core/pods/a/${index}`, value, expect: 'absent' }) as const) })
+  await backend.commit({
+    revision: 2,
+    writes: Array.from({ length: 20 }, (_, index) => ({ op: 'put', key: `/core/pods/a/${index}`, value, expect: 'absent' }) as const),
+  })
   await backend.close()
   const bytes = readFileSync(path)
   bytes.fill(0xa5, 1024 * 3, 1024 * 40)
   writeFileSync(path, bytes)
 
-  await assert.rejects(open(path).load(), message(/state\.db is damaged .* put aside as .*state\.db\.corrupt-2026-01-01T00-00-00-000Z: restore a backup/))
+  await assert.rejects(
+    open(path).load(),
+    message(/state\.db is damaged .* put aside as .*state\.db\.corrupt-2026-01-01T00-00-00-000Z: restore a backup/),
+  )
   assert.deepEqual(readFileSync(join(folder, 'state.db.corrupt-2026-01-01T00-00-00-000Z')), bytes)
   await assert.rejects(open(path).load(), message(/was damaged and stands beside as state\.db\.corrupt-/))
 })

@@ -12,7 +12,9 @@ export type BackendConfig =
 /** Every engine there is. Nothing is read or locked before `load`. */
 export function openBackend(config: BackendConfig, env: Env): Backend {
   switch (config.engine) {
-    case 'memory': return new MemoryBackend()
-    case 'sqlite': return new SqliteBackend({ path: config.path, ...(config.bytesMax !== undefined && { bytesMax: config.bytesMax }), env })
+    case 'memory':
+      return new MemoryBackend()
+    case 'sqlite':
+      return new SqliteBackend({ path: config.path, ...(config.bytesMax !== undefined && { bytesMax: config.bytesMax }), env })
   }
 }
