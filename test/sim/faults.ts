@@ -14,7 +14,11 @@ export interface Faults {
 }
 
 export const NO_FAULTS: Faults = {
-  dropLink: 0, crashAgent: 0, losePower: 0, crashContainer: 0, restartControlPlane: 0,
+  dropLink: 0,
+  crashAgent: 0,
+  losePower: 0,
+  crashContainer: 0,
+  restartControlPlane: 0,
   messages: { loss: 0, repeat: 0, reorder: 0, reorderMs: 2_000, delayMs: 0 },
 }
 
@@ -26,15 +30,32 @@ export function injectFaults(cluster: SimCluster, faults: Faults, chance: () => 
   const happens = (rate: number): boolean => rate > 0 && chance() < rate
   for (const node of cluster.nodes) {
     if (happens(faults.dropLink)) dropLink(cluster, node, chance)
-    if (happens(faults.crashAgent)) after(cluster, outageMs(chance), () => node.start(), () => stopAgent(cluster, node, 'crash'))
-    if (happens(faults.losePower)) after(cluster, outageMs(chance), () => node.start(), () => stopAgent(cluster, node, 'losePower'))
+    if (happens(faults.crashAgent))
+      after(
+        cluster,
+        outageMs(chance),
+        () => node.start(),
+        () => stopAgent(cluster, node, 'crash'),
+      )
+    if (happens(faults.losePower))
+      after(
+        cluster,
+        outageMs(chance),
+        () => node.start(),
+        () => stopAgent(cluster, node, 'losePower'),
+      )
     if (happens(faults.crashContainer)) crashContainer(cluster, node, chance)
   }
   if (happens(faults.restartControlPlane) && cluster.controlPlane.client)
-    after(cluster, outageMs(chance), () => cluster.controlPlane.start(), () => {
-      cluster.log.info('fault: the control plane is killed')
-      cluster.controlPlane.kill()
-    })
+    after(
+      cluster,
+      outageMs(chance),
+      () => cluster.controlPlane.start(),
+      () => {
+        cluster.log.info('fault: the control plane is killed')
+        cluster.controlPlane.kill()
+      },
+    )
 }
 
 function dropLink({ link, log, clock }: SimCluster, { name }: SimNode, chance: () => number): void {

@@ -7,8 +7,7 @@ import { type SimCluster, simCluster } from './sim-cluster.ts'
 const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1)
 const FAULTY_MS = 10 * 60_000
 
-for (const seed of SEEDS)
-  test(`faults stop, then every node converges (SEED=${seed})`, () => runScenario({ seed, faultyMs: FAULTY_MS }))
+for (const seed of SEEDS) test(`faults stop, then every node converges (SEED=${seed})`, () => runScenario({ seed, faultyMs: FAULTY_MS }))
 
 test('the same seed is the same story', async () => {
   const tell = async (): Promise<readonly string[]> => {
@@ -24,18 +23,39 @@ test('the same seed is the same story', async () => {
 // The simulation would be worth nothing if it did not notice: here something is broken on purpose.
 
 test('it notices rules that are not written', async () => {
-  await assert.rejects(brokenRun((cluster) => { cluster.nodes[0]!.proxy.sync = async () => ({ chainsWritten: 0 }) }), /pi-1 sends web to \[\], not to \[/)
+  await assert.rejects(
+    brokenRun((cluster) => {
+      cluster.nodes[0]!.proxy.sync = async () => ({ chainsWritten: 0 })
+    }),
+    /pi-1 sends web to \[\], not to \[/,
+  )
 })
 
 test('it notices a sandbox that is never removed', async () => {
-  await assert.rejects(brokenRun((cluster) => { cluster.nodes[0]!.runtime.removeSandbox = async () => {} }), /pi-1 still has the sandbox of|is still leaving/)
+  await assert.rejects(
+    brokenRun((cluster) => {
+      cluster.nodes[0]!.runtime.removeSandbox = async () => {}
+    }),
+    /pi-1 still has the sandbox of|is still leaving/,
+  )
 })
 
 test('it notices a pod that is alive on two nodes', async () => {
   const cluster = await simCluster({ seed: 1, nodes: 2 })
   try {
     const [first, second] = cluster.nodes
-    const config = { podUid: 'u', namespace: 'default', name: 'twin', hostname: 'twin', hostNetwork: false, hostPid: false, hostIpc: false, portMappings: [], logDirectory: '/x', sysctls: {} }
+    const config = {
+      podUid: 'u',
+      namespace: 'default',
+      name: 'twin',
+      hostname: 'twin',
+      hostNetwork: false,
+      hostPid: false,
+      hostIpc: false,
+      portMappings: [],
+      logDirectory: '/x',
+      sysctls: {},
+    }
     for (const node of [first!, second!]) node.crash()
     for (const node of [first!, second!]) await node.runtime.runSandbox(config, new AbortController().signal)
     await assert.rejects(cluster.check(), /pod twin is alive twice, on pi-1 and pi-2/)
@@ -45,13 +65,18 @@ test('it notices a pod that is alive on two nodes', async () => {
 })
 
 test('it notices an agent that dies of an error', async () => {
-  await assert.rejects(brokenRun((cluster) => {
-    const [node] = cluster.nodes
-    node!.crash()
-    cluster.link.cut('pi-1')
-    node!.runtime.status = async () => { throw new Error('out of memory') }
-    node!.start()
-  }), /the agent of pi-1 failed: Error: out of memory/)
+  await assert.rejects(
+    brokenRun((cluster) => {
+      const [node] = cluster.nodes
+      node!.crash()
+      cluster.link.cut('pi-1')
+      node!.runtime.status = async () => {
+        throw new Error('out of memory')
+      }
+      node!.start()
+    }),
+    /the agent of pi-1 failed: Error: out of memory/,
+  )
 })
 
 test('a node that loses power and network starts its pods by itself, with the rules that it knew', async () => {
@@ -69,7 +94,10 @@ test('a node that loses power and network starts its pods by itself, with the ru
     const after = await seen(cluster)
     assert.deepEqual(after.sandboxes.map(({ podUid }) => podUid).sort(), before.sandboxes.map(({ podUid }) => podUid).sort())
     assert.ok(after.sandboxes.every(({ containers }) => containers.some(({ state }) => state === 'running')))
-    assert.deepEqual(after.rules?.forwards.map(({ id }) => id), before.rules?.forwards.map(({ id }) => id))
+    assert.deepEqual(
+      after.rules?.forwards.map(({ id }) => id),
+      before.rules?.forwards.map(({ id }) => id),
+    )
   } finally {
     await cluster.stop()
   }

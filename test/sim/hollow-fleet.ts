@@ -33,17 +33,37 @@ export async function hollowFleet(nodeCount: number): Promise<HollowFleet> {
   const folder = await mkdtemp(join(tmpdir(), 'bramble-hollow-'))
   const stop = new AbortController()
   const failures: unknown[] = []
-  const failed = (error: unknown): void => { failures.push(error) }
+  const failed = (error: unknown): void => {
+    failures.push(error)
+  }
 
   const link = new MemoryLink(env)
   const settings = {
-    podNetwork: POD_NETWORK, serviceNetwork: SERVICE_NETWORK, nodePrefix: 24, nodeGraceMs: 40_000, advertiseAddress: '127.0.0.1', apiPort: 6443,
+    podNetwork: POD_NETWORK,
+    serviceNetwork: SERVICE_NETWORK,
+    nodePrefix: 24,
+    nodeGraceMs: 40_000,
+    advertiseAddress: '127.0.0.1',
+    apiPort: 6443,
   }
   const plane = await createControlPlane({ backend: new MemoryBackend(), linkServer: link.server, env, settings })
   const pki = await openPki(join(folder, 'pki'), ['localhost'], ['127.0.0.1'], systemClock)
-  const app = createApp({ ...plane, env, version: '0.1.0', podLogs: { open: () => Promise.reject(badRequest('no logs here')) }, stop: stop.signal })
+  const app = createApp({
+    ...plane,
+    env,
+    version: '0.1.0',
+    podLogs: { open: () => Promise.reject(badRequest('no logs here')) },
+    stop: stop.signal,
+  })
   const server = await serveHttps({
-    app, env, cert: pki.server.certificate, key: pki.server.key, clientCa: pki.authority, host: '127.0.0.1', port: 0, signal: stop.signal,
+    app,
+    env,
+    cert: pki.server.certificate,
+    key: pki.server.key,
+    clientCa: pki.authority,
+    host: '127.0.0.1',
+    port: 0,
+    signal: stop.signal,
   })
   const kubeconfig = join(folder, 'kubeconfig')
   await writeFile(kubeconfig, adminKubeconfig(pki, `https://127.0.0.1:${server.port}`), { mode: 0o600 })
@@ -51,11 +71,22 @@ export async function hollowFleet(nodeCount: number): Promise<HollowFleet> {
   const running = plane.run(stop.signal)
   const nodes = Array.from({ length: nodeCount }, (_, index) => {
     const name = `pi-${index + 1}`
-    return new SimNode({ name, number: index + 1, env, link: link.connect(name), podNetwork: POD_NETWORK, serviceNetwork: SERVICE_NETWORK, failed })
+    return new SimNode({
+      name,
+      number: index + 1,
+      env,
+      link: link.connect(name),
+      podNetwork: POD_NETWORK,
+      serviceNetwork: SERVICE_NETWORK,
+      failed,
+    })
   })
   for (const node of nodes) node.start()
   return {
-    kubeconfig, folder, nodes, link,
+    kubeconfig,
+    folder,
+    nodes,
+    link,
     stop: async () => {
       for (const node of nodes) node.losePower() // made-up processes live on timers
       stop.abort()

@@ -82,7 +82,10 @@ export class Invariants {
       const id = `${uid}/${status.name}`
       const last = this.#restarts.get(id) ?? 0
       // An agent that dies before it has saved that a pod leaves begins it once more, and counts from what it knows.
-      rule(status.restartCount >= last || pod.metadata.deletionTimestamp !== undefined, `restarts of ${name}/${status.name} went back from ${last} to ${status.restartCount}`)
+      rule(
+        status.restartCount >= last || pod.metadata.deletionTimestamp !== undefined,
+        `restarts of ${name}/${status.name} went back from ${last} to ${status.restartCount}`,
+      )
       this.#restarts.set(id, status.restartCount)
     }
   }
@@ -112,7 +115,11 @@ export class Invariants {
   #checkRules({ name, rules }: NodeSnapshot): void {
     for (const { id, backends } of rules?.forwards ?? []) {
       const service = id.slice(0, id.lastIndexOf(':'))
-      for (const { ip } of backends) rule(service === 'default/kubernetes' || this.#published.get(service)?.has(ip) === true, `${name} sends ${id} to ${ip}, which no slice ever named`)
+      for (const { ip } of backends)
+        rule(
+          service === 'default/kubernetes' || this.#published.get(service)?.has(ip) === true,
+          `${name} sends ${id} to ${ip}, which no slice ever named`,
+        )
     }
   }
 }
@@ -123,9 +130,16 @@ function checkSurge({ metadata, spec }: Deployment, { replicaSets, pods }: ApiSn
   const wanted = spec.replicas ?? 1
   const surge = spec.strategy?.type === 'Recreate' ? 0 : scaledValue(spec.strategy?.rollingUpdate?.maxSurge ?? '25%', wanted, 'up')
   const sets = replicaSets.filter((set) => ownedBy(set, metadata.uid))
-  const sized = sets.every((set) => set.metadata.annotations?.['deployment.kubernetes.io/desired-replicas'] === String(wanted) || set.spec.replicas === 0)
-  const active = pods.filter((pod) => !pod.metadata.deletionTimestamp && !isTerminal(pod) && sets.some((set) => ownedBy(pod, set.metadata.uid)))
-  rule(!sized || active.length <= wanted + surge || sets.some(isCatchingUp), `${metadata.name} has ${active.length} pods of ${wanted} + ${surge}`)
+  const sized = sets.every(
+    (set) => set.metadata.annotations?.['deployment.kubernetes.io/desired-replicas'] === String(wanted) || set.spec.replicas === 0,
+  )
+  const active = pods.filter(
+    (pod) => !pod.metadata.deletionTimestamp && !isTerminal(pod) && sets.some((set) => ownedBy(pod, set.metadata.uid)),
+  )
+  rule(
+    !sized || active.length <= wanted + surge || sets.some(isCatchingUp),
+    `${metadata.name} has ${active.length} pods of ${wanted} + ${surge}`,
+  )
 }
 
 /**
@@ -144,11 +158,14 @@ function checkRecreate({ metadata, spec }: Deployment, { nowMs, replicaSets, pod
 const isCatchingUp = ({ metadata, status }: ReplicaSet): boolean => (status?.observedGeneration ?? 0) < (metadata.generation ?? 0)
 
 function checkOnePerNode({ metadata }: DaemonSet, { pods }: ApiSnapshot): void {
-  const bound = pods.filter((pod) => ownedBy(pod, metadata.uid) && !isTerminal(pod) && pod.spec.nodeName !== undefined).map(({ spec }) => spec.nodeName)
+  const bound = pods
+    .filter((pod) => ownedBy(pod, metadata.uid) && !isTerminal(pod) && pod.spec.nodeName !== undefined)
+    .map(({ spec }) => spec.nodeName)
   rule(new Set(bound).size === bound.length, `${metadata.name} has two pods on one node: ${bound.sort().join(', ')}`)
 }
 
-const ownedBy = (object: KubeObject, uid: string): boolean => object.metadata.ownerReferences?.some((reference) => reference.uid === uid) ?? false
+const ownedBy = (object: KubeObject, uid: string): boolean =>
+  object.metadata.ownerReferences?.some((reference) => reference.uid === uid) ?? false
 
 /** A broken invariant, or a fleet that did not converge. */
 export class Violation extends Error {

@@ -8,9 +8,11 @@ import { type HollowFleet, hollowFleet } from './hollow-fleet.ts'
 
 // Real kubectl reads what the controllers write.
 
-const template = (app: string, image: string): string => JSON.stringify({
-  metadata: { labels: { app } }, spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'main', image, env: [{ name: 'A', value: 'b' }] }] },
-})
+const template = (app: string, image: string): string =>
+  JSON.stringify({
+    metadata: { labels: { app } },
+    spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'main', image, env: [{ name: 'A', value: 'b' }] }] },
+  })
 const manifests = `
 apiVersion: apps/v1
 kind: Deployment
@@ -27,10 +29,13 @@ const IMAGE = 'jsonpath={.spec.template.spec.containers[0].image}'
 for (const { path, version } of await findKubectls())
   describe(`kubectl ${version} rolls out`, () => {
     let fleet: HollowFleet
-    const kubectl = (...args: readonly string[]): Promise<string> => new Promise((resolve, reject) => {
-      const env = { ...process.env, KUBECONFIG: fleet.kubeconfig, HOME: fleet.folder }
-      execFile(path, args, { env, timeout: 60_000 }, (error, out, err) => (error ? reject(new Error(`kubectl ${args.join(' ')}: ${err || error.message}`)) : resolve(out + err)))
-    })
+    const kubectl = (...args: readonly string[]): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const env = { ...process.env, KUBECONFIG: fleet.kubeconfig, HOME: fleet.folder }
+        execFile(path, args, { env, timeout: 60_000 }, (error, out, err) =>
+          error ? reject(new Error(`kubectl ${args.join(' ')}: ${err || error.message}`)) : resolve(out + err),
+        )
+      })
     const rolledOut = (name: string): Promise<string> => kubectl('rollout', 'status', name, '--timeout=50s')
 
     before(async () => {

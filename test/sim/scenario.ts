@@ -34,7 +34,14 @@ const CALM_MS_MAX = 12 * 60_000
  * Safety is checked in every step; when the faults are over, the world must reach the wish.
  * @throws Violation with the seed, what was wrong, and the last things that happened.
  */
-export async function runScenario({ seed, nodes: count = 5, faultyMs = FAULTY_MS, calmMs = CALM_MS_MAX, prepare, listen }: ScenarioOptions): Promise<void> {
+export async function runScenario({
+  seed,
+  nodes: count = 5,
+  faultyMs = FAULTY_MS,
+  calmMs = CALM_MS_MAX,
+  prepare,
+  listen,
+}: ScenarioOptions): Promise<void> {
   const cluster = await simCluster({ seed, nodes: count })
   try {
     prepare?.(cluster)
@@ -64,7 +71,11 @@ async function uncordon({ controlPlane: { client }, nodes: all }: SimCluster): P
 function weather(chance: () => number): Faults {
   const rate = (max: number): number => (chance() < 0.2 ? 0 : max * chance() ** 2)
   return {
-    dropLink: rate(0.15), crashAgent: rate(0.05), losePower: rate(0.03), crashContainer: rate(0.1), restartControlPlane: rate(0.05),
+    dropLink: rate(0.15),
+    crashAgent: rate(0.05),
+    losePower: rate(0.03),
+    crashContainer: rate(0.1),
+    restartControlPlane: rate(0.05),
     messages: { loss: rate(0.2), repeat: rate(0.2), reorder: rate(0.2), reorderMs: 2_000, delayMs: rate(1_000) },
   }
 }
@@ -83,29 +94,49 @@ export async function converge(cluster: SimCluster, calmMs: number): Promise<voi
 /** What people want: a Deployment and a DaemonSet, each behind a Service. */
 export async function applyWorkloads(client: ApiClient): Promise<void> {
   await client.create<Deployment>(deployments, {
-    apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace: 'default' }, spec: { replicas: 6, selector: { matchLabels: { app: 'web' } }, template: template('web') },
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web', namespace: 'default' },
+    spec: { replicas: 6, selector: { matchLabels: { app: 'web' } }, template: template('web') },
   })
   await client.create<Deployment>(deployments, single())
   await client.create<DaemonSet>(daemonSets, {
-    apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'log', namespace: 'default' }, spec: { selector: { matchLabels: { app: 'log' } }, template: template('log') },
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'log', namespace: 'default' },
+    spec: { selector: { matchLabels: { app: 'log' } }, template: template('log') },
   })
   for (const name of ['web', 'log'])
     await client.create<Service>(services, {
-      apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' }, spec: { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, namespace: 'default' },
+      spec: { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
     })
 }
 
-const template = (app: string) => ({ metadata: { labels: { app } }, spec: { containers: [{ name: 'main', image: 'localhost/web:1', ports: [{ containerPort: 8080 }] }] } })
+const template = (app: string) => ({
+  metadata: { labels: { app } },
+  spec: { containers: [{ name: 'main', image: 'localhost/web:1', ports: [{ containerPort: 8080 }] }] },
+})
 
 /** Never two at once; deleted and made again now and then. */
 const single = (): NewObject<Deployment> => ({
-  apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'single', namespace: 'default' },
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'single', namespace: 'default' },
   spec: { replicas: 1, strategy: { type: 'Recreate' }, selector: { matchLabels: { app: 'single' } }, template: template('single') },
 })
 
 /** What people do meanwhile, now and then. */
 async function changeOfMind(client: ApiClient, chance: () => number): Promise<void> {
-  const image = (): object => ({ spec: { template: { spec: { containers: [{ name: 'main', image: `localhost/web:${1 + Math.floor(chance() * 3)}`, ports: [{ containerPort: 8080 }] }] } } } })
+  const image = (): object => ({
+    spec: {
+      template: {
+        spec: { containers: [{ name: 'main', image: `localhost/web:${1 + Math.floor(chance() * 3)}`, ports: [{ containerPort: 8080 }] }] },
+      },
+    },
+  })
   const dice = chance()
   try {
     if (dice < 0.02) await client.patch(deployments, 'default/web', { spec: { replicas: 1 + Math.floor(chance() * 9) } })

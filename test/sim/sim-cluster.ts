@@ -43,17 +43,31 @@ export class SimCluster {
     this.env = { clock: this.clock, random: seeded(seed), log: this.log, uuid: seededUuids(seed) }
     this.#chance = seeded(seed + 1_000_000)
     this.link = new MemoryLink(this.env)
-    const settings = { podNetwork: POD_NETWORK, serviceNetwork: SERVICE_NETWORK, nodePrefix: 24, nodeGraceMs: 40_000, advertiseAddress: '192.0.2.100', apiPort: 6443 }
+    const settings = {
+      podNetwork: POD_NETWORK,
+      serviceNetwork: SERVICE_NETWORK,
+      nodePrefix: 24,
+      nodeGraceMs: 40_000,
+      advertiseAddress: '192.0.2.100',
+      apiPort: 6443,
+    }
     this.controlPlane = new SimControlPlane({
-      env: { ...this.env, log: this.log.child({ program: 'control-plane' }) }, linkServer: this.link.server, settings,
+      env: { ...this.env, log: this.log.child({ program: 'control-plane' }) },
+      linkServer: this.link.server,
+      settings,
       observe: (client, signal) => this.#rememberSlices(client, signal),
       failed: (error) => this.#fail(`the control plane failed: ${textOf(error)}`),
     })
     this.nodes = Array.from({ length: count }, (_, index) => {
       const name = `pi-${index + 1}`
       return new SimNode({
-        name, number: index + 1, link: this.link.connect(name), podNetwork: POD_NETWORK, serviceNetwork: SERVICE_NETWORK,
-        env: { ...this.env, log: this.log.child({ program: name }) }, failed: (error) => this.#fail(`the agent of ${name} failed: ${textOf(error)}`),
+        name,
+        number: index + 1,
+        link: this.link.connect(name),
+        podNetwork: POD_NETWORK,
+        serviceNetwork: SERVICE_NETWORK,
+        env: { ...this.env, log: this.log.child({ program: name }) },
+        failed: (error) => this.#fail(`the agent of ${name} failed: ${textOf(error)}`),
       })
     })
   }
@@ -106,7 +120,9 @@ export class SimCluster {
 
   async snapshot(): Promise<Snapshot> {
     const api = this.#apiSnapshot()
-    const seen = await Promise.all(this.nodes.map(async ({ name, runtime, proxy }) => ({ name, sandboxes: await runtime.observe(), rules: proxy.table })))
+    const seen = await Promise.all(
+      this.nodes.map(async ({ name, runtime, proxy }) => ({ name, sandboxes: await runtime.observe(), rules: proxy.table })),
+    )
     return { ...(api && { api }), nodes: seen }
   }
 
@@ -124,10 +140,17 @@ export class SimCluster {
 
   #apiSnapshot(): ApiSnapshot | undefined {
     const { client, revision } = this.controlPlane
-    return client && revision !== undefined ? {
-      nowMs: this.clock.nowMs(), revision, nodes: client.list(nodes), pods: client.list(pods), deployments: client.list(deployments), replicaSets: client.list(replicaSets),
-      daemonSets: client.list(daemonSets),
-    } : undefined
+    return client && revision !== undefined
+      ? {
+          nowMs: this.clock.nowMs(),
+          revision,
+          nodes: client.list(nodes),
+          pods: client.list(pods),
+          deployments: client.list(deployments),
+          replicaSets: client.list(replicaSets),
+          daemonSets: client.list(daemonSets),
+        }
+      : undefined
   }
 
   #fail(complaint: string): void {

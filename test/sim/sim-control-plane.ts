@@ -48,8 +48,12 @@ export class SimControlPlane {
     const stop = new AbortController()
     const isAlive = (): boolean => this.#life?.stop === stop
     const ended = Promise.all([plane.run(stop.signal), observe(plane.client, stop.signal)]).then(
-      () => { if (isAlive()) failed(new Error('the control plane ended by itself')) },
-      (error: unknown) => { if (isAlive()) failed(error) },
+      () => {
+        if (isAlive()) failed(new Error('the control plane ended by itself'))
+      },
+      (error: unknown) => {
+        if (isAlive()) failed(error)
+      },
     )
     this.#life = { plane, stop, ended }
   }

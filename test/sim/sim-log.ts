@@ -35,7 +35,9 @@ export class SimLog implements Log {
   #keep(level: string, message: string, fields: LogFields = {}): void {
     const { program = 'sim', ...rest } = { ...this.#fields, ...fields }
     const details = Object.entries(rest).map(([name, value]) => `${name}=${value instanceof Error ? value.message : JSON.stringify(value)}`)
-    this.lines.push(`${(this.#clock.monotonicMs() / 1000).toFixed(3).padStart(10)} ${String(program)} ${level} ${message} ${details.join(' ')}`.trimEnd())
+    this.lines.push(
+      `${(this.#clock.monotonicMs() / 1000).toFixed(3).padStart(10)} ${String(program)} ${level} ${message} ${details.join(' ')}`.trimEnd(),
+    )
     if (this.lines.length > LINES_MAX) this.lines.splice(0, this.lines.length - LINES_MAX)
   }
 }

@@ -57,13 +57,23 @@ export class SimNode {
     const { env, link, name, podNetwork, serviceNetwork, failed } = this.#parts
     const own = <T extends object>(target: T): T => severable(target, () => life.alive)
     const agent = createAgent({
-      env, link: own(link), runtime: own(this.runtime), proxy: own(this.proxy), facts: this.#facts(),
-      assigned: own(this.#assigned), files: own(this.#files), dialer: new FakeDialer(),
+      env,
+      link: own(link),
+      runtime: own(this.runtime),
+      proxy: own(this.proxy),
+      facts: this.#facts(),
+      assigned: own(this.#assigned),
+      files: own(this.#files),
+      dialer: new FakeDialer(),
       settings: { node: { nodeName: name, version: '0.0.0-sim', labels: {} }, podNetwork, serviceNetwork, logFolder: '/var/log/pods' },
     })
     void agent.run(life.stop.signal).then(
-      () => { if (life.alive) failed(new Error('the agent ended by itself')) },
-      (error: unknown) => { if (life.alive) failed(error) },
+      () => {
+        if (life.alive) failed(new Error('the agent ended by itself'))
+      },
+      (error: unknown) => {
+        if (life.alive) failed(error)
+      },
     )
   }
 
@@ -86,12 +96,29 @@ export class SimNode {
     const { name, number, env } = this.#parts
     return {
       inventory: async () => ({
-        hostname: name, machineId: `machine-${number}`, systemUuid: `system-${number}`, bootId: `boot-${number}`, kernelVersion: '6.12.0', osImage: 'Debian GNU/Linux 12 (bookworm)',
-        architecture: 'arm64', cpuCount: 4, memoryBytes: 4 * 2 ** 30, diskBytes: 32 * 2 ** 30, diskType: 'sd', pageSizeBytes: 4096,
+        hostname: name,
+        machineId: `machine-${number}`,
+        systemUuid: `system-${number}`,
+        bootId: `boot-${number}`,
+        kernelVersion: '6.12.0',
+        osImage: 'Debian GNU/Linux 12 (bookworm)',
+        architecture: 'arm64',
+        cpuCount: 4,
+        memoryBytes: 4 * 2 ** 30,
+        diskBytes: 32 * 2 ** 30,
+        diskType: 'sd',
+        pageSizeBytes: 4096,
       }),
       usage: async () => ({
-        atMs: env.clock.nowMs(), cpuMillis: 100, windowMs: 15_000, memoryBytes: 2 ** 30, memoryAvailableBytes: 3 * 2 ** 30, diskAvailableBytes: 20 * 2 ** 30,
-        inodesAvailable: 1_000_000, processes: 100, addresses: [`192.0.2.${number}`],
+        atMs: env.clock.nowMs(),
+        cpuMillis: 100,
+        windowMs: 15_000,
+        memoryBytes: 2 ** 30,
+        memoryAvailableBytes: 3 * 2 ** 30,
+        diskAvailableBytes: 20 * 2 ** 30,
+        inodesAvailable: 1_000_000,
+        processes: 100,
+        addresses: [`192.0.2.${number}`],
       }),
     }
   }
