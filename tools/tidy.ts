@@ -25,7 +25,7 @@ export const RULES: readonly Rule[] = [
   { in: /packages\//, forbid: /from '.*apps\//, because: 'packages know no program' },
   { in: /packages\/api\/src\//, forbid: /from '(@bramble\/|node:)/, because: 'nouns depend on nothing' },
   { in: /packages\/reconcile\/src\//, forbid: /from '@bramble\/(link|api)/, because: 'the loop knows no nouns' },
-  { in: /control-plane\/src\/(controllers|scheduler|gateway)\/(?!.*(\.test|test-bench)\.ts$)/, forbid: /from '.*\/(store|http|transport)\//, because: 'they know the cluster only through ApiClient' },
+  { in: /control-plane\/src\/(controllers|scheduler|gateway)\/(?!.*(\.test|\.fixture|test-bench)\.ts$)/, forbid: /from '.*\/(store|http|transport)\//, because: 'they know the cluster only through ApiClient' },
   { in: /control-plane\/src\/(api|resources|store)\/(?!.*\.test\.ts$)/, forbid: /from '.*\/(http|transport|gateway|controllers|scheduler)\//, because: 'imports go one way: store ← api ← resources ← the rest' },
   { in: /node-agent\/src\/(runtime|network)\//, forbid: /from '.*\/(pods|state)\/|@bramble\/link/, because: 'adapters do not know who uses them' },
   { in: /\/(plan|convert|render|status|records|assignments)\.ts$/, forbid: /\basync\b|\bawait\b|from 'node:(?!crypto)/, because: 'decisions and conversions are pure' },
