@@ -50,7 +50,8 @@ export class PodmanService {
     await rm(outputPath, { force: true })
     const args = [...(await this.#globalFlags()), 'system', 'service', '--time', String(IDLE_SECONDS), `unix://${this.socketPath}`]
     // Without NOTIFY_SOCKET, or containers would be told to report to the agent's own supervisor.
-    const child = startDetached('podman', args, { outputPath, env: { NOTIFY_SOCKET: '', LISTEN_FDS: '', LISTEN_PID: '' } })
+    // its folder is where conmon leaves a file "oom" when a container runs out of memory
+    const child = startDetached('podman', args, { outputPath, cwd: dirname(this.socketPath), env: { NOTIFY_SOCKET: '', LISTEN_FDS: '', LISTEN_PID: '' } })
     let ended = false
     void child.ended.then(() => { ended = true })
 
