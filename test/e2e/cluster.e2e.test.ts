@@ -3,8 +3,11 @@ import { type Cluster, createCluster } from './cluster.ts'
 import { findKubectls } from './kubectl.ts'
 import { commands } from './scenarios/commands.ts'
 import { faults } from './scenarios/faults.ts'
+import { membership } from './scenarios/membership.ts'
 import { pods } from './scenarios/pods.ts'
+import { reset } from './scenarios/reset.ts'
 import { scheduling } from './scenarios/scheduling.ts'
+import { services } from './scenarios/services.ts'
 import { workloads } from './scenarios/workloads.ts'
 
 const kubectls = await findKubectls()
@@ -21,5 +24,8 @@ describe('a cluster of three nodes', { skip, timeout: 540_000 }, () => {
   scheduling(cluster)
   commands(cluster, kubectls)
   pods(cluster)
+  services(cluster)
   faults(cluster)
+  membership(cluster)
+  reset(cluster)
 })

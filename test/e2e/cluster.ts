@@ -63,6 +63,8 @@ export async function createCluster({ name, join: joining = NODES.length }: Clus
 export class Cluster {
   readonly lab: Lab
   readonly kubectls: readonly [Kubectl, ...Kubectl[]]
+  /** With which arguments a node has joined. */
+  readonly joinedWith = new Map<NodeName, readonly string[]>()
   readonly #folder: string
   readonly #programs = new Map<string, LabProcess>()
 
@@ -85,6 +87,11 @@ export class Cluster {
     return (await this.run(place, ['sh', '-c', script], options)).stdout
   }
 
+  /** Starts a program that goes on running; it ends with its host. */
+  spawn(place: Place, argv: readonly string[]): Promise<LabProcess> {
+    return this.lab.spawn(hostOf(place), argv)
+  }
+
   /** `bramble …` on a host. */
   bramble(place: Place, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     return this.run(place, [process.execPath, MAIN, ...args], options)
@@ -92,7 +99,7 @@ export class Cluster {
 
   /** `bramble …` as a program that goes on running on a host. */
   spawnBramble(place: Place, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<LabProcess> {
-    return this.lab.spawn(hostOf(place), [process.execPath, MAIN, ...args], { env })
+    return this.spawn(place, ['env', ...Object.entries(env).map(([name, value]) => `${name}=${value}`), process.execPath, MAIN, ...args])
   }
 
   get #bundle(): string {
@@ -162,6 +169,7 @@ export class Cluster {
   }
 
   async startAgent(node: NodeName, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<void> {
+    if (args.includes('--token')) this.joinedWith.set(node, args)
     this.#programs.set(node, await this.spawnBramble(node, ['agent', '--keepalive', KEEPALIVE_SECONDS, ...args], env))
   }
 

@@ -17,7 +17,7 @@ export function commands(cluster: () => Cluster, kubectls: readonly Kubectl[]): 
       return result.stderr
     }
     /** A command that goes on, outside. */
-    const start = (...args: readonly string[]) => cluster().lab.spawn(OUTSIDE, cluster().kubectlCommand(['--namespace', space, ...args], version))
+    const start = (...args: readonly string[]) => cluster().spawn(OUTSIDE, cluster().kubectlCommand(['--namespace', space, ...args], version))
     const pods = (app: string) => cluster().list<Pod>('pods', space, `app=${app}`)
 
     before(() => cluster().apply(namespace(space), deployment(space, 'web', [hello()], { replicas: 2 })))

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import type { EndpointSlice, Service } from '@bramble/api/types/service'
 import type { Pod } from '@bramble/api/types/pod'
-import { type Cluster, NODES, OUTSIDE } from '../cluster.ts'
+import { type Cluster, NODES, type NodeName, OUTSIDE } from '../cluster.ts'
+import type { LabProcess } from '../lab/lab.ts'
 import { type Answer, answersIn, daemonSet, deployment, hello, namespace, service } from '../manifests.ts'
 
 /** Left running: the faults strike it. */
@@ -21,7 +22,7 @@ export async function endpoints(cluster: Cluster, name = 'web', inNamespace = SH
   return slices.flatMap((slice) => slice.endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).flatMap(({ addresses }) => addresses).sort()
 }
 
-export async function answers(cluster: Cluster, from: (typeof NODES)[number] | typeof OUTSIDE, url: string, times = REQUESTS): Promise<readonly Answer[]> {
+export async function answers(cluster: Cluster, from: NodeName | typeof OUTSIDE, url: string, times = REQUESTS): Promise<readonly Answer[]> {
   return answersIn(await cluster.shell(from, `for i in $(seq ${times}); do curl --silent --show-error --max-time 3 ${url}; done`))
 }
 
@@ -93,10 +94,10 @@ export function workloads(cluster: () => Cluster): void {
       const [from] = await cluster().list<Pod>('pods', SHOP, 'app=each')
       const api = await clusterIp(cluster(), 'kubernetes', 'default')
       assert.equal(await inPod(cluster(), from!, `curl --silent --insecure --max-time 3 https://${api}/readyz`), 'ok')
-      const server = await cluster().lab.spawn(OUTSIDE, [process.execPath, '-e', TELL_CLIENT])
+      const server = await cluster().spawn(OUTSIDE, [process.execPath, '-e', TELL_CLIENT])
       try {
         const seen = await cluster().waitFor('the server outside to answer', () => inPod(cluster(), from!, `curl --silent --fail --max-time 3 http://${cluster().ip(OUTSIDE)}:9000/`))
-        assert.equal(seen, cluster().ip(from!.spec.nodeName as (typeof NODES)[number]))
+        assert.equal(seen, cluster().ip(from!.spec.nodeName as NodeName))
       } finally {
         process.kill(server.pid, 'SIGKILL')
       }
@@ -115,15 +116,22 @@ export function workloads(cluster: () => Cluster): void {
 const TELL_CLIENT = `require('http').createServer((request, response) => response.end(request.socket.remoteAddress.replace('::ffff:', ''))).listen(9000)`
 
 /** Rules follow endpoints a moment later. */
-const rulesReach = async (cluster: Cluster, node: (typeof NODES)[number], url: string): Promise<readonly Answer[]> => {
+const rulesReach = async (cluster: Cluster, node: NodeName, url: string): Promise<readonly Answer[]> => {
   await cluster.waitFor(`${url} to answer on ${node}`, async () => (await cluster.curl(node, url)) !== '')
   return answers(cluster, node, url)
 }
 
 /** Runs a script of the machine in the pod's network. */
-export async function inPod(cluster: Cluster, { spec, status }: Pod, lines: string): Promise<string> {
-  const node = spec.nodeName as (typeof NODES)[number]
+export async function inPod(cluster: Cluster, pod: Pod, lines: string): Promise<string> {
+  return (await cluster.run(pod.spec.nodeName as NodeName, [...(await enter(cluster, pod)), 'sh', '-c', lines])).stdout
+}
+
+export async function spawnInPod(cluster: Cluster, pod: Pod, argv: readonly string[]): Promise<LabProcess> {
+  return cluster.spawn(pod.spec.nodeName as NodeName, [...(await enter(cluster, pod)), ...argv])
+}
+
+async function enter(cluster: Cluster, { spec, status }: Pod): Promise<string[]> {
   const id = status!.containerStatuses![0]!.containerID!.replace('podman://', '')
-  const { stdout } = await cluster.run(node, ['podman', 'inspect', '--format', '{{.State.Pid}}', id])
-  return cluster.shell(node, `exec nsenter --target ${stdout.trim()} --net sh -c '${lines}'`)
+  const { stdout } = await cluster.run(spec.nodeName as NodeName, ['podman', 'inspect', '--format', '{{.State.Pid}}', id])
+  return ['nsenter', '--target', stdout.trim(), '--net', '--']
 }
