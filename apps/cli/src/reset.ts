@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises'
+import { readdir, rm, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { parseAgentConfig } from '../../node-agent/src/config.ts'
 import { cleanNode } from './down.ts'
@@ -14,9 +15,19 @@ export async function reset(given: Record<string, unknown>, yes: boolean): Promi
   for (const name of ['node-agent', 'control-plane'] as const) await runner.stop(name)
   await cleanNode(given, 'all')
   await runner.forget()
-  await rm(dataDirectory, { recursive: true, force: true })
+  await removeFolder(dataDirectory)
   await rm('/var/cache/bramble', { recursive: true, force: true })
   console.log('bramble: containers, rules, routes and files of Bramble are gone from this machine')
+}
+
+/** With all that is in it. One that is a mount, such as a disk for the cluster's data, stays as an empty folder. */
+async function removeFolder(path: string): Promise<void> {
+  try {
+    for (const name of await readdir(path)) await rm(join(path, name), { recursive: true, force: true })
+    await rmdir(path)
+  } catch (error) {
+    if (!['ENOENT', 'EBUSY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
 }
 
 async function confirmed(dataDirectory: string): Promise<boolean> {
