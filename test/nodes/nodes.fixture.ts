@@ -2,7 +2,6 @@ import { X509Certificate } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { formatToken, newJoinToken } from '@bramble/link/join-token'
 import { type Clock, type Env, type Log, type LogFields, systemClock } from '@bramble/reconcile/env'
 import { silentLog } from '@bramble/reconcile/log'
@@ -29,15 +28,20 @@ export class ShiftedClock implements Clock {
 
 export const envOf = (clock: Clock, log: Log = silentLog): Env => ({ clock, random: () => 0, log })
 
+/** A test, or its file: `{ after }` of node:test. */
+interface Scope {
+  after(cleanUp: () => Promise<void>): void
+}
+
 /** Removed when the test, or its file, has ended. */
-export async function temporaryFolder(t: Pick<TestContext, 'after'>): Promise<string> {
+export async function temporaryFolder(t: Scope): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'bramble-test-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   return folder
 }
 
 /** A cluster's authority, in a folder of its own. Signing costs; share one among the tests of a file. */
-export async function anAuthority(t: Pick<TestContext, 'after'>, clock: Clock = systemClock): Promise<Pki> {
+export async function anAuthority(t: Scope, clock: Clock = systemClock): Promise<Pki> {
   return openPki(await temporaryFolder(t), [], ['127.0.0.1'], clock)
 }
 
@@ -48,7 +52,7 @@ export interface ControlPlaneOptions {
 }
 
 /** The part of a control plane that nodes enrol with and dial in to, on loopback, over a store in memory. */
-export async function aControlPlane(t: Pick<TestContext, 'after'>, { pki, clock = systemClock, ask = () => Promise.reject(new Error('no link')) }: ControlPlaneOptions) {
+export async function aControlPlane(t: Scope, { pki, clock = systemClock, ask = () => Promise.reject(new Error('no link')) }: ControlPlaneOptions) {
   const env = envOf(clock)
   const { store, resources } = await testApi({ env })
   const client = new LocalClient({ store, resources })

@@ -25,11 +25,11 @@ export class NodeLogs implements PodLogs {
 
 /** What the node sends, until it says that this was all. Ends at once, and hangs up, when `signal` aborts. */
 async function* read(call: Carry, signal: AbortSignal): AsyncGenerator<Uint8Array, undefined> {
-  const stop = (): void => { call.end(); call.destroy() }
+  const stop = (): void => hangUp(call)
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
   try {
-    for await (const { frame } of call as AsyncIterable<NodeFrame>) {
+    for await (const { frame } of call.iterator({ destroyOnReturn: false }) as AsyncIterable<NodeFrame>) {
       if (frame?.$case === 'chunk') yield frame.value.data
       if (frame?.$case !== 'ended') continue
       const { code, reason, message } = frame.value
@@ -44,6 +44,13 @@ async function* read(call: Carry, signal: AbortSignal): AsyncGenerator<Uint8Arra
     signal.removeEventListener('abort', stop)
     stop()
   }
+}
+
+/** Tells the node that nobody reads any more: a call that is destroyed before its status went out stays open on the wire. */
+function hangUp(call: Carry): void {
+  if (call.writableFinished) return void call.destroy()
+  call.once('finish', () => call.destroy())
+  call.end()
 }
 
 async function* prepend(first: IteratorResult<Uint8Array, undefined>, rest: AsyncGenerator<Uint8Array, undefined>): AsyncIterable<Uint8Array> {

@@ -20,8 +20,11 @@ export class Membership {
   readonly #files: IdentityFiles
   readonly #env: Env
   #identity: Identity
+  /** It was won just now. */
+  readonly isNew: boolean
 
-  private constructor(files: IdentityFiles, identity: Identity, env: Env) {
+  private constructor(files: IdentityFiles, identity: Identity, isNew: boolean, env: Env) {
+    this.isNew = isNew
     this.#files = files
     this.#identity = identity
     this.#env = env
@@ -44,7 +47,7 @@ export class Membership {
       refuseOther(kept, config, token, folder)
       const identity = config.server === undefined || config.server === kept.server ? kept : await files.move(kept, config.server)
       await forgetToken(config)
-      return new Membership(files, identity, env)
+      return new Membership(files, identity, false, env)
     }
     if (config.server === undefined) throw new MembershipError('this machine has not joined a cluster; say --server and --token, as "bramble token create" prints them')
     if (token === undefined || token === '') throw new MembershipError('this machine has not joined a cluster; say --token (create one on the control plane with "bramble token create")')
@@ -52,7 +55,7 @@ export class Membership {
     if (!identity) return undefined
     await forgetToken(config)
     env.log.info('joined the cluster', { node: identity.nodeName })
-    return new Membership(files, identity, env)
+    return new Membership(files, identity, true, env)
   }
 
   /** Renews the certificate in time, until `signal` aborts. An expired one is renewed as well: the key is what counts. */
@@ -69,6 +72,7 @@ export class Membership {
         this.#identity = await renew(this.#files, client, this.#identity)
         failures = 0
         this.#env.log.info('certificate renewed')
+        await this.#env.clock.sleep(RENEW_LOOK_MS, signal) // whatever the new one says: the clocks may differ
       } catch (error) {
         failures++
         this.#env.log.warn('the certificate could not be renewed, will retry', { failures, error })

@@ -44,7 +44,7 @@ export class StreamCarrier {
       if (!signal.aborted) this.#env.log.warn('a stream failed', { error })
     } finally {
       this.#active--
-      if (this.#active === 0) this.#hangUpWhenIdle()
+      if (this.#active === 0) this.#hangUpWhenIdle(signal)
     }
   }
 
@@ -107,10 +107,11 @@ export class StreamCarrier {
     return this.#client
   }
 
-  #hangUpWhenIdle(): void {
+  /** After a while, or at once when `signal` aborts. */
+  #hangUpWhenIdle(signal: AbortSignal): void {
     const idle = new AbortController()
     this.#idle = idle
-    void this.#env.clock.sleep(IDLE_MS, idle.signal).then(() => {
+    void this.#env.clock.sleep(IDLE_MS, AbortSignal.any([idle.signal, signal])).then(() => {
       if (idle.signal.aborted) return
       this.#client?.close()
       this.#client = undefined

@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { after, test, type TestContext } from 'node:test'
+import { credentials, status } from '@grpc/grpc-js'
+import type { Pod } from '@bramble/api/types/pod'
+import { notFound, serviceUnavailable, StatusError } from '@bramble/api/status-error'
+import { type LogsRequest, type NodeFrame, StreamsClient } from '@bramble/link/grpc/stream'
+import { systemClock } from '@bramble/reconcile/env'
+import { settle, SimClock } from '@bramble/reconcile/sim/sim-clock'
+import type { LogOptions } from '../../apps/control-plane/src/http/pod-log-options.ts'
+import type { Pki } from '../../apps/control-plane/src/pki/pki.ts'
+import { certificateRequest, newDeviceKey } from '../../apps/node-agent/src/transport/device-key.ts'
+import type { Identity } from '../../apps/node-agent/src/transport/identity.ts'
+import { type OpenLogs, StreamCarrier } from '../../apps/node-agent/src/transport/stream-carrier.ts'
+import { aControlPlane, anAuthority, envOf, ShiftedClock } from './nodes.fixture.ts'
+
+const clock = new ShiftedClock()
+const pki = await anAuthority({ after }, clock)
+const [pi1, pi2] = await Promise.all([aCertificate(pki, 'pi-1'), aCertificate(pki, 'pi-2')])
+
+const POD: Pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web', namespace: 'default', uid: 'u1', resourceVersion: '1', creationTimestamp: '' }, spec: { nodeName: 'pi-1', containers: [] } }
+const OPTIONS: LogOptions = { container: 'c', follow: false, previous: false, timestamps: false }
+const NEVER = new AbortController().signal
+
+async function aCertificate(authority: Pki, nodeName: string, key = newDeviceKey()) {
+  return { nodeName, key, certificate: await authority.certifyNode(nodeName, await certificateRequest(key)), authority: pki.authority }
+}
+
+interface Wire {
+  readonly openLogs?: OpenLogs
+  readonly clock?: SimClock
+}
+
+/** Control plane and node `pi-1`, with a cable between them that can be watched and cut. */
+async function aWire(t: TestContext, { openLogs = async function* () {}, clock: sim }: Wire) {
+  const asked: string[] = []
+  let isPlugged = true
+  const stop = new AbortController()
+  t.after(() => stop.abort())
+  const plane = await aControlPlane(t, {
+    pki, clock: sim ?? systemClock,
+    ask: (nodeName, id) => {
+      asked.push(id)
+      if (nodeName !== 'pi-1') return Promise.reject(new Error('no session'))
+      if (isPlugged) carry(id)
+      return Promise.resolve()
+    },
+  })
+  const cable = await aCable(t, plane.port)
+  const identity: Identity = { ...pi1, server: 'https://127.0.0.1:6443', mqttPort: 1, streamPort: cable.port, podNetwork: '', serviceNetwork: '' }
+  const node = new StreamCarrier(() => identity, openLogs, envOf(sim ?? systemClock))
+  const carry = (id: string): void => void node.carry({ id }, stop.signal)
+  return { ...plane, asked, cable, carry, unplug: () => { isPlugged = false } }
+}
+
+/** Forwards TCP connections, and can cut them. */
+async function aCable(t: TestContext, to: number) {
+  const sockets = new Set<Socket>()
+  const server = createServer({ noDelay: true }, (socket) => {
+    const other = connect({ port: to, host: '127.0.0.1', noDelay: true })
+    for (const [one, two] of [[socket, other], [other, socket]] as const) {
+      sockets.add(one)
+      one.on('error', () => {}).on('close', () => { sockets.delete(one); two.destroy() })
+      one.pipe(two)
+    }
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const cut = (): void => { for (const socket of sockets) socket.destroy() }
+  t.after(async () => {
+    cut()
+    server.close()
+    await once(server, 'close')
+  })
+  return { port: (server.address() as { port: number }).port, cut, server, open: () => sockets.size / 2 }
+}
+
+async function readAll(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = []
+  for await (const chunk of chunks) parts.push(chunk)
+  return Buffer.concat(parts).toString()
+}
+
+const isStatus = (code: number, reason: string, message: string | RegExp) => (error: unknown): boolean => {
+  assert.ok(error instanceof StatusError, String(error))
+  assert.deepEqual([error.code, error.reason], [code, reason])
+  assert.match(error.message, typeof message === 'string' ? new RegExp(`^${message}$`) : message)
+  return true
+}
+
+test('a log arrives whole and in order, and the node is asked for exactly what the client asked for', async (t) => {
+  const requests: LogsRequest[] = []
+  const { logs } = await aWire(t, { openLogs: async function* (request) {
+    requests.push(request)
+    yield Buffer.from('one\n')
+    yield Buffer.alloc(0)
+    yield Buffer.from('two\n')
+    yield Buffer.alloc(150_000, 'x')
+  } })
+  const options = { container: 'c', follow: true, previous: true, timestamps: true, tailLines: 0, limitBytes: 10, sinceTimeMs: 1_767_225_600_000 }
+  assert.equal(await readAll(await logs.open(POD, options, NEVER)), `one\ntwo\n${'x'.repeat(150_000)}`)
+  assert.equal(await readAll(await logs.open(POD, OPTIONS, NEVER)), `one\ntwo\n${'x'.repeat(150_000)}`)
+  const named = { namespace: 'default', pod: 'web', podUid: 'u1' }
+  assert.deepEqual(requests.map((request) => ({ ...request })), [{ ...named, ...options }, { ...named, ...OPTIONS, tailLines: undefined, limitBytes: undefined, sinceTimeMs: undefined }])
+})
+
+test('an empty log is empty, not an error', async (t) => {
+  const { logs } = await aWire(t, {})
+  assert.equal(await readAll(await logs.open(POD, OPTIONS, NEVER)), '')
+})
+
+test('a large log is read on the node as fast as the client takes it, no faster', { timeout: 30_000 }, async (t) => {
+  const CHUNK = Buffer.alloc(65_536, 'y')
+  const CHUNKS = 500
+  let read = 0
+  const { logs } = await aWire(t, { openLogs: async function* () {
+    for (; read < CHUNKS; read++) yield CHUNK
+  } })
+  let taken = 0
+  let leadMax = 0
+  for await (const chunk of await logs.open(POD, OPTIONS, NEVER)) {
+    taken += chunk.length
+    leadMax = Math.max(leadMax, read * CHUNK.length - taken)
+    await settle()
+  }
+  assert.equal(taken, CHUNKS * CHUNK.length)
+  assert.ok(leadMax < 4e6, `the node was ${leadMax} bytes ahead`)
+})
+
+test('streams that have ended, however they ended, leave nothing behind on their connection', { timeout: 20_000 }, async (t) => {
+  const { logs, cable } = await aWire(t, { openLogs: async function* ({ tailLines }, signal) {
+    yield Buffer.from('hello\n')
+    if (tailLines === 1) throw serviceUnavailable('broken')
+    if (tailLines === 2) await once(signal, 'abort')
+  } })
+  let connections = 0
+  cable.server.on('connection', () => { connections++ })
+  for (let i = 0; i < 99; i++) { // more than one connection has room for at once
+    const chunks = await logs.open(POD, { ...OPTIONS, tailLines: i % 3 }, NEVER)
+    if (i % 3 === 2) for await (const _ of chunks) break
+    else await readAll(chunks).catch(() => {})
+  }
+  assert.equal(connections, 1)
+})
+
+/** A log that is followed: one line, then silence until its reader is told to stop. */
+function aFollowedLog() {
+  const { promise: ended, resolve } = Promise.withResolvers<void>()
+  const openLogs: OpenLogs = async function* (_request, signal) {
+    yield Buffer.from('hello\n')
+    await once(signal, 'abort').catch(() => {})
+    resolve()
+  }
+  return { openLogs, ended }
+}
+
+test('a client that goes away ends the reader on the node', { timeout: 10_000 }, async (t) => {
+  const { openLogs, ended } = aFollowedLog()
+  const { logs } = await aWire(t, { openLogs })
+  const client = new AbortController()
+  const chunks = await logs.open(POD, { ...OPTIONS, follow: true }, client.signal)
+  const read = readAll(chunks)
+  client.abort()
+  await ended
+  assert.equal(await read, 'hello\n')
+})
+
+test('a client that stops reading ends the reader on the node', { timeout: 10_000 }, async (t) => {
+  const { openLogs, ended } = aFollowedLog()
+  const { logs } = await aWire(t, { openLogs })
+  for await (const chunk of await logs.open(POD, { ...OPTIONS, follow: true }, NEVER)) {
+    assert.equal(Buffer.from(chunk).toString(), 'hello\n')
+    break
+  }
+  await ended
+})
+
+test('a client that has gone before the node dials gets nothing read', { timeout: 10_000 }, async (t) => {
+  const { logs } = await aWire(t, { openLogs: () => assert.fail('nobody wants this log') })
+  await assert.rejects(logs.open(POD, OPTIONS, AbortSignal.abort()), isStatus(504, 'Timeout', /did not open the stream/))
+})
+
+test('a reason that the node gives is the client\'s answer', async (t) => {
+  const why = notFound({ group: '', plural: 'pods' }, 'web')
+  const { logs } = await aWire(t, { openLogs: () => { throw why } })
+  await assert.rejects(logs.open(POD, OPTIONS, NEVER), isStatus(404, 'NotFound', why.message))
+})
+
+test('what nobody foresaw on the node is a 500 that says nothing about its insides', async (t) => {
+  const { logs } = await aWire(t, { openLogs: () => { throw new TypeError('secret 42') } })
+  await assert.rejects(logs.open(POD, OPTIONS, NEVER), isStatus(500, 'InternalError', /^the node could not read the log; see the agent's own log$/))
+})
+
+test('a log that breaks off on the node is not taken for a whole one', async (t) => {
+  const { logs } = await aWire(t, { openLogs: async function* () {
+    yield Buffer.from('half')
+    throw serviceUnavailable('the disk is gone')
+  } })
+  const chunks = await logs.open(POD, OPTIONS, NEVER)
+  await assert.rejects(readAll(chunks), isStatus(503, 'ServiceUnavailable', 'the disk is gone'))
+})
+
+test('a cable that is cut is not taken for the end of a log, and the next stream finds its way', { timeout: 20_000 }, async (t) => {
+  const { openLogs } = aFollowedLog()
+  const { logs, cable } = await aWire(t, { openLogs })
+  const chunks = await logs.open(POD, { ...OPTIONS, follow: true }, NEVER)
+  const read = readAll(chunks)
+  cable.cut()
+  await assert.rejects(read, isStatus(503, 'ServiceUnavailable', /the node went away while it sent the log/))
+  for await (const chunk of await logs.open(POD, OPTIONS, NEVER)) {
+    assert.equal(Buffer.from(chunk).toString(), 'hello\n')
+    break
+  }
+})
+
+test('a node that is not connected is a 503 that says so', async (t) => {
+  const { logs } = await aWire(t, {})
+  const elsewhere = { ...POD, spec: { ...POD.spec, nodeName: 'pi-9' } }
+  await assert.rejects(logs.open(elsewhere, OPTIONS, NEVER), isStatus(503, 'ServiceUnavailable', /^node "pi-9" is not connected; its pods may be running/))
+})
+
+test('a node that does not dial in is a 504 after 15 seconds, not before', async (t) => {
+  const sim = new SimClock(systemClock.nowMs())
+  const { logs, unplug } = await aWire(t, { clock: sim })
+  unplug()
+  let answered = false
+  const opening = logs.open(POD, OPTIONS, NEVER).finally(() => { answered = true })
+  const rejected = assert.rejects(opening, isStatus(504, 'Timeout', 'Timeout: node "pi-1" did not open the stream within 15 s'))
+  await sim.advance(14_900)
+  assert.equal(answered, false)
+  await sim.advance(200)
+  await rejected
+})
+
+test('a connection is kept between streams, and closed after a minute without any', { timeout: 10_000 }, async (t) => {
+  const sim = new SimClock(systemClock.nowMs())
+  const { logs, cable } = await aWire(t, { clock: sim })
+  let connections = 0
+  const closed = new Promise<void>((resolve) => {
+    cable.server.on('connection', (socket: Socket) => { connections++; socket.once('close', () => resolve()) })
+  })
+  await readAll(await logs.open(POD, OPTIONS, NEVER))
+  await sim.advance(59_000)
+  await readAll(await logs.open(POD, OPTIONS, NEVER))
+  await sim.advance(59_000)
+  assert.deepEqual([connections, cable.open()], [1, 1])
+  await sim.advance(2_000)
+  await closed
+  await readAll(await logs.open(POD, OPTIONS, NEVER))
+  assert.equal(connections, 2)
+})
+
+/** Dials like a node and says which stream it brings. @returns the gRPC status that it ends with. */
+async function dial(t: TestContext, port: number, secure: ReturnType<typeof credentials.createSsl>, first?: NodeFrame): Promise<{ readonly code: status; readonly details: string }> {
+  const client = new StreamsClient(`127.0.0.1:${port}`, secure, { 'grpc.ssl_target_name_override': 'bramble-control-plane', 'grpc.default_authority': 'bramble-control-plane' })
+  t.after(() => client.close())
+  const call = client.carry()
+  call.on('error', () => {}).on('data', () => {})
+  if (first) call.write(first)
+  return new Promise((resolve) => call.on('status', ({ code, details }) => resolve({ code, details })))
+}
+const tlsOf = ({ key, certificate }: { readonly key: string; readonly certificate: string }) => credentials.createSsl(Buffer.from(pki.authority), Buffer.from(key), Buffer.from(certificate))
+const streamId = (value: string): NodeFrame => ({ frame: { $case: 'streamId', value } })
+
+test('a stream is given to the node that was asked and to nobody else', { timeout: 20_000 }, async (t) => {
+  const otherPki = await anAuthority(t)
+  clock.shiftMs = -400 * 86_400_000
+  const expired = await aCertificate(pki, 'pi-1')
+  clock.shiftMs = 0
+  const { logs, port, asked, carry, unplug } = await aWire(t, { openLogs: async function* () { yield Buffer.from('mine') } })
+  unplug()
+  const opening = logs.open(POD, OPTIONS, NEVER)
+  while (asked.length === 0) await settle()
+  const id = streamId(asked[0]!)
+  const strangers = {
+    'another node': tlsOf(pi2), 'a node of another cluster with its name': tlsOf(await aCertificate(otherPki, 'pi-1')), 'its certificate that has run out': tlsOf(expired),
+    'an administrator': tlsOf(pki.admin), 'somebody without a certificate': credentials.createSsl(Buffer.from(pki.authority)),
+  }
+  const answers: Record<string, string> = {}
+  for (const [who, secure] of Object.entries(strangers)) answers[who] = status[(await dial(t, port, secure, id)).code]!
+  assert.deepEqual(answers, {
+    'another node': 'PERMISSION_DENIED', 'a node of another cluster with its name': 'UNAUTHENTICATED', 'its certificate that has run out': 'UNAUTHENTICATED',
+    'an administrator': 'UNAUTHENTICATED', 'somebody without a certificate': 'UNAUTHENTICATED',
+  })
+  carry(asked[0]!)
+  assert.equal(await readAll(await opening), 'mine')
+  assert.equal((await dial(t, port, tlsOf(pi1), id)).code, status.PERMISSION_DENIED, 'once')
+})
+
+test('a stream that nobody waits for is refused, and so is a call that does not say which', { timeout: 10_000 }, async (t) => {
+  const sim = new SimClock(systemClock.nowMs())
+  const { port } = await aWire(t, { clock: sim })
+  assert.deepEqual(await dial(t, port, tlsOf(pi1), streamId('guessed')), { code: status.PERMISSION_DENIED, details: 'nobody waits for this stream' })
+  assert.equal((await dial(t, port, tlsOf(pi1), { frame: { $case: 'chunk', value: { channel: 1, data: Buffer.from('x') } } })).code, status.PERMISSION_DENIED)
+  const mute = dial(t, port, tlsOf(pi1))
+  let isOver = false
+  void mute.then(() => { isOver = true })
+  while (!isOver) await sim.advance(1_000)
+  assert.equal((await mute).code, status.DEADLINE_EXCEEDED)
+})
