@@ -9,7 +9,8 @@ net.createServer((near) => {
   near.pipe(far).pipe(near)
   near.on('error', () => far.destroy()).on('close', () => far.destroy())
   far.on('error', () => near.destroy()).on('close', () => near.destroy())
-}).listen(path)`
+}).listen(path)
+setInterval(() => require('fs').existsSync(path) || process.exit(), 1000)`
 
 /** A socket file whose connections come out on a host of the laboratory, as connections to `ip:port`. Ends with the laboratory. */
 export async function relay(lab: Lab, from: string, ip: string, port: number): Promise<string> {

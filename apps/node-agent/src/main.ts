@@ -24,7 +24,8 @@ import manifest from '../../../package.json' with { type: 'json' }
 const EXIT_CONFIG = 78
 const RUN_FOLDER = '/run/bramble/pods'
 
-const config = parseAgentConfig(JSON.parse(process.env['BRAMBLE_CONFIG'] ?? '{}') as Record<string, unknown>)
+const settings = process.env['BRAMBLE_CONFIG'] ?? '{}'
+const config = parseAgentConfig(JSON.parse(settings) as Record<string, unknown>)
 delete process.env['BRAMBLE_CONFIG']
 const env = systemEnv('node-agent', config.logLevel)
 
@@ -43,6 +44,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const membership = await Membership.open(config, join(folder, 'identity'), env, signal)
   if (!membership) return
+  if (membership.isNew) return becomeAnew()
   const { nodeName, server, mqttPort, podNetwork, serviceNetwork } = membership.identity
 
   const network = new CniNetwork()
@@ -64,6 +66,11 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
     },
   })
   await allOrNone(signal, [(stop) => agent.run(stop), (stop) => membership.keep(stop)])
+}
+
+/** As the same process, which forgets all that joining needed: 10 MB that it would hold for ever. */
+function becomeAnew(): void {
+  process.execve!(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], { ...process.env, BRAMBLE_CONFIG: settings })
 }
 
 function stopSignal(): AbortSignal {

@@ -1,6 +1,6 @@
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
-import { webcrypto } from 'node:crypto'
+import type { webcrypto } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { CertificateOrder } from './certificates.ts'
 
@@ -70,7 +70,7 @@ async function keyOfRequest(der: Uint8Array): Promise<x509.PublicKey> {
 const subjectOf = ({ commonName, organization }: CertificateOrder): string =>
   new x509.Name([...(organization === undefined ? [] : [{ O: [organization] }]), { CN: [commonName] }]).toString()
 
-const privateKey = (pem: string): Promise<webcrypto.CryptoKey> => webcrypto.subtle.importKey('pkcs8', pemBody(pem), EC, false, ['sign'])
+const privateKey = (pem: string): Promise<webcrypto.CryptoKey> => crypto.subtle.importKey('pkcs8', pemBody(pem), EC, false, ['sign'])
 
 const pemBody = (pem: string): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64'))
 

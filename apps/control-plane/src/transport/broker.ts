@@ -3,6 +3,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { Aedes, type AedesPublishPacket, type AuthenticateError, type Client } from 'aedes'
 import { mayPublish, maySubscribe, UP_FILTER } from '@bramble/link/mqtt/topics'
 import type { Broker, BrokerEvents } from '@bramble/link/mqtt/mqtt-link-server'
+import { keepNoNumbers } from '@bramble/link/mqtt/small-packets'
 import { UP_BYTES_MAX } from '@bramble/link/mqtt/wire'
 import type { Log } from '@bramble/reconcile/env'
 import { limitFrames } from './frame-limit.ts'
@@ -43,6 +44,7 @@ export class MqttBroker implements Broker {
   constructor(options: BrokerOptions, log: Log) {
     this.#options = options
     this.#log = log
+    keepNoNumbers()
   }
 
   /** The port that is listened on, while it is. */

@@ -78,7 +78,7 @@ export class GrpcEnrolmentClient implements EnrolmentClient {
   }
 
   async #call(authority: string, send: (client: GrpcClient, metadata: Metadata, options: CallOptions, reply: Reply) => unknown): Promise<Enrolled> {
-    const [grpc, { EnrolmentClient: Client }] = await Promise.all([import('./grpc.ts'), import('@bramble/link/grpc/stream')])
+    const [grpc, { EnrolmentClient: Client }] = await Promise.all([import('../host/grpc.ts'), import('@bramble/link/grpc/stream')])
     const client = new Client(`${this.#host}:${this.#port}`, grpc.credentials.createSsl(Buffer.from(authority)), {
       'grpc.ssl_target_name_override': SERVER_NAME, 'grpc.default_authority': SERVER_NAME,
     })

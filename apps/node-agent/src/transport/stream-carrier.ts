@@ -99,7 +99,7 @@ export class StreamCarrier {
 
   async #connect(): Promise<StreamsClient> {
     if (this.#client) return this.#client
-    const [grpc, { StreamsClient: Client }] = await Promise.all([import('./grpc.ts'), import('@bramble/link/grpc/stream')])
+    const [grpc, { StreamsClient: Client }] = await Promise.all([import('../host/grpc.ts'), import('@bramble/link/grpc/stream')])
     const { authority, key, certificate, server, streamPort } = this.#identity()
     this.#client ??= new Client(`${new URL(server).hostname}:${streamPort}`, grpc.credentials.createSsl(Buffer.from(authority), Buffer.from(key), Buffer.from(certificate)), {
       'grpc.ssl_target_name_override': SERVER_NAME, 'grpc.default_authority': SERVER_NAME, 'grpc.max_send_message_length': 256 * 1024,

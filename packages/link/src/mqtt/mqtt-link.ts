@@ -3,6 +3,7 @@ import type { Env } from '@bramble/reconcile/env'
 import { AgentSession } from '../agent-session.ts'
 import type { NodeHello, NodeLink, NodeSession } from '../link.ts'
 import type { LinkTiming, UpMessage } from '../protocol.ts'
+import { keepNoNumbers } from './small-packets.ts'
 import { downFilter, parseDownTopic, upTopic } from './topics.ts'
 import { decodeDown, encodeUp } from './wire.ts'
 
@@ -36,6 +37,7 @@ export class MqttLink implements NodeLink {
 
   constructor(options: MqttLinkOptions) {
     this.#options = options
+    keepNoNumbers()
   }
 
   async open(hello: NodeHello, signal: AbortSignal): Promise<NodeSession> {

@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
-import { Client, credentials, type ServiceError } from '@grpc/grpc-js'
+import type { ServiceError } from '@grpc/grpc-js'
 import type { Clock } from '@bramble/reconcile/env'
 import { within } from '../within.ts'
 import type { HttpProbeRequest, ProbeDialer } from './probe-dialer.ts'
@@ -48,7 +48,8 @@ function dialError(host: string, port: number, error: Error): string {
 const SERVING = 1
 
 /** @see Source: grpc "GRPC Health Checking Protocol". HealthCheckRequest.service is field 1, HealthCheckResponse.status too. */
-function checkHealth(host: string, port: number, service: string): Promise<void> {
+async function checkHealth(host: string, port: number, service: string): Promise<void> {
+  const { Client, credentials } = await import('../../host/grpc.ts')
   const client = new Client(`${host}:${port}`, credentials.createInsecure())
   const name = Buffer.from(service)
   const message = name.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0x0a, name.length]), name])

@@ -1,3 +1,0 @@
-// What this program uses of grpc-js, to be loaded on demand: `await import('./grpc.ts')`. By name, because a bundler gives a
-// CommonJS package no names when it is imported on demand.
-export { credentials, Metadata } from '@grpc/grpc-js'
