@@ -81,11 +81,7 @@ export class Invariants {
     for (const status of pod.status?.containerStatuses ?? []) {
       const id = `${uid}/${status.name}`
       const last = this.#restarts.get(id) ?? 0
-      // An agent that dies before it has saved that a pod leaves begins it once more, and counts from what it knows.
-      rule(
-        status.restartCount >= last || pod.metadata.deletionTimestamp !== undefined,
-        `restarts of ${name}/${status.name} went back from ${last} to ${status.restartCount}`,
-      )
+      rule(status.restartCount >= last, `restarts of ${name}/${status.name} went back from ${last} to ${status.restartCount}`)
       this.#restarts.set(id, status.restartCount)
     }
   }

@@ -178,6 +178,27 @@ test('a deleted pod is gone in the end, and an agent restart changes nothing for
   assert.equal(world.runtime.running(other.metadata.uid)[0]?.id, id)
 })
 
+test('that a pod leaves is saved before it is taken down, however short ago the last save was', async (t) => {
+  const world = aWorld(t)
+  const web = aPod('web')
+  world.complete = complete('1', web)
+  world.startServer()
+  world.startAgent()
+  await world.pass(5_000)
+  const stop = world.runtime.stopContainer.bind(world.runtime)
+  const savedAtStop: (string | undefined)[] = []
+  world.runtime.stopContainer = async (...args) => {
+    savedAtStop.push((await world.assigned.load())?.version)
+    await stop(...args)
+  }
+  const more = aPod('more')
+  await world.session!.assign({ type: 'incremental', after: '1', version: '2', upserts: [more], removals: [] })
+  await world.pass(100) // saved: the next save would wait
+  await world.session!.assign({ type: 'incremental', after: '2', version: '3', upserts: [deleted(web)], removals: [] })
+  await world.pass(100)
+  assert.deepEqual(savedAtStop, ['3'])
+})
+
 test('an assignment that cannot be saved is followed all the same', async (t) => {
   const world = aWorld(t)
   const save = world.assigned.save.bind(world.assigned)

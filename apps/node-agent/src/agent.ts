@@ -95,6 +95,7 @@ class RunningAgent {
   readonly #carry: (request: StreamRequest, signal: AbortSignal) => Promise<void>
   #networkVersion: string | undefined
   #savedVersion: string | undefined
+  #saving: Promise<void> = Promise.resolve()
 
   constructor(parts: AgentParts, outbox: StatusOutbox, reporter: NodeReporter) {
     const { env, runtime, files, dialer, settings, proxy } = parts
@@ -105,6 +106,7 @@ class RunningAgent {
     this.pods = new PodReconciler({
       env, nodeName: settings.node.nodeName, runtime, files, dialer, source: this.#index, node: () => reporter.nodeFacts,
       logFolder: settings.logFolder, send: (report) => outbox.put(report),
+      beforeLeaving: () => this.#save().catch((error: unknown) => env.log.warn('a pod leaves before that is saved', { error })),
     })
     const carrier = parts.streams?.(podLogs(this.pods, env.clock))
     this.#carry = async (request, signal) => carrier?.carry(request, signal)
@@ -150,7 +152,7 @@ class RunningAgent {
 
   /** Keeps the newest assignment on the disk; a burst of changes is written once. */
   async saveAssignments(signal: AbortSignal): Promise<void> {
-    const { env, assigned } = this.#parts
+    const { env } = this.#parts
     while (!signal.aborted) {
       const current = this.#index.assigned
       if (!current || current.version === this.#savedVersion) {
@@ -158,14 +160,25 @@ class RunningAgent {
         continue
       }
       try {
-        await assigned.save(current)
-        this.#savedVersion = current.version
+        await this.#save()
         await env.clock.sleep(SAVE_PAUSE_MS, signal)
       } catch (error) {
         env.log.error('the assignment cannot be saved: after a power cut an older one starts; is the disk full?', { error })
         await env.clock.sleep(SAVE_RETRY_MS, signal)
       }
     }
+  }
+
+  /** The newest assignment is on the disk when it resolves; writes come one after the other, and callers share them. */
+  #save(): Promise<void> {
+    const turn = this.#saving.then(async () => {
+      const current = this.#index.assigned
+      if (!current || current.version === this.#savedVersion) return
+      await this.#parts.assigned.save(current)
+      this.#savedVersion = current.version
+    })
+    this.#saving = turn.catch(() => {}) // whoever asked hears of it
+    return turn
   }
 
   /** Addresses and routes as Node objects say. */

@@ -14,6 +14,8 @@ export class PodMemory {
   /** Everything of it is gone from this node. */
   gone = false
   prepared = false
+  /** That it leaves would be known after a crash. */
+  leavingIsSaved = false
   /** Version of the ConfigMaps and Secrets that its volumes show. */
   configVersion = ''
   /** Last seen in the runtime. */

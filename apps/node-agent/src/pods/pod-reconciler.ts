@@ -32,6 +32,11 @@ export interface PodReconcilerParts {
   readonly node: () => NodeFacts
   readonly logFolder: string
   readonly send: (report: StatusReport) => void
+  /**
+   * Remembers over a crash that pods leave. Awaited before anything of one is taken down: else an agent that dies then would
+   * start the pod again from what it remembered. Never rejects.
+   */
+  readonly beforeLeaving?: () => Promise<void>
 }
 
 export interface NodeFacts {
@@ -121,6 +126,7 @@ export class PodReconciler implements Reconciler<string>, LogLookup {
     if (!memory) return SETTLED
     if (memory.gone) return this.#leave(podUid, memory)
     await this.#refreshConfig(memory, signal)
+    await this.#rememberLeaving(memory)
     let mustLook = true
     for (let pass = 0; pass < PASSES_MAX; pass++) {
       if (mustLook && !(await this.#look(memory))) return { againInMs: RUNTIME_RETRY_MS }
@@ -178,6 +184,12 @@ export class PodReconciler implements Reconciler<string>, LogLookup {
     memory.configVersion = version
     memory.forgetProblems()
     if (memory.prepared && !memory.orphaned && !memory.pod.metadata.deletionTimestamp) await this.#steps.prepare(memory, signal)
+  }
+
+  async #rememberLeaving(memory: PodMemory): Promise<void> {
+    const leaves = memory.orphaned || memory.pod.metadata.deletionTimestamp !== undefined
+    if (leaves && !memory.leavingIsSaved) await this.#parts.beforeLeaving?.()
+    memory.leavingIsSaved = leaves
   }
 
   async #look(memory: PodMemory): Promise<boolean> {
