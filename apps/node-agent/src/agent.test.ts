@@ -42,6 +42,7 @@ class AgentWorld implements LinkHandler {
   resyncs = 0
   complete: Assignment | undefined
   run: Promise<void> = Promise.resolve()
+  facts = FACTS
   readonly #server = new AbortController()
   #agent = new AbortController()
 
@@ -52,7 +53,7 @@ class AgentWorld implements LinkHandler {
   startAgent(): void {
     this.#agent = new AbortController()
     this.run = createAgent({
-      env: this.env, link: this.link.connect('pi-1'), runtime: this.runtime, proxy: this.proxy, facts: FACTS, assigned: this.assigned, files: new MemoryPodFiles(), dialer: new FakeDialer(),
+      env: this.env, link: this.link.connect('pi-1'), runtime: this.runtime, proxy: this.proxy, facts: this.facts, assigned: this.assigned, files: new MemoryPodFiles(), dialer: new FakeDialer(),
       podNetwork: { setCidr: async (cidr) => { this.cidrs.push(cidr) } },
       settings: { node: { nodeName: 'pi-1', version: '0.1.0', labels: { rack: 'a' } }, podNetwork: '10.42.0.0/16', serviceNetwork: '10.43.0.0/16', logFolder: '/var/log/pods' },
     }).run(this.#agent.signal)
@@ -160,6 +161,19 @@ test('a lost link is opened again, and all statuses are told again', async (t) =
   await world.pass(5_000)
   assert.equal(world.phase('web'), 'Running')
   assert.equal(world.runtime.running().length, 1)
+})
+
+test('a node that booted without its cable is Ready as soon as it is reached', async (t) => {
+  const world = aWorld(t)
+  let addresses: readonly string[] = []
+  world.facts = { ...FACTS, usage: async () => ({ ...(await FACTS.usage()), addresses }) }
+  world.startAgent()
+  await world.pass(1_000)
+  addresses = ['192.0.2.1']
+  world.startServer()
+  await world.pass(3_000)
+  const told = world.reports.flatMap((report) => (report.type === 'node-status' ? [report.status.conditions?.find(({ type }) => type === 'Ready')?.status] : []))
+  assert.deepEqual(told, ['True'])
 })
 
 test('a deleted pod is gone in the end, and an agent restart changes nothing for the others', async (t) => {

@@ -205,6 +205,7 @@ class RunningAgent {
     const ended = new AbortController()
     const until = AbortSignal.any([signal, ended.signal])
     void session.closed.then(() => ended.abort())
+    if (await this.#reporter.look()) this.pods.wakeAll() // with the link came an address, as like as not
     this.#reporter.tell()
     this.pods.tellAll()
     const stopped = new Promise<void>((resolve) => {

@@ -61,19 +61,25 @@ export class NodeReporter {
     send({ type: 'node-status', labels: nodeLabels(this.#inventory, settings), annotations: {}, status: this.#status })
   }
 
+  /** @returns whether something other than the measured use has changed. */
+  async look(): Promise<boolean> {
+    this.#usage = await this.#parts.facts.usage()
+    const next = this.#newStatus(this.#status)
+    if (JSON.stringify(next) === JSON.stringify(this.#status)) return false
+    this.#status = next
+    return true
+  }
+
   /** @param changed Called after something other than the measured use has changed. */
   async run(changed: () => void, signal: AbortSignal): Promise<void> {
-    const { env, facts, runtime } = this.#parts
+    const { env, runtime } = this.#parts
     while (!signal.aborted) {
       const nowMs = env.clock.monotonicMs()
-      this.#usage = await facts.usage()
       if (!this.#runtime.ready || nowMs - this.#runtimeAskedMs >= RUNTIME_MS) {
         this.#runtime = { name: runtime.name, ...(await runtime.status()) }
         this.#runtimeAskedMs = nowMs
       }
-      const next = this.#newStatus(this.#status)
-      if (JSON.stringify(next) !== JSON.stringify(this.#status)) {
-        this.#status = next
+      if (await this.look()) {
         this.tell()
         changed()
       }
