@@ -22,6 +22,10 @@ export async function endpoints(cluster: Cluster, name = 'web', inNamespace = SH
   return slices.flatMap((slice) => slice.endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).flatMap(({ addresses }) => addresses).sort()
 }
 
+/** Of what `iptables-save` printed, what is Bramble's; without counters. */
+export const ownRules = (saved: string): string =>
+  saved.split('\n').filter((line) => /bramble/i.test(line)).map((line) => line.replace(/\[\d+:\d+\]/, '')).sort().join('\n')
+
 export async function answers(cluster: Cluster, from: NodeName | typeof OUTSIDE, url: string, times = REQUESTS): Promise<readonly Answer[]> {
   return answersIn(await cluster.shell(from, `for i in $(seq ${times}); do curl --silent --show-error --max-time 3 ${url}; done`))
 }
