@@ -50,23 +50,42 @@ const AFFINITY_SECONDS = 10_800
  */
 export function serviceTable({ nodeName, podNetwork, serviceNetwork, services, slices }: ServiceTableInput): ServiceTable {
   const slicesOf = Map.groupBy(slices, (slice) => `${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME_LABEL]}`)
-  const forwards = services.flatMap((service) => {
-    const clusterIp = service.spec.clusterIP
-    if (!clusterIp || !isIPv4(clusterIp) || service.spec.type === 'ExternalName') return []
-    const own = (slicesOf.get(keyOf(service)) ?? []).filter((slice) => slice.addressType === 'IPv4')
-    return (service.spec.ports ?? []).filter(({ protocol = 'TCP' }) => protocol !== 'SCTP').map((port): ServiceForward => ({
-      id: `${keyOf(service)}:${port.name ?? port.port}`,
-      protocol: port.protocol === 'UDP' ? 'UDP' : 'TCP',
-      clusterIp,
-      port: port.port,
-      ...(port.nodePort && { nodePort: port.nodePort }),
-      ...(service.spec.sessionAffinity === 'ClientIP' && { affinitySeconds: service.spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS }),
-      externalLocal: service.spec.externalTrafficPolicy === 'Local',
-      internalLocal: service.spec.internalTrafficPolicy === 'Local',
-      backends: backends(own, port.name ?? '', port.protocol ?? 'TCP', nodeName),
-    }))
-  })
+  const forwards = services.flatMap((service) => forwardsOf(service, slicesOf.get(keyOf(service)) ?? NONE, nodeName))
   return { podNetwork, serviceNetwork, forwards: forwards.sort((a, b) => compare(a.id, b.id)) }
+}
+
+interface Built {
+  readonly nodeName: string
+  readonly slices: readonly EndpointSlice[]
+  readonly forwards: readonly ServiceForward[]
+}
+const NONE: readonly EndpointSlice[] = []
+/** Objects never change, a change brings others: what they led to is built once, and the same forwards come again. */
+const built = new WeakMap<Service, Built>()
+
+function forwardsOf(service: Service, slices: readonly EndpointSlice[], nodeName: string): readonly ServiceForward[] {
+  const known = built.get(service)
+  if (known?.nodeName === nodeName && known.slices.length === slices.length && known.slices.every((slice, index) => slice === slices[index])) return known.forwards
+  const forwards = buildForwards(service, slices, nodeName)
+  built.set(service, { nodeName, slices, forwards })
+  return forwards
+}
+
+function buildForwards(service: Service, slices: readonly EndpointSlice[], nodeName: string): readonly ServiceForward[] {
+  const clusterIp = service.spec.clusterIP
+  if (!clusterIp || !isIPv4(clusterIp) || service.spec.type === 'ExternalName') return []
+  const own = slices.filter((slice) => slice.addressType === 'IPv4')
+  return (service.spec.ports ?? []).filter(({ protocol = 'TCP' }) => protocol !== 'SCTP').map((port): ServiceForward => ({
+    id: `${keyOf(service)}:${port.name ?? port.port}`,
+    protocol: port.protocol === 'UDP' ? 'UDP' : 'TCP',
+    clusterIp,
+    port: port.port,
+    ...(port.nodePort && { nodePort: port.nodePort }),
+    ...(service.spec.sessionAffinity === 'ClientIP' && { affinitySeconds: service.spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS }),
+    externalLocal: service.spec.externalTrafficPolicy === 'Local',
+    internalLocal: service.spec.internalTrafficPolicy === 'Local',
+    backends: backends(own, port.name ?? '', port.protocol ?? 'TCP', nodeName),
+  }))
 }
 
 function backends(slices: readonly EndpointSlice[], portName: string, protocol: string, nodeName: string): readonly Backend[] {

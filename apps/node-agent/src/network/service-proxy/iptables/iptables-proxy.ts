@@ -97,13 +97,14 @@ export class IptablesProxy implements ServiceProxy {
     const fresh = this.#written === undefined
     const written = this.#written ?? (await whatIsThere())
     this.#written = undefined // in doubt until every restore has succeeded
-    const plan = planRestore(written, renderRuleset(table), this.#variant === 'nft' ? NFT_RULES_PER_CHUNK : Number.POSITIVE_INFINITY)
+    const wanted = renderRuleset(table)
+    const plan = planRestore(written, wanted, this.#variant === 'nft' ? NFT_RULES_PER_CHUNK : Number.POSITIVE_INFINITY)
     for (const input of plan.inputs) {
       signal.throwIfAborted()
       await restore(input)
     }
     if (fresh) await this.#enter()
-    this.#written = renderRuleset(table)
+    this.#written = wanted
     const flows = staleFlows(this.#table, table)
     this.#table = table
     for (const args of flows) await runCommand('conntrack', args, { exitCodes: [0, 1] }) // 1: there was none

@@ -34,7 +34,7 @@ export function planRestore(written: Written, wanted: Ruleset, rulesPerChunk: nu
 }
 
 const same = (a: readonly string[] | undefined, b: readonly string[]): boolean =>
-  a !== undefined && a.length === b.length && a.every((rule, index) => rule === b[index])
+  a === b || (a !== undefined && a.length === b.length && a.every((rule, index) => rule === b[index]))
 
 function chunked(chains: readonly (readonly [string, readonly string[]])[], rulesPerChunk: number): (readonly (readonly [string, readonly string[]])[])[] {
   const chunks: (readonly [string, readonly string[]])[][] = []

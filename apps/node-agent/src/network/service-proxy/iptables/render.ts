@@ -26,7 +26,7 @@ const MARK = '0x4000/0x4000'
  * (XT_EXTENSION_MAXNAMELEN - 1), hence the hashes.
  */
 export function renderRuleset(table: ServiceTable): Ruleset {
-  const nat = new Map<string, string[]>()
+  const nat = new Map<string, readonly string[]>()
   const reject: string[] = []
   const inputDrop: string[] = []
   const shards = new Map<string, string[]>()
@@ -34,13 +34,12 @@ export function renderRuleset(table: ServiceTable): Ruleset {
 
   nat.set('BRAMBLE-MARK-MASQ', ['-j MARK --set-xmark 0x4000/0x4000'])
   for (const forward of table.forwards) {
-    const usable = backendsFor(forward, forward.internalLocal)
-    const match = matchOf(forward)
-    if (usable.length > 0) {
-      addServiceChain(nat, table, forward, usable, chainName('SVC', forward.id))
-      dispatch(shards, forward).push(`-d ${forward.clusterIp}/32 ${match} --dport ${forward.port} -j ${chainName('SVC', forward.id)}`)
-    } else reject.push(`-d ${forward.clusterIp}/32 ${match} --dport ${forward.port} -j REJECT`)
-    if (forward.nodePort !== undefined) addNodePort(forward, match, table, { nat, nodePorts, reject, inputDrop })
+    const rules = rulesOf(forward, table.podNetwork)
+    for (const [chain, lines] of rules.nat) nat.set(chain, lines)
+    if (rules.dispatch !== undefined) shardOf(shards, forward).push(rules.dispatch)
+    nodePorts.push(...rules.nodePorts)
+    reject.push(...rules.reject)
+    inputDrop.push(...rules.inputDrop)
   }
 
   for (const [third, rules] of [...shards].sort()) nat.set(`BRAMBLE-SHARD-${third}`, rules)
@@ -77,15 +76,43 @@ function filterChains(table: ServiceTable, reject: readonly string[], inputDrop:
   ])
 }
 
-interface NodePortRules {
+/** What one forward adds to the ruleset. */
+interface ForwardRules {
+  readonly podNetwork: string
   readonly nat: Map<string, string[]>
+  /** Its rule in the shard of its address. */
+  dispatch?: string
   readonly nodePorts: string[]
   readonly reject: string[]
   readonly inputDrop: string[]
 }
 
+/** A table holds the same forwards as the one before, but for those that changed: most are rendered already. */
+const rendered = new WeakMap<ServiceForward, ForwardRules>()
+
+function rulesOf(forward: ServiceForward, podNetwork: string): ForwardRules {
+  const known = rendered.get(forward)
+  if (known?.podNetwork === podNetwork) return known
+  const rules = renderForward(forward, podNetwork)
+  rendered.set(forward, rules)
+  return rules
+}
+
+function renderForward(forward: ServiceForward, podNetwork: string): ForwardRules {
+  const out: ForwardRules = { podNetwork, nat: new Map(), nodePorts: [], reject: [], inputDrop: [] }
+  const usable = backendsFor(forward, forward.internalLocal)
+  const match = matchOf(forward)
+  if (usable.length > 0) {
+    const chain = chainName('SVC', forward.id)
+    addServiceChain(out, forward, usable, chain)
+    out.dispatch = `-d ${forward.clusterIp}/32 ${match} --dport ${forward.port} -j ${chain}`
+  } else out.reject.push(`-d ${forward.clusterIp}/32 ${match} --dport ${forward.port} -j REJECT`)
+  if (forward.nodePort !== undefined) addNodePort(out, forward, match)
+  return out
+}
+
 /** Source: kube-proxy's KUBE-EXT chains: with externalTrafficPolicy Local the client's address is kept and only local backends serve it. */
-function addNodePort(forward: ServiceForward, match: string, table: ServiceTable, out: NodePortRules): void {
+function addNodePort(out: ForwardRules, forward: ServiceForward, match: string): void {
   const atNodePort = `-m addrtype --dst-type LOCAL ${match} --dport ${forward.nodePort}`
   if (forward.backends.length === 0) {
     out.reject.push(`${atNodePort} -j REJECT`)
@@ -94,11 +121,11 @@ function addNodePort(forward: ServiceForward, match: string, table: ServiceTable
   const external = chainName('EXT', forward.id)
   const all = chainName('ALL', forward.id)
   const serves = forward.internalLocal ? all : chainName('SVC', forward.id)
-  if (forward.internalLocal) addServiceChain(out.nat, table, forward, forward.backends, all)
+  if (forward.internalLocal) addServiceChain(out, forward, forward.backends, all)
   if (!forward.externalLocal) out.nat.set(external, ['-j BRAMBLE-MARK-MASQ', `-j ${serves}`])
   else {
     const local = forward.backends.filter((backend) => backend.local)
-    const rules = [`-s ${table.podNetwork} -j ${serves}`, '-m addrtype --src-type LOCAL -j BRAMBLE-MARK-MASQ', `-m addrtype --src-type LOCAL -j ${serves}`]
+    const rules = [`-s ${out.podNetwork} -j ${serves}`, '-m addrtype --src-type LOCAL -j BRAMBLE-MARK-MASQ', `-m addrtype --src-type LOCAL -j ${serves}`]
     if (local.length > 0) {
       const chain = chainName('SVL', forward.id)
       addBalancer(out.nat, forward, local, chain)
@@ -109,36 +136,35 @@ function addNodePort(forward: ServiceForward, match: string, table: ServiceTable
   out.nodePorts.push(`${match} --dport ${forward.nodePort} -j ${external}`)
 }
 
-function addServiceChain(nat: Map<string, string[]>, table: ServiceTable, forward: ServiceForward, backends: readonly Backend[], chain: string): void {
+function addServiceChain({ nat, podNetwork }: ForwardRules, forward: ServiceForward, backends: readonly Backend[], chain: string): void {
   addBalancer(nat, forward, backends, chain)
-  nat.get(chain)!.unshift(`! -s ${table.podNetwork} -d ${forward.clusterIp}/32 ${matchOf(forward)} --dport ${forward.port} -j BRAMBLE-MARK-MASQ`)
+  nat.get(chain)!.unshift(`! -s ${podNetwork} -d ${forward.clusterIp}/32 ${matchOf(forward)} --dport ${forward.port} -j BRAMBLE-MARK-MASQ`)
 }
 
 /** A chain that picks one backend: the client's last one within the affinity time, else any, each with the same chance. */
 function addBalancer(nat: Map<string, string[]>, forward: ServiceForward, backends: readonly Backend[], chain: string): void {
-  const jumps: string[] = []
-  for (const backend of backends) addBackend(nat, forward, backend)
-  if (forward.affinitySeconds !== undefined)
-    for (const backend of backends)
-      jumps.push(`-m recent --name ${backendChain(forward, backend)} --rcheck --seconds ${forward.affinitySeconds} --reap -j ${backendChain(forward, backend)}`)
-  backends.forEach((backend, index) => {
-    const left = backends.length - index
-    const chance = left === 1 ? '' : `-m statistic --mode random --probability ${(1 / left).toFixed(10)} `
-    jumps.push(`${chance}-j ${backendChain(forward, backend)}`)
+  const chains = backends.map((backend) => addBackend(nat, forward, backend))
+  const again = forward.affinitySeconds === undefined ? []
+    : chains.map((one) => `-m recent --name ${one} --rcheck --seconds ${forward.affinitySeconds} --reap -j ${one}`)
+  const any = chains.map((one, index) => {
+    const left = chains.length - index
+    return `${left === 1 ? '' : `-m statistic --mode random --probability ${(1 / left).toFixed(10)} `}-j ${one}`
   })
-  nat.set(chain, jumps)
+  nat.set(chain, [...again, ...any])
 }
 
-function addBackend(nat: Map<string, string[]>, forward: ServiceForward, backend: Backend): void {
-  const chain = backendChain(forward, backend)
+/** @returns the name of its chain. */
+function addBackend(nat: Map<string, string[]>, forward: ServiceForward, backend: Backend): string {
+  const chain = `BRAMBLE-SEP-${hash(`${forward.id}>${forward.protocol}>${backend.ip}:${backend.port}>${forward.affinitySeconds ?? ''}`)}`
   const remember = forward.affinitySeconds === undefined ? '' : `-m recent --name ${chain} --set `
   nat.set(chain, [
     `-s ${backend.ip}/32 -j BRAMBLE-MARK-MASQ`, // hairpin: the answer must come back through us
     `${remember}${matchOf(forward)} -j DNAT --to-destination ${backend.ip}:${backend.port}`,
   ])
+  return chain
 }
 
-function dispatch(shards: Map<string, string[]>, forward: ServiceForward): string[] {
+function shardOf(shards: Map<string, string[]>, forward: ServiceForward): string[] {
   const third = forward.clusterIp.split('.').slice(0, 3).map((byte) => Number(byte).toString(16).padStart(2, '0')).join('')
   const rules = shards.get(third) ?? []
   shards.set(third, rules)
@@ -153,5 +179,4 @@ const matchOf = ({ protocol, id }: ServiceForward): string => {
   return `-m comment --comment "${id}" -p ${name} -m ${name}`
 }
 const chainName = (kind: 'SVC' | 'SVL' | 'EXT' | 'ALL', id: string): string => `BRAMBLE-${kind}-${hash(id)}`
-const backendChain = (forward: ServiceForward, backend: Backend): string => `BRAMBLE-SEP-${hash(`${forward.id}>${forward.protocol}>${backend.ip}:${backend.port}>${forward.affinitySeconds ?? ''}`)}`
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12).toUpperCase()
