@@ -52,7 +52,10 @@ export interface ControlPlaneOptions {
 }
 
 /** The part of a control plane that nodes enrol with and dial in to, on loopback, over a store in memory. */
-export async function aControlPlane(t: Scope, { pki, clock = systemClock, ask = () => Promise.reject(new Error('no link')) }: ControlPlaneOptions) {
+export async function aControlPlane(
+  t: Scope,
+  { pki, clock = systemClock, ask = () => Promise.reject(new Error('no link')) }: ControlPlaneOptions,
+) {
   const env = envOf(clock)
   const { store, resources } = await testApi({ env })
   const client = new LocalClient({ store, resources })
@@ -69,7 +72,13 @@ export async function aControlPlane(t: Scope, { pki, clock = systemClock, ask = 
   t.after(stop)
   options.port = await streams.listening
   return {
-    client, store, env, streams, logs: new NodeLogs(streams), enrolment, port: options.port,
+    client,
+    store,
+    env,
+    streams,
+    logs: new NodeLogs(streams),
+    enrolment,
+    port: options.port,
     stop,
     /** Again, after `stop`, on the same port. */
     async start(): Promise<void> {
@@ -87,8 +96,16 @@ export async function aControlPlane(t: Scope, { pki, clock = systemClock, ask = 
 }
 
 /** `Membership.open` as the agent's main does it. @param given Settings by the names of their flags. */
-export const openMembership = (folder: string, given: Record<string, unknown>, env: Env = envOf(systemClock), signal: AbortSignal = AbortSignal.timeout(20_000)): Promise<Membership | undefined> =>
+export const openMembership = (
+  folder: string,
+  given: Record<string, unknown>,
+  env: Env = envOf(systemClock),
+  signal: AbortSignal = AbortSignal.timeout(20_000),
+): Promise<Membership | undefined> =>
   Membership.open(parseAgentConfig({ 'data-dir': folder, ...given }), join(folder, 'identity'), env, signal)
 
 /** A log that hands on its warnings. */
-export const warningsTo = (tell: (message: string, fields: LogFields) => void): Log => ({ ...silentLog, warn: (message, fields = {}) => tell(message, fields) })
+export const warningsTo = (tell: (message: string, fields: LogFields) => void): Log => ({
+  ...silentLog,
+  warn: (message, fields = {}) => tell(message, fields),
+})

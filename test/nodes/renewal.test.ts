@@ -36,7 +36,8 @@ async function keepUntil(membership: Membership, told: Promise<unknown>): Promis
   await kept
 }
 
-const daysLeft = ({ certificate }: Identity): number => Math.round((new X509Certificate(certificate).validToDate.getTime() - systemClock.nowMs()) / DAY_MS)
+const daysLeft = ({ certificate }: Identity): number =>
+  Math.round((new X509Certificate(certificate).validToDate.getTime() - systemClock.nowMs()) / DAY_MS)
 
 /** An Env that tells when a certificate was renewed. */
 function watchingRenewals(base: Env): { readonly env: Env; readonly renewed: Promise<void>; readonly count: () => number } {
@@ -50,7 +51,10 @@ function watchingRenewals(base: Env): { readonly env: Env; readonly renewed: Pro
   return { env: { ...base, log: { ...base.log, info } }, renewed, count: () => count }
 }
 
-for (const { name, daysAgo } of [{ name: 'has a third of its time left', daysAgo: 250 }, { name: 'ran out while the node was off', daysAgo: 400 }])
+for (const { name, daysAgo } of [
+  { name: 'has a third of its time left', daysAgo: 250 },
+  { name: 'ran out while the node was off', daysAgo: 400 },
+])
   test(`a certificate that ${name} is renewed for the same key`, { timeout: 20_000 }, async (t) => {
     const { folder, first } = await aNode(t, daysAgo)
     assert.equal(daysLeft(first), 365 - daysAgo)
@@ -59,7 +63,10 @@ for (const { name, daysAgo } of [{ name: 'has a third of its time left', daysAgo
     await keepUntil(membership, renewed)
     assert.equal(daysLeft(membership.identity), 365)
     assert.deepEqual({ ...membership.identity, certificate: '' }, { ...first, certificate: '' })
-    assert.equal(keyFingerprint(new X509Certificate(membership.identity.certificate)), keyFingerprint(new X509Certificate(first.certificate)))
+    assert.equal(
+      keyFingerprint(new X509Certificate(membership.identity.certificate)),
+      keyFingerprint(new X509Certificate(first.certificate)),
+    )
     assert.deepEqual((await openMembership(folder, {}))!.identity, membership.identity, 'and kept')
   })
 
@@ -79,13 +86,16 @@ test('a renewal that fails is tried again, with the certificate that there is', 
   const { promise: warned, resolve } = Promise.withResolvers<string>()
   const { env, renewed } = watchingRenewals(envOf(sim, warningsTo(resolve)))
   const membership = (await openMembership(folder, {}, env))!
-  await keepUntil(membership, (async () => {
-    assert.equal(await warned, 'the certificate could not be renewed, will retry')
-    assert.deepEqual(membership.identity, first)
-    await plane.start()
-    await sim.advance(1_000)
-    await renewed
-  })())
+  await keepUntil(
+    membership,
+    (async () => {
+      assert.equal(await warned, 'the certificate could not be renewed, will retry')
+      assert.deepEqual(membership.identity, first)
+      await plane.start()
+      await sim.advance(1_000)
+      await renewed
+    })(),
+  )
   assert.equal(daysLeft(membership.identity), 365)
 })
 
@@ -103,17 +113,51 @@ test('a node whose clock is far ahead renews now and then, not without end', { t
 })
 
 type Request = { readonly identity: Identity; readonly csr: Uint8Array }
-const refusals: readonly { readonly name: string; readonly request: (node: Awaited<ReturnType<typeof aNode>>) => Promise<Partial<Request>>; readonly message: RegExp }[] = [
-  { name: 'the certificate of another cluster', request: async ({ first }) => ({ identity: { ...first, certificate: await otherPki.certifyNode('pi-1', await certificateRequest(first.key)) } }), message: /not from this cluster; join again/ },
-  { name: 'a certificate that is no node\'s', request: async ({ first }) => ({ identity: { ...first, certificate: pki.admin.certificate } }), message: /not from this cluster/ },
-  { name: 'a request for another key', request: async () => ({ csr: await certificateRequest(newDeviceKey()) }), message: /signed with another key/ },
-  { name: 'a request that is none', request: async () => ({ csr: Buffer.from('what?') }), message: /request is malformed or its signature is wrong/ },
-  { name: 'a request whose signature is wrong', request: async ({ first }) => ({ csr: flipLastBit(await certificateRequest(first.key)) }), message: /request is malformed or its signature is wrong/ },
-  { name: 'a node whose name another device has taken since', request: async ({ plane }) => {
-    await plane.client.delete(nodes, 'pi-1')
-    await new GrpcEnrolmentClient('127.0.0.1', plane.port, systemClock).enrol(await plane.token(), 'pi-1', await certificateRequest(newDeviceKey()))
-    return {}
-  }, message: /belongs to another device/ },
+const refusals: readonly {
+  readonly name: string
+  readonly request: (node: Awaited<ReturnType<typeof aNode>>) => Promise<Partial<Request>>
+  readonly message: RegExp
+}[] = [
+  {
+    name: 'the certificate of another cluster',
+    request: async ({ first }) => ({
+      identity: { ...first, certificate: await otherPki.certifyNode('pi-1', await certificateRequest(first.key)) },
+    }),
+    message: /not from this cluster; join again/,
+  },
+  {
+    name: "a certificate that is no node's",
+    request: async ({ first }) => ({ identity: { ...first, certificate: pki.admin.certificate } }),
+    message: /not from this cluster/,
+  },
+  {
+    name: 'a request for another key',
+    request: async () => ({ csr: await certificateRequest(newDeviceKey()) }),
+    message: /signed with another key/,
+  },
+  {
+    name: 'a request that is none',
+    request: async () => ({ csr: Buffer.from('what?') }),
+    message: /request is malformed or its signature is wrong/,
+  },
+  {
+    name: 'a request whose signature is wrong',
+    request: async ({ first }) => ({ csr: flipLastBit(await certificateRequest(first.key)) }),
+    message: /request is malformed or its signature is wrong/,
+  },
+  {
+    name: 'a node whose name another device has taken since',
+    request: async ({ plane }) => {
+      await plane.client.delete(nodes, 'pi-1')
+      await new GrpcEnrolmentClient('127.0.0.1', plane.port, systemClock).enrol(
+        await plane.token(),
+        'pi-1',
+        await certificateRequest(newDeviceKey()),
+      )
+      return {}
+    },
+    message: /belongs to another device/,
+  },
 ]
 for (const { name, request, message } of refusals)
   test(`${name} is not renewed`, async (t) => {
@@ -132,7 +176,10 @@ test('a node sends its request to no server that its own authority has not certi
   const { first } = await aNode(t)
   const impostor = await aControlPlane(t, { pki: otherPki })
   const client = new GrpcEnrolmentClient('127.0.0.1', impostor.port, systemClock)
-  await assert.rejects(client.renew(first, await certificateRequest(first.key)), (error: unknown) => error instanceof EnrolmentError && !error.permanent)
+  await assert.rejects(
+    client.renew(first, await certificateRequest(first.key)),
+    (error: unknown) => error instanceof EnrolmentError && !error.permanent,
+  )
 })
 
 function flipLastBit(bytes: Uint8Array): Uint8Array {

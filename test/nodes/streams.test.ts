@@ -19,7 +19,12 @@ const clock = new ShiftedClock()
 const pki = await anAuthority({ after }, clock)
 const [pi1, pi2] = await Promise.all([aCertificate(pki, 'pi-1'), aCertificate(pki, 'pi-2')])
 
-const POD: Pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web', namespace: 'default', uid: 'u1', resourceVersion: '1', creationTimestamp: '' }, spec: { nodeName: 'pi-1', containers: [] } }
+const POD: Pod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'web', namespace: 'default', uid: 'u1', resourceVersion: '1', creationTimestamp: '' },
+  spec: { nodeName: 'pi-1', containers: [] },
+}
 const OPTIONS: LogOptions = { container: 'c', follow: false, previous: false, timestamps: false }
 const NEVER = new AbortController().signal
 
@@ -39,7 +44,8 @@ async function aWire(t: TestContext, { openLogs = async function* () {}, clock: 
   const stop = new AbortController()
   t.after(() => stop.abort())
   const plane = await aControlPlane(t, {
-    pki, clock: sim ?? systemClock,
+    pki,
+    clock: sim ?? systemClock,
     ask: (nodeName, id) => {
       asked.push(id)
       if (nodeName !== 'pi-1') return Promise.reject(new Error('no session'))
@@ -48,10 +54,25 @@ async function aWire(t: TestContext, { openLogs = async function* () {}, clock: 
     },
   })
   const cable = await aCable(t, plane.port)
-  const identity: Identity = { ...pi1, server: 'https://127.0.0.1:6443', mqttPort: 1, streamPort: cable.port, podNetwork: '', serviceNetwork: '' }
+  const identity: Identity = {
+    ...pi1,
+    server: 'https://127.0.0.1:6443',
+    mqttPort: 1,
+    streamPort: cable.port,
+    podNetwork: '',
+    serviceNetwork: '',
+  }
   const node = new StreamCarrier(() => identity, openLogs, envOf(sim ?? systemClock))
   const carry = (id: string): void => void node.carry({ id }, stop.signal)
-  return { ...plane, asked, cable, carry, unplug: () => { isPlugged = false } }
+  return {
+    ...plane,
+    asked,
+    cable,
+    carry,
+    unplug: () => {
+      isPlugged = false
+    },
+  }
 }
 
 /** Forwards TCP connections, and can cut them. */
@@ -59,14 +80,24 @@ async function aCable(t: TestContext, to: number) {
   const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (socket) => {
     const other = connect({ port: to, host: '127.0.0.1', noDelay: true })
-    for (const [one, two] of [[socket, other], [other, socket]] as const) {
+    for (const [one, two] of [
+      [socket, other],
+      [other, socket],
+    ] as const) {
       sockets.add(one)
-      one.on('error', () => {}).on('close', () => { sockets.delete(one); two.destroy() })
+      one
+        .on('error', () => {})
+        .on('close', () => {
+          sockets.delete(one)
+          two.destroy()
+        })
       one.pipe(two)
     }
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const cut = (): void => { for (const socket of sockets) socket.destroy() }
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy()
+  }
   t.after(async () => {
     cut()
     server.close()
@@ -81,27 +112,45 @@ async function readAll(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(parts).toString()
 }
 
-const isStatus = (code: number, reason: string, message: string | RegExp) => (error: unknown): boolean => {
-  assert.ok(error instanceof StatusError, String(error))
-  assert.deepEqual([error.code, error.reason], [code, reason])
-  assert.match(error.message, typeof message === 'string' ? new RegExp(`^${message}$`) : message)
-  return true
-}
+const isStatus =
+  (code: number, reason: string, message: string | RegExp) =>
+  (error: unknown): boolean => {
+    assert.ok(error instanceof StatusError, String(error))
+    assert.deepEqual([error.code, error.reason], [code, reason])
+    assert.match(error.message, typeof message === 'string' ? new RegExp(`^${message}$`) : message)
+    return true
+  }
 
 test('a log arrives whole and in order, and the node is asked for exactly what the client asked for', async (t) => {
   const requests: LogsRequest[] = []
-  const { logs } = await aWire(t, { openLogs: async function* (request) {
-    requests.push(request)
-    yield Buffer.from('one\n')
-    yield Buffer.alloc(0)
-    yield Buffer.from('two\n')
-    yield Buffer.alloc(150_000, 'x')
-  } })
-  const options = { container: 'c', follow: true, previous: true, timestamps: true, tailLines: 0, limitBytes: 10, sinceTimeMs: 1_767_225_600_000 }
+  const { logs } = await aWire(t, {
+    openLogs: async function* (request) {
+      requests.push(request)
+      yield Buffer.from('one\n')
+      yield Buffer.alloc(0)
+      yield Buffer.from('two\n')
+      yield Buffer.alloc(150_000, 'x')
+    },
+  })
+  const options = {
+    container: 'c',
+    follow: true,
+    previous: true,
+    timestamps: true,
+    tailLines: 0,
+    limitBytes: 10,
+    sinceTimeMs: 1_767_225_600_000,
+  }
   assert.equal(await readAll(await logs.open(POD, options, NEVER)), `one\ntwo\n${'x'.repeat(150_000)}`)
   assert.equal(await readAll(await logs.open(POD, OPTIONS, NEVER)), `one\ntwo\n${'x'.repeat(150_000)}`)
   const named = { namespace: 'default', pod: 'web', podUid: 'u1' }
-  assert.deepEqual(requests.map((request) => ({ ...request })), [{ ...named, ...options }, { ...named, ...OPTIONS, tailLines: undefined, limitBytes: undefined, sinceTimeMs: undefined }])
+  assert.deepEqual(
+    requests.map((request) => ({ ...request })),
+    [
+      { ...named, ...options },
+      { ...named, ...OPTIONS, tailLines: undefined, limitBytes: undefined, sinceTimeMs: undefined },
+    ],
+  )
 })
 
 test('an empty log is empty, not an error', async (t) => {
@@ -113,9 +162,11 @@ test('a large log is read on the node as fast as the client takes it, no faster'
   const CHUNK = Buffer.alloc(65_536, 'y')
   const CHUNKS = 500
   let read = 0
-  const { logs } = await aWire(t, { openLogs: async function* () {
-    for (; read < CHUNKS; read++) yield CHUNK
-  } })
+  const { logs } = await aWire(t, {
+    openLogs: async function* () {
+      for (; read < CHUNKS; read++) yield CHUNK
+    },
+  })
   let taken = 0
   let leadMax = 0
   for await (const chunk of await logs.open(POD, OPTIONS, NEVER)) {
@@ -128,14 +179,19 @@ test('a large log is read on the node as fast as the client takes it, no faster'
 })
 
 test('streams that have ended, however they ended, leave nothing behind on their connection', { timeout: 20_000 }, async (t) => {
-  const { logs, cable } = await aWire(t, { openLogs: async function* ({ tailLines }, signal) {
-    yield Buffer.from('hello\n')
-    if (tailLines === 1) throw serviceUnavailable('broken')
-    if (tailLines === 2) await once(signal, 'abort')
-  } })
+  const { logs, cable } = await aWire(t, {
+    openLogs: async function* ({ tailLines }, signal) {
+      yield Buffer.from('hello\n')
+      if (tailLines === 1) throw serviceUnavailable('broken')
+      if (tailLines === 2) await once(signal, 'abort')
+    },
+  })
   let connections = 0
-  cable.server.on('connection', () => { connections++ })
-  for (let i = 0; i < 99; i++) { // more than one connection has room for at once
+  cable.server.on('connection', () => {
+    connections++
+  })
+  for (let i = 0; i < 99; i++) {
+    // more than one connection has room for at once
     const chunks = await logs.open(POD, { ...OPTIONS, tailLines: i % 3 }, NEVER)
     if (i % 3 === 2) for await (const _ of chunks) break
     else await readAll(chunks).catch(() => {})
@@ -180,22 +236,35 @@ test('a client that has gone before the node dials gets nothing read', { timeout
   await assert.rejects(logs.open(POD, OPTIONS, AbortSignal.abort()), isStatus(504, 'Timeout', /did not open the stream/))
 })
 
-test('a reason that the node gives is the client\'s answer', async (t) => {
+test("a reason that the node gives is the client's answer", async (t) => {
   const why = notFound({ group: '', plural: 'pods' }, 'web')
-  const { logs } = await aWire(t, { openLogs: () => { throw why } })
+  const { logs } = await aWire(t, {
+    openLogs: () => {
+      throw why
+    },
+  })
   await assert.rejects(logs.open(POD, OPTIONS, NEVER), isStatus(404, 'NotFound', why.message))
 })
 
 test('what nobody foresaw on the node is a 500 that says nothing about its insides', async (t) => {
-  const { logs } = await aWire(t, { openLogs: () => { throw new TypeError('secret 42') } })
-  await assert.rejects(logs.open(POD, OPTIONS, NEVER), isStatus(500, 'InternalError', /^the node could not read the log; see the agent's own log$/))
+  const { logs } = await aWire(t, {
+    openLogs: () => {
+      throw new TypeError('secret 42')
+    },
+  })
+  await assert.rejects(
+    logs.open(POD, OPTIONS, NEVER),
+    isStatus(500, 'InternalError', /^the node could not read the log; see the agent's own log$/),
+  )
 })
 
 test('a log that breaks off on the node is not taken for a whole one', async (t) => {
-  const { logs } = await aWire(t, { openLogs: async function* () {
-    yield Buffer.from('half')
-    throw serviceUnavailable('the disk is gone')
-  } })
+  const { logs } = await aWire(t, {
+    openLogs: async function* () {
+      yield Buffer.from('half')
+      throw serviceUnavailable('the disk is gone')
+    },
+  })
   const chunks = await logs.open(POD, OPTIONS, NEVER)
   await assert.rejects(readAll(chunks), isStatus(503, 'ServiceUnavailable', 'the disk is gone'))
 })
@@ -216,7 +285,10 @@ test('a cable that is cut is not taken for the end of a log, and the next stream
 test('a node that is not connected is a 503 that says so', async (t) => {
   const { logs } = await aWire(t, {})
   const elsewhere = { ...POD, spec: { ...POD.spec, nodeName: 'pi-9' } }
-  await assert.rejects(logs.open(elsewhere, OPTIONS, NEVER), isStatus(503, 'ServiceUnavailable', /^node "pi-9" is not connected; its pods may be running/))
+  await assert.rejects(
+    logs.open(elsewhere, OPTIONS, NEVER),
+    isStatus(503, 'ServiceUnavailable', /^node "pi-9" is not connected; its pods may be running/),
+  )
 })
 
 test('a node that does not dial in is a 504 after 15 seconds, not before', async (t) => {
@@ -224,7 +296,9 @@ test('a node that does not dial in is a 504 after 15 seconds, not before', async
   const { logs, unplug } = await aWire(t, { clock: sim })
   unplug()
   let answered = false
-  const opening = logs.open(POD, OPTIONS, NEVER).finally(() => { answered = true })
+  const opening = logs.open(POD, OPTIONS, NEVER).finally(() => {
+    answered = true
+  })
   const rejected = assert.rejects(opening, isStatus(504, 'Timeout', 'Timeout: node "pi-1" did not open the stream within 15 s'))
   await sim.advance(14_900)
   assert.equal(answered, false)
@@ -237,7 +311,10 @@ test('a connection is kept between streams, and closed after a minute without an
   const { logs, cable } = await aWire(t, { clock: sim })
   let connections = 0
   const closed = new Promise<void>((resolve) => {
-    cable.server.on('connection', (socket: Socket) => { connections++; socket.once('close', () => resolve()) })
+    cable.server.on('connection', (socket: Socket) => {
+      connections++
+      socket.once('close', () => resolve())
+    })
   })
   await readAll(await logs.open(POD, OPTIONS, NEVER))
   await sim.advance(59_000)
@@ -251,15 +328,24 @@ test('a connection is kept between streams, and closed after a minute without an
 })
 
 /** Dials like a node and says which stream it brings. @returns the gRPC status that it ends with. */
-async function dial(t: TestContext, port: number, secure: ReturnType<typeof credentials.createSsl>, first?: NodeFrame): Promise<{ readonly code: status; readonly details: string }> {
-  const client = new StreamsClient(`127.0.0.1:${port}`, secure, { 'grpc.ssl_target_name_override': 'bramble-control-plane', 'grpc.default_authority': 'bramble-control-plane' })
+async function dial(
+  t: TestContext,
+  port: number,
+  secure: ReturnType<typeof credentials.createSsl>,
+  first?: NodeFrame,
+): Promise<{ readonly code: status; readonly details: string }> {
+  const client = new StreamsClient(`127.0.0.1:${port}`, secure, {
+    'grpc.ssl_target_name_override': 'bramble-control-plane',
+    'grpc.default_authority': 'bramble-control-plane',
+  })
   t.after(() => client.close())
   const call = client.carry()
   call.on('error', () => {}).on('data', () => {})
   if (first) call.write(first)
   return new Promise((resolve) => call.on('status', ({ code, details }) => resolve({ code, details })))
 }
-const tlsOf = ({ key, certificate }: { readonly key: string; readonly certificate: string }) => credentials.createSsl(Buffer.from(pki.authority), Buffer.from(key), Buffer.from(certificate))
+const tlsOf = ({ key, certificate }: { readonly key: string; readonly certificate: string }) =>
+  credentials.createSsl(Buffer.from(pki.authority), Buffer.from(key), Buffer.from(certificate))
 const streamId = (value: string): NodeFrame => ({ frame: { $case: 'streamId', value } })
 
 test('a stream is given to the node that was asked and to nobody else', { timeout: 20_000 }, async (t) => {
@@ -267,20 +353,30 @@ test('a stream is given to the node that was asked and to nobody else', { timeou
   clock.shiftMs = -400 * 86_400_000
   const expired = await aCertificate(pki, 'pi-1')
   clock.shiftMs = 0
-  const { logs, port, asked, carry, unplug } = await aWire(t, { openLogs: async function* () { yield Buffer.from('mine') } })
+  const { logs, port, asked, carry, unplug } = await aWire(t, {
+    openLogs: async function* () {
+      yield Buffer.from('mine')
+    },
+  })
   unplug()
   const opening = logs.open(POD, OPTIONS, NEVER)
   while (asked.length === 0) await settle()
   const id = streamId(asked[0]!)
   const strangers = {
-    'another node': tlsOf(pi2), 'a node of another cluster with its name': tlsOf(await aCertificate(otherPki, 'pi-1')), 'its certificate that has run out': tlsOf(expired),
-    'an administrator': tlsOf(pki.admin), 'somebody without a certificate': credentials.createSsl(Buffer.from(pki.authority)),
+    'another node': tlsOf(pi2),
+    'a node of another cluster with its name': tlsOf(await aCertificate(otherPki, 'pi-1')),
+    'its certificate that has run out': tlsOf(expired),
+    'an administrator': tlsOf(pki.admin),
+    'somebody without a certificate': credentials.createSsl(Buffer.from(pki.authority)),
   }
   const answers: Record<string, string> = {}
   for (const [who, secure] of Object.entries(strangers)) answers[who] = status[(await dial(t, port, secure, id)).code]!
   assert.deepEqual(answers, {
-    'another node': 'PERMISSION_DENIED', 'a node of another cluster with its name': 'UNAUTHENTICATED', 'its certificate that has run out': 'UNAUTHENTICATED',
-    'an administrator': 'UNAUTHENTICATED', 'somebody without a certificate': 'UNAUTHENTICATED',
+    'another node': 'PERMISSION_DENIED',
+    'a node of another cluster with its name': 'UNAUTHENTICATED',
+    'its certificate that has run out': 'UNAUTHENTICATED',
+    'an administrator': 'UNAUTHENTICATED',
+    'somebody without a certificate': 'UNAUTHENTICATED',
   })
   carry(asked[0]!)
   assert.equal(await readAll(await opening), 'mine')
@@ -290,11 +386,19 @@ test('a stream is given to the node that was asked and to nobody else', { timeou
 test('a stream that nobody waits for is refused, and so is a call that does not say which', { timeout: 10_000 }, async (t) => {
   const sim = new SimClock(systemClock.nowMs())
   const { port } = await aWire(t, { clock: sim })
-  assert.deepEqual(await dial(t, port, tlsOf(pi1), streamId('guessed')), { code: status.PERMISSION_DENIED, details: 'nobody waits for this stream' })
-  assert.equal((await dial(t, port, tlsOf(pi1), { frame: { $case: 'chunk', value: { channel: 1, data: Buffer.from('x') } } })).code, status.PERMISSION_DENIED)
+  assert.deepEqual(await dial(t, port, tlsOf(pi1), streamId('guessed')), {
+    code: status.PERMISSION_DENIED,
+    details: 'nobody waits for this stream',
+  })
+  assert.equal(
+    (await dial(t, port, tlsOf(pi1), { frame: { $case: 'chunk', value: { channel: 1, data: Buffer.from('x') } } })).code,
+    status.PERMISSION_DENIED,
+  )
   const mute = dial(t, port, tlsOf(pi1))
   let isOver = false
-  void mute.then(() => { isOver = true })
+  void mute.then(() => {
+    isOver = true
+  })
   while (!isOver) await sim.advance(1_000)
   assert.equal((await mute).code, status.DEADLINE_EXCEEDED)
 })

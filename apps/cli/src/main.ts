@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { AGENT_SETTINGS } from '../../node-agent/src/config.ts'
 import { SERVER_SETTINGS } from '../../control-plane/src/config.ts'
 import { down } from './down.ts'
-import { fail, UsageError } from './fail.ts'
+import { EXIT_USAGE, fail } from './fail.ts'
 import { kubeconfig } from './kubeconfig.ts'
 import { becomeProgram } from './programs.ts'
 import { reset } from './reset.ts'
@@ -20,8 +20,12 @@ const program = new Command('bramble')
   .description('Turns a drawer of Raspberry Pis into one Kubernetes-compatible cluster.')
   .version(VERSION, '-V, --version', 'print the version')
   .showHelpAfterError('(see --help)')
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_USAGE))
 
-addSettings(program.command('up').description('start control plane and agent on this machine; returns when the node is Ready'), ALL_SETTINGS)
+addSettings(
+  program.command('up').description('start control plane and agent on this machine; returns when the node is Ready'),
+  ALL_SETTINGS,
+)
   .option('--foreground', 'stay, and stop both programs on Ctrl-C', false)
   .action((_options, command: Command) => up(givenSettings(command, ALL_SETTINGS), command.opts<{ foreground: boolean }>().foreground))
 
@@ -29,36 +33,49 @@ addSettings(program.command('down').description('stop the programs on this machi
   .option('--rm', 'take the pods down too', false)
   .action((_options, command: Command) => down(givenSettings(command, dataDirOnly), command.opts<{ rm: boolean }>().rm))
 
-addSettings(program.command('status').description('say what runs here and which nodes are Ready; exit code 3 when something is not'), dataDirOnly)
-  .action((_options, command: Command) => status(givenSettings(command, dataDirOnly)))
+addSettings(
+  program.command('status').description('say what runs here and which nodes are Ready; exit code 3 when something is not'),
+  dataDirOnly,
+).action((_options, command: Command) => status(givenSettings(command, dataDirOnly)))
 
-addSettings(program.command('server').description('run the control plane'), SERVER_SETTINGS)
-  .action((_options, command: Command) => becomeProgram('control-plane', givenSettings(command, SERVER_SETTINGS)))
+addSettings(program.command('server').description('run the control plane'), SERVER_SETTINGS).action((_options, command: Command) =>
+  becomeProgram('control-plane', givenSettings(command, SERVER_SETTINGS)),
+)
 
-addSettings(program.command('agent').description('run the agent of this node; joins with a token the first time'), AGENT_SETTINGS)
-  .action((_options, command: Command) => becomeProgram('node-agent', givenSettings(command, AGENT_SETTINGS)))
+addSettings(program.command('agent').description('run the agent of this node; joins with a token the first time'), AGENT_SETTINGS).action(
+  (_options, command: Command) => becomeProgram('node-agent', givenSettings(command, AGENT_SETTINGS)),
+)
 
 const token = program.command('token').description('join tokens: with one, a machine becomes a node')
 addSettings(token.command('create').description('create a token and print the line that joins a machine'), dataDirOnly)
   .option('--ttl <DURATION>', 'how long it is good: 30m, 24h, 7d', '24h')
   .option('--uses <N>', 'how many machines may join with it', '1')
   .action((_options, command: Command) => createToken(givenSettings(command, dataDirOnly), command.opts<{ ttl: string; uses: string }>()))
-addSettings(token.command('list').description('list tokens; their secrets are shown only when they are created'), dataDirOnly)
-  .action((_options, command: Command) => listTokens(givenSettings(command, dataDirOnly)))
-addSettings(token.command('delete').description('delete a token').argument('<id>', 'its id, as "token list" shows it'), dataDirOnly)
-  .action((id: string, _options, command: Command) => deleteToken(givenSettings(command, dataDirOnly), id))
+addSettings(token.command('list').description('list tokens; their secrets are shown only when they are created'), dataDirOnly).action(
+  (_options, command: Command) => listTokens(givenSettings(command, dataDirOnly)),
+)
+addSettings(token.command('delete').description('delete a token').argument('<id>', 'its id, as "token list" shows it'), dataDirOnly).action(
+  (id: string, _options, command: Command) => deleteToken(givenSettings(command, dataDirOnly), id),
+)
 
-addSettings(program.command('kubeconfig').description('print an admin kubeconfig (it holds a private key)'), dataDirOnly)
-  .action((_options, command: Command) => kubeconfig(givenSettings(command, dataDirOnly)))
+addSettings(program.command('kubeconfig').description('print an admin kubeconfig (it holds a private key)'), dataDirOnly).action(
+  (_options, command: Command) => kubeconfig(givenSettings(command, dataDirOnly)),
+)
 
-addSettings(program.command('reset').description('remove every container, rule, route and file that Bramble made on this machine'), AGENT_SETTINGS)
+addSettings(
+  program.command('reset').description('remove every container, rule, route and file that Bramble made on this machine'),
+  AGENT_SETTINGS,
+)
   .option('--yes', 'do not ask', false)
   .action((_options, command: Command) => reset(givenSettings(command, AGENT_SETTINGS), command.opts<{ yes: boolean }>().yes))
 
-program.command('version').description('print the version').action(() => console.log(VERSION))
+program
+  .command('version')
+  .description('print the version')
+  .action(() => console.log(VERSION))
 
 try {
   await program.parseAsync()
 } catch (error) {
-  fail(error instanceof UsageError ? error : (error as Error))
+  fail(error as Error)
 }

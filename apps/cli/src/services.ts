@@ -48,7 +48,7 @@ class SystemdServices implements Services {
 
   async start(name: ProgramName, config: Record<string, unknown>): Promise<void> {
     const environment = await writeSettings(this.#dataDirectory, name, config)
-    await writeFile(unitPath(name), unit(name, environment))
+    await writeFile(unitPath(name), unitText(name, environment, programCommand(name)))
     await must('systemctl', ['daemon-reload'])
     await must('systemctl', ['enable', unitName(name)])
     await must('systemctl', ['restart', unitName(name)])
@@ -74,23 +74,35 @@ class SystemdServices implements Services {
 const unitName = (name: ProgramName): string => (name === 'control-plane' ? 'bramble-server.service' : 'bramble-agent.service')
 const unitPath = (name: ProgramName): string => `/etc/systemd/system/${unitName(name)}`
 
-/** KillMode=process: containers and their monitors live in the agent's cgroup tree and must outlive it. */
-const unit = (name: ProgramName, environment: string): string => `[Unit]
+/**
+ * The text of a systemd unit.
+ *
+ * @param environment File with the variables of its settings. @param command Program and arguments.
+ */
+export const unitText = (name: ProgramName, environment: string, command: readonly string[]): string => `[Unit]
 Description=Bramble ${name === 'control-plane' ? 'control plane' : 'node agent'}
 After=network.target
 StartLimitIntervalSec=0
 
 [Service]
-EnvironmentFile=${environment}
-ExecStart=${programCommand(name).join(' ')}
+EnvironmentFile=${plain(environment)}
+ExecStart=${command.map((argument) => JSON.stringify(plain(argument).replaceAll('$', '$$$$'))).join(' ')}
 Restart=always
 RestartSec=2
 RestartPreventExitStatus=78
-KillMode=${name === 'node-agent' ? 'process' : 'mixed'}
-${name === 'node-agent' ? 'Delegate=yes\nOOMScoreAdjust=-900\n' : 'NoNewPrivileges=yes\nProtectHome=yes\n'}
+${PRIVILEGES[name]}
 [Install]
 WantedBy=multi-user.target
 `
+
+/** KillMode=process: containers and their monitors live in the agent's cgroup tree and must outlive it. */
+const PRIVILEGES: Readonly<Record<ProgramName, string>> = {
+  'control-plane': 'KillMode=mixed\nNoNewPrivileges=yes\n',
+  'node-agent': 'KillMode=process\nDelegate=yes\nOOMScoreAdjust=-900\n',
+}
+
+/** Without the meaning that systemd gives to percent signs. */
+const plain = (text: string): string => text.replaceAll('%', '%%')
 
 class SupervisedServices implements Services {
   readonly kind = 'supervisor'

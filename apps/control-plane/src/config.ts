@@ -1,6 +1,6 @@
-import { readSettings, type Setting } from '@bramble/reconcile/settings'
+import { ADDRESS_PATTERN, NETWORK_PATTERN, readSettings, type Setting, SettingsError } from '@bramble/reconcile/settings'
+import { ipv4Text, isInNetwork, parseNetwork } from './resources/ip-address.ts'
 
-const NETWORK = /^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$/
 const port = (name: string, value: number, what: string): Setting => ({
   name,
   kind: 'integer',
@@ -27,7 +27,7 @@ export const SERVER_SETTINGS: readonly Setting[] = [
     kind: 'text',
     value: 'ADDRESS',
     default: '0.0.0.0',
-    pattern: /^[\d.]+$/,
+    pattern: ADDRESS_PATTERN,
     rule: 'must be an IPv4 address',
     description: 'IPv4 address to listen on',
   },
@@ -35,7 +35,7 @@ export const SERVER_SETTINGS: readonly Setting[] = [
     name: 'advertise-address',
     kind: 'text',
     value: 'ADDRESS',
-    pattern: /^[\d.]+$/,
+    pattern: ADDRESS_PATTERN,
     rule: 'must be an IPv4 address',
     description: 'IPv4 address at which nodes and kubectl reach this machine (default: the one of the default route)',
   },
@@ -56,7 +56,7 @@ export const SERVER_SETTINGS: readonly Setting[] = [
     kind: 'text',
     value: 'NETWORK',
     default: '10.42.0.0/16',
-    pattern: NETWORK,
+    pattern: NETWORK_PATTERN,
     rule: 'must be an IPv4 network such as 10.42.0.0/16',
     description: 'IPv4 network of all pods',
   },
@@ -65,7 +65,7 @@ export const SERVER_SETTINGS: readonly Setting[] = [
     kind: 'text',
     value: 'NETWORK',
     default: '10.43.0.0/16',
-    pattern: NETWORK,
+    pattern: NETWORK_PATTERN,
     rule: 'must be an IPv4 network such as 10.43.0.0/16',
     description: 'IPv4 network of all cluster IPs',
   },
@@ -113,10 +113,10 @@ export interface ServerConfig {
   readonly logLevel: string
 }
 
-/** @throws SettingsError that names every bad value. */
+/** @throws SettingsError that names every bad value, and values that do not go together. */
 export function parseServerConfig(given: Readonly<Record<string, unknown>>): ServerConfig {
   const values = readSettings(SERVER_SETTINGS, given)
-  return {
+  const config: ServerConfig = {
     dataDirectory: values['data-dir'] as string,
     listenAddress: values['listen-address'] as string,
     advertiseAddress: values['advertise-address'] as string | undefined,
@@ -130,4 +130,35 @@ export function parseServerConfig(given: Readonly<Record<string, unknown>>): Ser
     nodeGraceMs: (values['node-grace'] as number) * 1000,
     logLevel: values['log-level'] as string,
   }
+  const conflicts = [...portConflicts(config), ...networkConflicts(config)]
+  if (conflicts.length > 0) throw new SettingsError(conflicts.join('\n'))
+  return config
+}
+
+function portConflicts({ apiPort, mqttPort, streamPort }: ServerConfig): readonly string[] {
+  if (new Set([apiPort, mqttPort, streamPort]).size === 3) return []
+  return [`api-port, mqtt-port and stream-port: must differ, not be ${apiPort}, ${mqttPort} and ${streamPort}`]
+}
+
+const SERVICE_PREFIX_MIN = 12
+const SERVICE_PREFIX_MAX = 28
+
+function networkConflicts({ podNetwork, serviceNetwork, nodePrefix }: ServerConfig): readonly string[] {
+  const [podRange, serviceRange] = [parseNetwork(podNetwork)!, parseNetwork(serviceNetwork)!]
+  const conflicts: string[] = []
+  for (const [name, text, { base, prefix }] of [
+    ['pod-network', podNetwork, podRange],
+    ['service-network', serviceNetwork, serviceRange],
+  ] as const)
+    if (text !== `${ipv4Text(base)}/${prefix}`)
+      conflicts.push(`${name}: "${text}" must begin with its first address: ${ipv4Text(base)}/${prefix}`)
+  if (serviceRange.prefix < SERVICE_PREFIX_MIN || serviceRange.prefix > SERVICE_PREFIX_MAX)
+    conflicts.push(`service-network: its prefix must have ${SERVICE_PREFIX_MIN} to ${SERVICE_PREFIX_MAX} bits, not ${serviceRange.prefix}`)
+  if (isInNetwork(podRange, serviceRange.base) || isInNetwork(serviceRange, podRange.base))
+    conflicts.push(`service-network: "${serviceNetwork}" must not overlap the pod-network "${podNetwork}"`)
+  if (nodePrefix < podRange.prefix)
+    conflicts.push(
+      `node-prefix: a block of ${nodePrefix} bits is larger than the pod-network "${podNetwork}"; must be ${podRange.prefix} to 29`,
+    )
+  return conflicts
 }

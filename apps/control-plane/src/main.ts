@@ -27,11 +27,13 @@ const EXIT_CONFIG = 78
 const CERTIFICATES_LOOK_MS = 12 * 3_600_000
 const CERTIFICATES_SPARE_MS = 30 * 86_400_000
 
-const config = parseServerConfig(JSON.parse(process.env['BRAMBLE_CONFIG'] ?? '{}') as Record<string, unknown>)
+const settings = process.env['BRAMBLE_CONFIG'] ?? '{}'
 delete process.env['BRAMBLE_CONFIG']
-const env = systemEnv('control-plane', config.logLevel)
+let env = systemEnv('control-plane')
 
 try {
+  const config = parseServerConfig(JSON.parse(settings) as Record<string, unknown>)
+  env = systemEnv('control-plane', config.logLevel)
   await serve(config, env, stopSignal())
 } catch (error) {
   env.log.error(error instanceof Error ? error.message : String(error), { error })

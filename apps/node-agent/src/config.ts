@@ -1,20 +1,104 @@
 import { hostname } from 'node:os'
-import { readSettings, type Setting } from '@bramble/reconcile/settings'
+import { ADDRESS_PATTERN, readSettings, type Setting } from '@bramble/reconcile/settings'
 
 /** Everything an operator may set on a node. Same names as flags and in the config file. */
 export const AGENT_SETTINGS: readonly Setting[] = [
-  { name: 'data-dir', kind: 'text', value: 'PATH', default: '/var/lib/bramble', pattern: /^\//, rule: 'must be an absolute path', description: 'folder of everything that is kept; the agent uses PATH/agent' },
-  { name: 'server', kind: 'text', value: 'URL', pattern: /^https:\/\/[A-Za-z0-9.-]+(:\d+)?\/?$/, rule: 'must be the address of the control plane, such as https://192.168.1.10:6443', description: 'address of the control plane; kept after the first start' },
+  {
+    name: 'data-dir',
+    kind: 'text',
+    value: 'PATH',
+    default: '/var/lib/bramble',
+    pattern: /^\//,
+    rule: 'must be an absolute path',
+    description: 'folder of everything that is kept; the agent uses PATH/agent',
+  },
+  {
+    name: 'server',
+    kind: 'text',
+    value: 'URL',
+    pattern: /^https:\/\/[A-Za-z0-9.-]+(:\d+)?\/?$/,
+    rule: 'must be the address of the control plane, such as https://192.168.1.10:6443',
+    description: 'address of the control plane; kept after the first start',
+  },
   { name: 'token', kind: 'text', value: 'TOKEN', secret: true, description: 'join token that "bramble token create" printed; needed once' },
-  { name: 'token-file', kind: 'text', value: 'FILE', pattern: /^\//, rule: 'must be an absolute path', description: 'file that holds the join token; removed after the node has joined' },
-  { name: 'stream-port', kind: 'integer', value: 'PORT', default: 8444, min: 1, max: 65535, description: 'TCP port of enrolment on the control plane' },
-  { name: 'node-name', kind: 'text', value: 'NAME', pattern: /^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/, rule: 'must be at most 63 lower case letters, digits, "-" or "."', description: 'name of this node (default: the host name)' },
-  { name: 'node-ip', kind: 'text', value: 'ADDRESS', pattern: /^[\d.]+$/, rule: 'must be an IPv4 address', description: 'IPv4 address at which other nodes reach this one (default: the one of the default route)' },
-  { name: 'label', kind: 'list', value: 'KEY=VALUE', default: [], pattern: /^([a-z0-9.-]+\/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?=([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$/, rule: 'must be a label such as disktype=ssd', description: 'label of this node; may be repeated' },
-  { name: 'runtime', kind: 'text', value: 'NAME', default: 'podman', pattern: /^(podman|fake)$/, rule: 'must be podman, or fake for a hollow node', description: 'container runtime' },
-  { name: 'pod-log-dir', kind: 'text', value: 'PATH', default: '/var/log/pods', pattern: /^\//, rule: 'must be an absolute path', description: 'folder of container logs, in CRI format' },
-  { name: 'keepalive', kind: 'seconds', value: 'SECONDS', default: 10, min: 5, max: 3600, description: 'longest silence on the link, in seconds; a node that is silent for one and a half times as long counts as lost' },
-  { name: 'log-level', kind: 'text', value: 'LEVEL', default: 'info', pattern: /^(debug|info|warn|error|silent)$/, rule: 'must be debug, info, warn, error or silent', description: 'how much is logged to stderr' },
+  {
+    name: 'token-file',
+    kind: 'text',
+    value: 'FILE',
+    pattern: /^\//,
+    rule: 'must be an absolute path',
+    description: 'file that holds the join token; removed after the node has joined',
+  },
+  {
+    name: 'stream-port',
+    kind: 'integer',
+    value: 'PORT',
+    default: 8444,
+    min: 1,
+    max: 65535,
+    description: 'TCP port of enrolment on the control plane',
+  },
+  {
+    name: 'node-name',
+    kind: 'text',
+    value: 'NAME',
+    pattern: /^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/,
+    rule: 'must be at most 63 lower case letters, digits, "-" or "."',
+    description: 'name of this node (default: the host name)',
+  },
+  {
+    name: 'node-ip',
+    kind: 'text',
+    value: 'ADDRESS',
+    pattern: ADDRESS_PATTERN,
+    rule: 'must be an IPv4 address',
+    description: 'IPv4 address at which other nodes reach this one (default: the one of the default route)',
+  },
+  {
+    name: 'label',
+    kind: 'list',
+    value: 'KEY=VALUE',
+    default: [],
+    pattern: /^([a-z0-9.-]+\/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?=([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$/,
+    rule: 'must be a label such as disktype=ssd',
+    description: 'label of this node; may be repeated',
+  },
+  {
+    name: 'runtime',
+    kind: 'text',
+    value: 'NAME',
+    default: 'podman',
+    pattern: /^(podman|fake)$/,
+    rule: 'must be podman, or fake for a hollow node',
+    description: 'container runtime',
+  },
+  {
+    name: 'pod-log-dir',
+    kind: 'text',
+    value: 'PATH',
+    default: '/var/log/pods',
+    pattern: /^\//,
+    rule: 'must be an absolute path',
+    description: 'folder of container logs, in CRI format',
+  },
+  {
+    name: 'keepalive',
+    kind: 'seconds',
+    value: 'SECONDS',
+    default: 10,
+    min: 5,
+    max: 3600,
+    description: 'longest silence on the link, in seconds; a node that is silent for one and a half times as long counts as lost',
+  },
+  {
+    name: 'log-level',
+    kind: 'text',
+    value: 'LEVEL',
+    default: 'info',
+    pattern: /^(debug|info|warn|error|silent)$/,
+    rule: 'must be debug, info, warn, error or silent',
+    description: 'how much is logged to stderr',
+  },
 ]
 
 export interface AgentConfig {
@@ -53,4 +137,9 @@ export function parseAgentConfig(given: Readonly<Record<string, unknown>>): Agen
 
 /** The host name as a node name: lower case, what is not allowed becomes "-". @param host e.g. `Raspberry_Pi.local`. */
 export const defaultNodeName = (host: string = hostname()): string =>
-  host.toLowerCase().replace(/[^a-z0-9.-]/g, '-').slice(0, 63).replace(/^[-.]+|[-.]+$/g, '').replace(/-*\.[-.]*/g, '.') || 'node'
+  host
+    .toLowerCase()
+    .replace(/[^a-z0-9.-]/g, '-')
+    .slice(0, 63)
+    .replace(/^[-.]+|[-.]+$/g, '')
+    .replace(/-*\.[-.]*/g, '.') || 'node'

@@ -25,11 +25,12 @@ const EXIT_CONFIG = 78
 const RUN_FOLDER = '/run/bramble/pods'
 
 const settings = process.env['BRAMBLE_CONFIG'] ?? '{}'
-const config = parseAgentConfig(JSON.parse(settings) as Record<string, unknown>)
 delete process.env['BRAMBLE_CONFIG']
-const env = systemEnv('node-agent', config.logLevel)
+let env = systemEnv('node-agent')
 
 try {
+  const config = parseAgentConfig(JSON.parse(settings) as Record<string, unknown>)
+  env = systemEnv('node-agent', config.logLevel)
   const clean = process.env['BRAMBLE_CLEAN']
   if (clean === 'pods' || clean === 'all') await cleanNode(clean, config, env)
   else await serve(config, env, stopSignal())
@@ -50,19 +51,33 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
   const network = new CniNetwork()
   const agent = createAgent({
     env,
-    link: new MqttLink({ nodeName, host: new URL(server).hostname, port: mqttPort, credentials: () => membership.identity, keepaliveSeconds: config.keepaliveSeconds, env }),
+    link: new MqttLink({
+      nodeName,
+      host: new URL(server).hostname,
+      port: mqttPort,
+      credentials: () => membership.identity,
+      keepaliveSeconds: config.keepaliveSeconds,
+      env,
+    }),
     runtime: RUNTIMES[config.runtime]!({ clock: env.clock, log: env.log, network }),
     proxy: new IptablesProxy(env.clock),
     routes: new HostRoutes(serviceNetwork, env),
     podNetwork: network,
     facts: new SiFacts(folder, env.clock),
     assigned: new AssignedFile(join(folder, 'assigned.json'), env.log),
-    files: new DiskPodFiles({ dataFolder: join(folder, 'pods'), runFolder: RUN_FOLDER, logFolder: config.podLogDirectory, dns: { domain: 'cluster.local' } }),
+    files: new DiskPodFiles({
+      dataFolder: join(folder, 'pods'),
+      runFolder: RUN_FOLDER,
+      logFolder: config.podLogDirectory,
+      dns: { domain: 'cluster.local' },
+    }),
     dialer: socketDialer(env.clock),
     streams: (openLogs) => new StreamCarrier(() => membership.identity, openLogs, env),
     settings: {
       node: { nodeName, version: manifest.version, labels: config.labels, ...(config.nodeIp !== undefined && { nodeIp: config.nodeIp }) },
-      podNetwork, serviceNetwork, logFolder: config.podLogDirectory,
+      podNetwork,
+      serviceNetwork,
+      logFolder: config.podLogDirectory,
     },
   })
   await allOrNone(signal, [(stop) => agent.run(stop), (stop) => membership.keep(stop)])
@@ -70,7 +85,10 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
 
 /** As the same process, which forgets all that joining needed: 10 MB that it would hold for ever. */
 function becomeAnew(): void {
-  process.execve!(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], { ...process.env, BRAMBLE_CONFIG: settings })
+  process.execve!(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], {
+    ...process.env,
+    BRAMBLE_CONFIG: settings,
+  })
 }
 
 function stopSignal(): AbortSignal {

@@ -24,7 +24,15 @@ export type SettingValues = Readonly<Record<string, SettingValue | undefined>>
 /** What is wrong with a configuration; one line per setting. */
 export class SettingsError extends Error {
   override name = 'SettingsError'
+  /** Starting again cannot help. */
+  readonly permanent = true
 }
+
+const OCTET = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
+/** Of an IPv4 address, e.g. 192.168.1.10. */
+export const ADDRESS_PATTERN = new RegExp(`^(${OCTET}\\.){3}${OCTET}$`)
+/** Of an IPv4 network, e.g. 10.42.0.0/16. */
+export const NETWORK_PATTERN = new RegExp(`^(${OCTET}\\.){3}${OCTET}/(3[0-2]|[12]?\\d)$`)
 
 /**
  * Values for every setting: what was given, checked, else the default.
