@@ -17,7 +17,9 @@ const skip = process.getuid?.() === 0 ? false : 'needs root for namespaces'
 describe('a cluster of three nodes', { skip, timeout: 540_000 }, () => {
   let made: Cluster
   const cluster = (): Cluster => made
-  before(async () => { made = await createCluster({ name: 'brt-e2e' }) })
+  before(async () => {
+    made = await createCluster({ name: 'brt-e2e' })
+  })
   after(() => made?.down())
 
   workloads(cluster)

@@ -126,7 +126,9 @@ export class Cluster {
   }
 
   async list<T extends KubeObject>(type: string, namespace = 'default', selector = ''): Promise<readonly T[]> {
-    const { items } = JSON.parse(await this.kubectl(['get', type, '--namespace', namespace, '--selector', selector, '--output=json'])) as { items: T[] }
+    const { items } = JSON.parse(await this.kubectl(['get', type, '--namespace', namespace, '--selector', selector, '--output=json'])) as {
+      items: T[]
+    }
     return items
   }
 
@@ -139,7 +141,9 @@ export class Cluster {
   }
 
   async readyNodes(): Promise<readonly string[]> {
-    return (await this.list<Node>('nodes')).filter((node) => isConditionTrue(node.status?.conditions, 'Ready')).map(({ metadata }) => metadata.name)
+    return (await this.list<Node>('nodes'))
+      .filter((node) => isConditionTrue(node.status?.conditions, 'Ready'))
+      .map(({ metadata }) => metadata.name)
   }
 
   /** Waits until `good` is neither undefined nor false; an error that it throws means "not yet". @throws Error that shows the state of the cluster. */
@@ -149,7 +153,8 @@ export class Cluster {
 
   /** The answer to an HTTP request. @throws HostError when there is none. */
   async curl(from: Place, url: string, limitSeconds = 3): Promise<string> {
-    return (await this.run(from, ['curl', '--silent', '--show-error', '--fail', '--noproxy', '*', '--max-time', String(limitSeconds), url])).stdout
+    return (await this.run(from, ['curl', '--silent', '--show-error', '--fail', '--noproxy', '*', '--max-time', String(limitSeconds), url]))
+      .stdout
   }
 
   // ── the two programs
@@ -218,7 +223,14 @@ export class Cluster {
   /** Container ids of a node by `pod/container`, running ones only. */
   async containers(node: NodeName): Promise<Readonly<Record<string, string>>> {
     const { stdout } = await this.run(node, ['podman', 'ps', '--no-trunc', '--format', '{{.Names}} {{.ID}}'])
-    return Object.fromEntries(stdout.trim().split('\n').filter((line) => line !== '').map((line) => line.split(' ') as [string, string]).sort())
+    return Object.fromEntries(
+      stdout
+        .trim()
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => line.split(' ') as [string, string])
+        .sort(),
+    )
   }
 
   async firewall(node: NodeName): Promise<string> {
@@ -235,24 +247,30 @@ export class Cluster {
     const said = async (title: string, text: Promise<string>): Promise<string> =>
       `── ${title}\n${await text.catch((error: Error) => error.message)}`
     const tail = async (text: Promise<string>): Promise<string> => (await text).trimEnd().split('\n').slice(-15).join('\n')
-    return (await Promise.all([
-      said('nodes', this.kubectl(['get', 'nodes', '--output=wide'])),
-      said('pods', this.kubectl(['get', 'pods', '--all-namespaces', '--output=wide'])),
-      said('events', tail(this.kubectl(['get', 'events', '--all-namespaces']))),
-      ...[CONTROL_PLANE, ...NODES].map((program) => said(program, tail(this.log(program as NodeName)))),
-    ])).join('\n')
+    return (
+      await Promise.all([
+        said('nodes', this.kubectl(['get', 'nodes', '--output=wide'])),
+        said('pods', this.kubectl(['get', 'pods', '--all-namespaces', '--output=wide'])),
+        said('events', tail(this.kubectl(['get', 'events', '--all-namespaces']))),
+        ...[CONTROL_PLANE, ...NODES].map((program) => said(program, tail(this.log(program as NodeName)))),
+      ])
+    ).join('\n')
   }
 
   async loadImages(): Promise<void> {
-    const archives = await Promise.all([HELLO_IMAGE, BUSYBOX_IMAGE].map(async (image, index) => {
-      const path = join(this.#folder, `image-${index}.tar`)
-      await writeFile(path, (await archiveOf(image)).bytes)
-      return path
-    }))
-    await Promise.all(NODES.map(async (node) => {
-      for (const archive of archives) await this.run(node, ['podman', 'load', '--quiet', '--input', archive])
-      await this.run(node, ['podman', 'tag', HELLO_IMAGE, HELLO_2_IMAGE])
-    }))
+    const archives = await Promise.all(
+      [HELLO_IMAGE, BUSYBOX_IMAGE].map(async (image, index) => {
+        const path = join(this.#folder, `image-${index}.tar`)
+        await writeFile(path, (await archiveOf(image)).bytes)
+        return path
+      }),
+    )
+    await Promise.all(
+      NODES.map(async (node) => {
+        for (const archive of archives) await this.run(node, ['podman', 'load', '--quiet', '--input', archive])
+        await this.run(node, ['podman', 'tag', HELLO_IMAGE, HELLO_2_IMAGE])
+      }),
+    )
   }
 
   /** Both programs as they are now: what stands in the repository's own folder of bundles may be old. */
@@ -275,7 +293,11 @@ export class Cluster {
   }
 
   async #isServing(): Promise<boolean> {
-    const { stdout } = await this.run(CONTROL_PLANE, ['curl', '--silent', '--insecure', '--max-time', '2', 'https://127.0.0.1:6443/readyz'], { exitCodes: 'any' })
+    const { stdout } = await this.run(
+      CONTROL_PLANE,
+      ['curl', '--silent', '--insecure', '--max-time', '2', 'https://127.0.0.1:6443/readyz'],
+      { exitCodes: 'any' },
+    )
     return stdout.trim() === 'ok'
   }
 }

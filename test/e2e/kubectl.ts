@@ -17,7 +17,9 @@ export async function findKubectls(): Promise<readonly [Kubectl, ...Kubectl[]]> 
   const numbered = (await readdir(VERSIONS_FOLDER).catch(() => []))
     .flatMap((name) => {
       const [, major, minor] = /^kubectl\.(\d+)\.(\d+)$/.exec(name) ?? []
-      return major === undefined ? [] : [{ path: join(VERSIONS_FOLDER, name), version: `${major}.${minor}`, order: Number(major) * 1000 + Number(minor) }]
+      return major === undefined
+        ? []
+        : [{ path: join(VERSIONS_FOLDER, name), version: `${major}.${minor}`, order: Number(major) * 1000 + Number(minor) }]
     })
     .sort((a, b) => a.order - b.order)
   const [oldest, newest] = [numbered[0], numbered.at(-1)]
@@ -30,12 +32,15 @@ export async function findKubectls(): Promise<readonly [Kubectl, ...Kubectl[]]> 
 }
 
 function onPath(program: string): string | undefined {
-  return (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, program)).find((path) => {
-    try {
-      accessSync(path, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
+  return (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, program))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
 }

@@ -10,7 +10,11 @@ export interface WaitOptions {
 const LOOK_AGAIN_MS = 150
 
 /** Looks again and again until `good` is neither undefined nor false; an error that it throws means "not yet". */
-export async function waitFor<T>(what: string, good: () => Promise<T | undefined | false>, { limitMs = 30_000, explain }: WaitOptions = {}): Promise<T> {
+export async function waitFor<T>(
+  what: string,
+  good: () => Promise<T | undefined | false>,
+  { limitMs = 30_000, explain }: WaitOptions = {},
+): Promise<T> {
   const startMs = systemClock.monotonicMs()
   for (;;) {
     let last: unknown
@@ -21,7 +25,10 @@ export async function waitFor<T>(what: string, good: () => Promise<T | undefined
       last = error
     }
     if (systemClock.monotonicMs() - startMs > limitMs)
-      throw new Error(`waited ${limitMs} ms for ${what}${last === undefined ? '' : `; last: ${(last as Error).message}`}\n${(await explain?.()) ?? ''}`, { cause: last })
+      throw new Error(
+        `waited ${limitMs} ms for ${what}${last === undefined ? '' : `; last: ${(last as Error).message}`}\n${(await explain?.()) ?? ''}`,
+        { cause: last },
+      )
     await systemClock.sleep(LOOK_AGAIN_MS)
   }
 }

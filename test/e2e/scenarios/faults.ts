@@ -38,14 +38,20 @@ export function faults(cluster: () => Cluster): void {
     })
 
     it('withdraws its endpoints from the slices and from the rules of every other node', async () => {
-      await cluster().waitFor('the slices to be without pi-2', async () => (await endpoints(cluster())).every((address) => !addresses.includes(address)))
-      for (const node of ['pi-1', 'pi-3'] as const) await cluster().waitFor(`the rules of ${node} to be without pi-2`, async () => {
-        const rules = await cluster().firewall(node)
-        return addresses.every((address) => !rules.includes(`${address}:`))
-      })
+      await cluster().waitFor('the slices to be without pi-2', async () =>
+        (await endpoints(cluster())).every((address) => !addresses.includes(address)),
+      )
+      for (const node of ['pi-1', 'pi-3'] as const)
+        await cluster().waitFor(`the rules of ${node} to be without pi-2`, async () => {
+          const rules = await cluster().firewall(node)
+          return addresses.every((address) => !rules.includes(`${address}:`))
+        })
       const seen = await answers(cluster(), OUTSIDE, `http://${cluster().ip('pi-1')}:${NODE_PORT}/`, 30)
       assert.equal(seen.length, 30)
-      assert.deepEqual(seen.filter(({ node }) => node === 'pi-2'), [])
+      assert.deepEqual(
+        seen.filter(({ node }) => node === 'pi-2'),
+        [],
+      )
     })
 
     it('leaves its containers running and serving', async () => {
@@ -59,7 +65,8 @@ export function faults(cluster: () => Cluster): void {
       await everyReplica()
       assert.deepEqual(await cluster().containers('pi-2'), containers)
       assert.deepEqual([...(await addressesOn('pi-2'))].sort(), [...addresses].sort())
-      for (const { status } of await podsOn('pi-2')) for (const container of status!.containerStatuses!) assert.equal(container.restartCount, 0)
+      for (const { status } of await podsOn('pi-2'))
+        for (const container of status!.containerStatuses!) assert.equal(container.restartCount, 0)
     })
   })
 
@@ -71,7 +78,10 @@ export function faults(cluster: () => Cluster): void {
       await cluster().kill(CONTROL_PLANE)
       assert.equal(answersIn(await cluster().curl(OUTSIDE, `http://${cluster().ip('pi-3')}:${NODE_PORT}/`)).length, 1)
       await cluster().startControlPlane()
-      assert.match(await cluster().kubectl(['rollout', 'status', 'deployment/web', '--namespace', SHOP, '--timeout=60s']), /successfully rolled out/)
+      assert.match(
+        await cluster().kubectl(['rollout', 'status', 'deployment/web', '--namespace', SHOP, '--timeout=60s']),
+        /successfully rolled out/,
+      )
       await cluster().waitFor('only new pods', async () => {
         const all = await images()
         return all.length === REPLICAS && all.every((image) => image === HELLO_2_IMAGE)
@@ -91,11 +101,14 @@ export function faults(cluster: () => Cluster): void {
   describe('a node whose cable is cut', () => {
     const running = async (node: NodeName) => Object.keys(await cluster().containers(node))
     const reported = async (node: NodeName): Promise<readonly string[]> =>
-      (await podsOn(node)).flatMap(({ status }) => status!.containerStatuses!.map(({ containerID }) => containerID!.replace('podman://', ''))).sort()
-    const inStep = (node: NodeName) => cluster().waitFor(`the statuses of ${node} to arrive`, async () => {
-      const own = Object.values(await cluster().containers(node)).sort()
-      return JSON.stringify(await reported(node)) === JSON.stringify(own)
-    })
+      (await podsOn(node))
+        .flatMap(({ status }) => status!.containerStatuses!.map(({ containerID }) => containerID!.replace('podman://', '')))
+        .sort()
+    const inStep = (node: NodeName) =>
+      cluster().waitFor(`the statuses of ${node} to arrive`, async () => {
+        const own = Object.values(await cluster().containers(node)).sort()
+        return JSON.stringify(await reported(node)) === JSON.stringify(own)
+      })
 
     /** A burst of changes is written once: nothing was written for longer than that takes, so nothing is left to write. */
     const isSaved = async (node: NodeName): Promise<boolean> =>

@@ -36,7 +36,9 @@ export function membership(cluster: () => Cluster): void {
       await cluster().bramble(CONTROL_PLANE, ['token', 'delete', id])
       refused(await agent('pi-1', args), /token/)
       const short = argumentsIn((await cluster().bramble(CONTROL_PLANE, ['token', 'create', '--ttl', '1s'])).stdout)
-      await cluster().waitFor('the token to run out', async () => (await cluster().bramble(CONTROL_PLANE, ['token', 'list'])).stdout.includes('expired'))
+      await cluster().waitFor('the token to run out', async () =>
+        (await cluster().bramble(CONTROL_PLANE, ['token', 'list'])).stdout.includes('expired'),
+      )
       refused(await agent('pi-1', [...short, '--node-name', 'pi-9']), /token/)
       assert.deepEqual(await names(), NODES)
     })
@@ -47,21 +49,36 @@ export function membership(cluster: () => Cluster): void {
     })
 
     it('another name or another cluster than the one that the machine has joined', async () => {
-      refused(await cluster().bramble('pi-1', ['agent', '--node-name', 'pi-9'], { exitCodes: 'any', timeoutMs: 20_000 }), /has joined as node "pi-1", not "pi-9"/)
+      refused(
+        await cluster().bramble('pi-1', ['agent', '--node-name', 'pi-9'], { exitCodes: 'any', timeoutMs: 20_000 }),
+        /has joined as node "pi-1", not "pi-9"/,
+      )
       await withOtherCluster(async (args) => {
-        refused(await cluster().bramble('pi-1', ['agent', ...args], { exitCodes: 'any', timeoutMs: 20_000 }), /is a node of another cluster/)
+        refused(
+          await cluster().bramble('pi-1', ['agent', ...args], { exitCodes: 'any', timeoutMs: 20_000 }),
+          /is a node of another cluster/,
+        )
         refused(await agent('pi-1', withToken(await cluster().joinArguments('pi-9'), tokenIn(args))), /is not the one that made this token/)
       })
     })
 
     it('a port that is taken', async () => {
-      const { exitCode, stderr } = await cluster().bramble(CONTROL_PLANE, ['server', '--data-dir', ELSEWHERE], { exitCodes: 'any', timeoutMs: 20_000 })
+      const { exitCode, stderr } = await cluster().bramble(CONTROL_PLANE, ['server', '--data-dir', ELSEWHERE], {
+        exitCodes: 'any',
+        timeoutMs: 20_000,
+      })
       assert.notEqual(exitCode, 0)
       assert.match(stderr, /port (8883|8444|6443)\b.*(taken|in use)|EADDRINUSE/i)
     })
 
     it('settings that are none', async () => {
-      for (const args of [['--server', 'ftp://x'], ['--label', '==='], ['--node-name', 'UPPER'], ['--keepalive', 'soon'], ['--colour', 'red']])
+      for (const args of [
+        ['--server', 'ftp://x'],
+        ['--label', '==='],
+        ['--node-name', 'UPPER'],
+        ['--keepalive', 'soon'],
+        ['--colour', 'red'],
+      ])
         refused(await agent('pi-1', args), new RegExp(args[0]!))
       refused(await cluster().bramble(CONTROL_PLANE, ['server', '--api-port', '70000'], { exitCodes: 'any' }), /--api-port/)
       refused(await cluster().bramble(CONTROL_PLANE, ['token', 'create', '--ttl', 'soon'], { exitCodes: 'any' }), /--ttl/)
@@ -73,7 +90,10 @@ export function membership(cluster: () => Cluster): void {
     it('Podman: the node is NotReady and says why, until it is installed', async () => {
       await cluster().stop('pi-1')
       const path = '/var/tmp/without-podman'
-      await cluster().shell('pi-1', `mkdir -p ${path}; for folder in /usr/sbin /usr/bin; do for file in $folder/*; do ln -sf $file ${path}/; done; done; rm ${path}/podman`)
+      await cluster().shell(
+        'pi-1',
+        `mkdir -p ${path}; for folder in /usr/sbin /usr/bin; do for file in $folder/*; do ln -sf $file ${path}/; done; done; rm ${path}/podman`,
+      )
       await cluster().startAgent('pi-1', [], { PATH: path })
       const condition = await cluster().waitFor('pi-1 to be NotReady', async () => {
         const ready = conditionOf((await cluster().get<Node>('node', 'pi-1', '')).status?.conditions, 'Ready')

@@ -10,11 +10,29 @@ export function reset(cluster: () => Cluster): void {
   describe('bramble reset --yes', () => {
     before(async () => {
       await cluster().apply(
-        namespace(SPACE), service(SPACE, 'each', { type: 'NodePort', ports: [{ port: 80, targetPort: 'http', nodePort: 30095 }] }),
+        namespace(SPACE),
+        service(SPACE, 'each', { type: 'NodePort', ports: [{ port: 80, targetPort: 'http', nodePort: 30095 }] }),
         { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'login', namespace: SPACE }, stringData: { password: 'hush' } },
-        daemonSet(SPACE, 'each', [hello(), script(FOR_EVER, { volumeMounts: [{ name: 'login', mountPath: '/login' }, { name: 'memory', mountPath: '/memory' }] })], {}, {
-          volumes: [{ name: 'login', secret: { secretName: 'login' } }, { name: 'memory', emptyDir: { medium: 'Memory' } }],
-        }),
+        daemonSet(
+          SPACE,
+          'each',
+          [
+            hello(),
+            script(FOR_EVER, {
+              volumeMounts: [
+                { name: 'login', mountPath: '/login' },
+                { name: 'memory', mountPath: '/memory' },
+              ],
+            }),
+          ],
+          {},
+          {
+            volumes: [
+              { name: 'login', secret: { secretName: 'login' } },
+              { name: 'memory', emptyDir: { medium: 'Memory' } },
+            ],
+          },
+        ),
       )
       await cluster().kubectl(['rollout', 'status', 'daemonset/each', '--namespace', SPACE, '--timeout=40s'])
     })
@@ -38,7 +56,10 @@ export function reset(cluster: () => Cluster): void {
       assert.equal(await on('ls /etc/cni/net.d /var/log/pods | grep -v cni.lock'), '/etc/cni/net.d:\n\n/var/log/pods:\n') // a lock of Podman's own
       assert.equal(await on('find /sys/fs/cgroup -iname "*bramble*" -o -iname "*kubepods*"'), '')
       // Podman's service is about to end by itself, as it is idle; process 1 is the laboratory's
-      assert.equal(await on('ps -e -o args | grep -i "[b]ramble" | grep -v -e "^podman .* system service --time 60 " -e host-init || true'), '')
+      assert.equal(
+        await on('ps -e -o args | grep -i "[b]ramble" | grep -v -e "^podman .* system service --time 60 " -e host-init || true'),
+        '',
+      )
     })
 
     it('done again changes nothing; the machine joins again as a new node', async () => {

@@ -17,7 +17,7 @@ export function scheduling(cluster: () => Cluster): void {
     it('is Pending and says why, in its condition and in an Event', async () => {
       await cluster().kubectl(['label', 'nodes', '--all', 'disktype=hdd', '--overwrite'])
       await cluster().apply(pod(SPACE, 'fast', [script(FOR_EVER)], { nodeSelector: { disktype: 'ssd' } }))
-      const reason = '0/3 nodes are available: 3 node(s) didn\'t match Pod\'s node affinity/selector'
+      const reason = "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector"
       const waiting = await cluster().waitFor('the reason', async () => {
         const found = await find()
         return conditionOf(found.status?.conditions, 'PodScheduled')?.reason === 'Unschedulable' && found
@@ -39,21 +39,27 @@ export function scheduling(cluster: () => Cluster): void {
     it('goes on running when the label is gone', async () => {
       const before = await find()
       await cluster().kubectl(['label', 'node', 'pi-2', 'disktype-'])
-      await cluster().kubectl(['annotate', 'pod', 'fast', '--namespace', SPACE, 'seen=later']) // what follows the label has reached the node too
-      await cluster().waitFor('pi-2 to report again', async () => (await cluster().containers('pi-2')) !== undefined)
+      // what follows the label on its way to the node has come through
+      await cluster().apply(pod(SPACE, 'later', [script(FOR_EVER)], { nodeSelector: { 'kubernetes.io/hostname': 'pi-2' } }))
+      await cluster().kubectl(['wait', '--for=condition=Ready', 'pod/later', '--namespace', SPACE, '--timeout=20s'])
       const later = await find()
       assert.equal(later.status!.phase, 'Running')
       assert.equal(later.status!.containerStatuses![0]!.containerID, before.status!.containerStatuses![0]!.containerID)
-      assert.ok(Object.values(await cluster().containers('pi-2')).includes(before.status!.containerStatuses![0]!.containerID!.replace('podman://', '')))
+      assert.ok(
+        Object.values(await cluster().containers('pi-2')).includes(
+          before.status!.containerStatuses![0]!.containerID!.replace('podman://', ''),
+        ),
+      )
     })
 
     it('a cordoned node gets no pods', async () => {
       await cluster().kubectl(['cordon', 'pi-1'])
-      await cluster().apply(pod(SPACE, 'kept-away', [script(FOR_EVER)], { nodeName: undefined, nodeSelector: { 'kubernetes.io/hostname': 'pi-1' } }))
-      const unschedulable = () => cluster().waitFor('the reason', async () => {
-        const found = await cluster().get<Pod>('pod', 'kept-away', SPACE)
-        return conditionOf(found.status?.conditions, 'PodScheduled')?.message
-      })
+      await cluster().apply(pod(SPACE, 'kept-away', [script(FOR_EVER)], { nodeSelector: { 'kubernetes.io/hostname': 'pi-1' } }))
+      const unschedulable = () =>
+        cluster().waitFor('the reason', async () => {
+          const found = await cluster().get<Pod>('pod', 'kept-away', SPACE)
+          return conditionOf(found.status?.conditions, 'PodScheduled')?.message
+        })
       assert.match(await unschedulable(), /1 node\(s\) were unschedulable/)
       await cluster().kubectl(['uncordon', 'pi-1'])
       await cluster().kubectl(['wait', '--for=condition=Ready', 'pod/kept-away', '--namespace', SPACE, '--timeout=20s'])

@@ -9,8 +9,10 @@ const SPACE = 'services'
 const UDP_PORT = 5300
 const TRIES = 12
 
-const echo = (name: string, node: NodeName) => pod(SPACE, name, [script(FOR_EVER, { ports: [{ name: 'udp', containerPort: UDP_PORT, protocol: 'UDP' }] })],
-  { nodeSelector: { 'kubernetes.io/hostname': node } })
+const echo = (name: string, node: NodeName) =>
+  pod(SPACE, name, [script(FOR_EVER, { ports: [{ name: 'udp', containerPort: UDP_PORT, protocol: 'UDP' }] })], {
+    nodeSelector: { 'kubernetes.io/hostname': node },
+  })
 /** Answers each datagram with a word; asks with one, always from the same port: the kernel takes all of them for one connection. */
 const ANSWER = `const socket = require('dgram').createSocket('udp4').on('message', (text, { port, address }) => socket.send(process.argv[1], port, address)).bind(${UDP_PORT})`
 const ASK = `const socket = require('dgram').createSocket('udp4').on('message', (text) => { process.stdout.write(text); process.exit() }).bind(5301)
@@ -21,15 +23,17 @@ export function services(cluster: () => Cluster): void {
     before(() => cluster().apply(namespace(SPACE), deployment(SPACE, 'web', [hello()], { replicas: 3 })))
     after(() => cluster().delete('namespace', SPACE, '', '--wait=false'))
 
-    const has = (name: string, count: number) => cluster().waitFor(`${count} endpoints of ${name}`, async () => {
-      const all = await endpoints(cluster(), name, SPACE)
-      return all.length === count && all
-    })
+    const has = (name: string, count: number) =>
+      cluster().waitFor(`${count} endpoints of ${name}`, async () => {
+        const all = await endpoints(cluster(), name, SPACE)
+        return all.length === count && all
+      })
     const ask = async (from: NodeName, ip: string) => (await cluster().run(from, [process.execPath, '-e', ASK, ip])).stdout
 
     it('carry UDP, also to the next endpoint when the one before is gone', async (t) => {
       await cluster().apply(
-        echo('first', 'pi-1'), echo('second', 'pi-2'),
+        echo('first', 'pi-1'),
+        echo('second', 'pi-2'),
         service(SPACE, 'udp', { selector: { role: 'echo' }, ports: [{ port: UDP_PORT, targetPort: 'udp', protocol: 'UDP' }] }),
       )
       await cluster().kubectl(['wait', '--for=condition=Ready', 'pod/first', 'pod/second', '--namespace', SPACE, '--timeout=20s'])
@@ -76,7 +80,11 @@ export function services(cluster: () => Cluster): void {
     it('with externalTrafficPolicy Local keep the address of the client and use local pods only', async () => {
       await cluster().apply(
         pod(SPACE, 'local', [hello()], { nodeSelector: { 'kubernetes.io/hostname': 'pi-3' } }),
-        service(SPACE, 'local', { type: 'NodePort', externalTrafficPolicy: 'Local', ports: [{ port: 80, targetPort: 'http', nodePort: 30091 }] }),
+        service(SPACE, 'local', {
+          type: 'NodePort',
+          externalTrafficPolicy: 'Local',
+          ports: [{ port: 80, targetPort: 'http', nodePort: 30091 }],
+        }),
       )
       await has('local', 1)
       await cluster().waitFor('an answer', () => cluster().curl(OUTSIDE, `http://${cluster().ip('pi-3')}:30091/`))
@@ -88,7 +96,13 @@ export function services(cluster: () => Cluster): void {
     it('without a cluster IP, with another port and with several ports do what they say', async () => {
       await cluster().apply(
         service(SPACE, 'headless', { selector: { app: 'web' }, clusterIP: 'None' }),
-        service(SPACE, 'several', { selector: { app: 'web' }, ports: [{ name: 'a', port: 8001, targetPort: 8080 }, { name: 'b', port: 8002, targetPort: 'http' }] }),
+        service(SPACE, 'several', {
+          selector: { app: 'web' },
+          ports: [
+            { name: 'a', port: 8001, targetPort: 8080 },
+            { name: 'b', port: 8002, targetPort: 'http' },
+          ],
+        }),
       )
       await has('several', 3)
       await has('headless', 3)
@@ -98,12 +112,25 @@ export function services(cluster: () => Cluster): void {
     })
 
     it('stay away from pods that leave', async () => {
-      await cluster().apply(deployment(SPACE, 'slow', [script(`trap 'sleep 3; exit 0' TERM; ${FOR_EVER}`, { ports: [{ name: 'http', containerPort: 8080 }] })], { replicas: 1 }), service(SPACE, 'slow'))
+      await cluster().apply(
+        deployment(
+          SPACE,
+          'slow',
+          [script(`trap 'sleep 3; exit 0' TERM; ${FOR_EVER}`, { ports: [{ name: 'http', containerPort: 8080 }] })],
+          { replicas: 1 },
+        ),
+        service(SPACE, 'slow'),
+      )
       await has('slow', 1)
       const [slow] = await cluster().list<Pod>('pods', SPACE, 'app=slow')
       await cluster().delete('pod', slow!.metadata.name, SPACE, '--wait=false')
-      await cluster().waitFor('its endpoint to go before it does', async () => !(await endpoints(cluster(), 'slow', SPACE)).includes(slow!.status!.podIP!)
-        && (await cluster().get<Pod>('pod', slow!.metadata.name, SPACE)).metadata.deletionTimestamp !== undefined, 2_500)
+      await cluster().waitFor(
+        'its endpoint to go before it does',
+        async () =>
+          !(await endpoints(cluster(), 'slow', SPACE)).includes(slow!.status!.podIP!) &&
+          (await cluster().get<Pod>('pod', slow!.metadata.name, SPACE)).metadata.deletionTimestamp !== undefined,
+        2_500,
+      )
     })
   })
 }

@@ -19,14 +19,28 @@ export const clusterIp = async (cluster: Cluster, name = 'web', inNamespace = SH
 /** Addresses of ready endpoints, sorted. */
 export async function endpoints(cluster: Cluster, name = 'web', inNamespace = SHOP): Promise<readonly string[]> {
   const slices = await cluster.list<EndpointSlice>('endpointslices', inNamespace, `kubernetes.io/service-name=${name}`)
-  return slices.flatMap((slice) => slice.endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).flatMap(({ addresses }) => addresses).sort()
+  return slices
+    .flatMap((slice) => slice.endpoints ?? [])
+    .filter(({ conditions }) => conditions?.ready !== false)
+    .flatMap(({ addresses }) => addresses)
+    .sort()
 }
 
 /** Of what `iptables-save` printed, what is Bramble's; without counters. */
 export const ownRules = (saved: string): string =>
-  saved.split('\n').filter((line) => /bramble/i.test(line)).map((line) => line.replace(/\[\d+:\d+\]/, '')).sort().join('\n')
+  saved
+    .split('\n')
+    .filter((line) => /bramble/i.test(line))
+    .map((line) => line.replace(/\[\d+:\d+\]/, ''))
+    .sort()
+    .join('\n')
 
-export async function answers(cluster: Cluster, from: NodeName | typeof OUTSIDE, url: string, times = REQUESTS): Promise<readonly Answer[]> {
+export async function answers(
+  cluster: Cluster,
+  from: NodeName | typeof OUTSIDE,
+  url: string,
+  times = REQUESTS,
+): Promise<readonly Answer[]> {
   return answersIn(await cluster.shell(from, `for i in $(seq ${times}); do curl --silent --show-error --max-time 3 ${url}; done`))
 }
 
@@ -37,18 +51,29 @@ export function workloads(cluster: () => Cluster): void {
         namespace(SHOP),
         daemonSet(SHOP, 'each', [hello()]),
         deployment(SHOP, 'web', [hello()], { replicas: REPLICAS }),
-        service(SHOP, 'web'), service(SHOP, 'each'),
-        service(SHOP, 'web-outside', { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 'http', nodePort: NODE_PORT }] }),
+        service(SHOP, 'web'),
+        service(SHOP, 'each'),
+        service(SHOP, 'web-outside', {
+          type: 'NodePort',
+          selector: { app: 'web' },
+          ports: [{ port: 80, targetPort: 'http', nodePort: NODE_PORT }],
+        }),
       )
       for (const workload of ['deployment/web', 'daemonset/each'])
-        assert.match(await cluster().kubectl(['rollout', 'status', workload, '--namespace', SHOP, '--timeout=90s']), /successfully rolled out/)
+        assert.match(
+          await cluster().kubectl(['rollout', 'status', workload, '--namespace', SHOP, '--timeout=90s']),
+          /successfully rolled out/,
+        )
       await cluster().waitFor('6 endpoints', async () => (await endpoints(cluster())).length === REPLICAS)
     })
 
     it('the DaemonSet has a pod on every node, the Deployment spreads its pods', async () => {
       const nodesOf = async (app: string) => (await cluster().list<Pod>('pods', SHOP, `app=${app}`)).map(({ spec }) => spec.nodeName).sort()
       assert.deepEqual(await nodesOf('each'), NODES)
-      assert.deepEqual(await nodesOf('web'), NODES.flatMap((node) => [node, node]))
+      assert.deepEqual(
+        await nodesOf('web'),
+        NODES.flatMap((node) => [node, node]),
+      )
     })
 
     it('every node reaches the ClusterIP, and all endpoints get traffic', async () => {
@@ -63,11 +88,12 @@ export function workloads(cluster: () => Cluster): void {
 
     it('every node and the outside reach the NodePort of any node', async () => {
       const expected = await endpoints(cluster())
-      for (const from of [...NODES, OUTSIDE] as const) for (const node of NODES) {
-        const all = await answers(cluster(), from, `http://${cluster().ip(node)}:${NODE_PORT}/`, 10)
-        assert.equal(all.length, 10, `from ${from} through ${node}`)
-        for (const { podIp } of all) assert.ok(expected.includes(podIp))
-      }
+      for (const from of [...NODES, OUTSIDE] as const)
+        for (const node of NODES) {
+          const all = await answers(cluster(), from, `http://${cluster().ip(node)}:${NODE_PORT}/`, 10)
+          assert.equal(all.length, 10, `from ${from} through ${node}`)
+          for (const { podIp } of all) assert.ok(expected.includes(podIp))
+        }
       const all = await answers(cluster(), OUTSIDE, `http://${cluster().ip('pi-1')}:${NODE_PORT}/`)
       assert.deepEqual([...new Set(all.map(({ podIp }) => podIp))].sort(), expected)
       assert.match(await cluster().curl('pi-2', `http://127.0.0.1:${NODE_PORT}/`), /^Hello from pod web-/)
@@ -77,10 +103,17 @@ export function workloads(cluster: () => Cluster): void {
       const [from] = await cluster().list<Pod>('pods', SHOP, 'app=each')
       const own = from!.status!.podIP!
       const others = (await cluster().list<Pod>('pods', SHOP, 'app=web')).map(({ status }) => status!.podIP!)
-      const direct = answersIn(await inPod(cluster(), from!, `for ip in ${others.join(' ')}; do curl --silent --max-time 3 http://$ip:8080/; done`))
-      assert.deepEqual(direct.map(({ podIp, client }) => [podIp, client]), others.map((ip) => [ip, own]))
+      const direct = answersIn(
+        await inPod(cluster(), from!, `for ip in ${others.join(' ')}; do curl --silent --max-time 3 http://$ip:8080/; done`),
+      )
+      assert.deepEqual(
+        direct.map(({ podIp, client }) => [podIp, client]),
+        others.map((ip) => [ip, own]),
+      )
       const ip = await clusterIp(cluster())
-      const through = answersIn(await inPod(cluster(), from!, `for i in $(seq ${REQUESTS}); do curl --silent --max-time 3 http://${ip}/; done`))
+      const through = answersIn(
+        await inPod(cluster(), from!, `for i in $(seq ${REQUESTS}); do curl --silent --max-time 3 http://${ip}/; done`),
+      )
       assert.equal(through.length, REQUESTS)
       assert.deepEqual([...new Set(through.map(({ client }) => client))], [own])
       assert.deepEqual([...new Set(through.map(({ podIp }) => podIp))].sort(), await endpoints(cluster()))
@@ -100,7 +133,9 @@ export function workloads(cluster: () => Cluster): void {
       assert.equal(await inPod(cluster(), from!, `curl --silent --insecure --max-time 3 https://${api}/readyz`), 'ok')
       const server = await cluster().spawn(OUTSIDE, [process.execPath, '-e', TELL_CLIENT])
       try {
-        const seen = await cluster().waitFor('the server outside to answer', () => inPod(cluster(), from!, `curl --silent --fail --max-time 3 http://${cluster().ip(OUTSIDE)}:9000/`))
+        const seen = await cluster().waitFor('the server outside to answer', () =>
+          inPod(cluster(), from!, `curl --silent --fail --max-time 3 http://${cluster().ip(OUTSIDE)}:9000/`),
+        )
         assert.equal(seen, cluster().ip(from!.spec.nodeName as NodeName))
       } finally {
         process.kill(server.pid, 'SIGKILL')
@@ -111,7 +146,11 @@ export function workloads(cluster: () => Cluster): void {
       await cluster().apply(service(SHOP, 'empty'))
       const ip = await clusterIp(cluster(), 'empty')
       for (const node of NODES)
-        await cluster().waitFor(`${node} to refuse`, async () => (await cluster().run(node, ['curl', '--silent', '--max-time', '3', `http://${ip}/`], { exitCodes: 'any' })).exitCode === 7)
+        await cluster().waitFor(
+          `${node} to refuse`,
+          async () =>
+            (await cluster().run(node, ['curl', '--silent', '--max-time', '3', `http://${ip}/`], { exitCodes: 'any' })).exitCode === 7,
+        )
       await cluster().delete('service', 'empty', SHOP)
     })
   })
