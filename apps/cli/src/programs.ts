@@ -3,15 +3,17 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { parseAgentConfig } from '../../node-agent/src/config.ts'
 import { parseServerConfig } from '../../control-plane/src/config.ts'
-import { SettingsError } from '@bramble/reconcile/settings'
-import { UsageError } from './fail.ts'
 
 export type ProgramName = 'control-plane' | 'node-agent'
 /** Where a program finds its settings: JSON, so that no secret stands in argv. */
 const CONFIG_VARIABLE = 'BRAMBLE_CONFIG'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
-const launcher = createRequire(import.meta.url)(`${root}bin/node.cjs`) as { pinnedNode(): string; FLAGS: readonly string[]; run(args: readonly string[], env: Record<string, string>): void }
+const launcher = createRequire(import.meta.url)(`${root}bin/node.cjs`) as {
+  pinnedNode(): string
+  FLAGS: readonly string[]
+  run(args: readonly string[], env: Record<string, string>): void
+}
 
 export const binBramble = `${root}bin/bramble`
 export const binSupervise = `${root}bin/supervise`
@@ -26,9 +28,17 @@ function mainFile(name: ProgramName): string {
 export const programCommand = (name: ProgramName): readonly string[] => [launcher.pinnedNode(), ...launcher.FLAGS, mainFile(name)]
 
 /** Compiled code is kept between starts: a start costs less of the Pi's processor. The C library gives memory back: 5 MB less. */
-const RUNTIME_ENVIRONMENT = { NODE_COMPILE_CACHE: '/var/cache/bramble', MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_TOP_PAD_: '65536' }
+const RUNTIME_ENVIRONMENT = {
+  NODE_COMPILE_CACHE: '/var/cache/bramble',
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+  MALLOC_TOP_PAD_: '65536',
+}
 
-export const programEnvironment = (config: Record<string, unknown>): Record<string, string> => ({ [CONFIG_VARIABLE]: JSON.stringify(config), ...RUNTIME_ENVIRONMENT })
+export const programEnvironment = (config: Record<string, unknown>): Record<string, string> => ({
+  [CONFIG_VARIABLE]: JSON.stringify(config),
+  ...RUNTIME_ENVIRONMENT,
+})
 
 /** Checks the settings and turns this process into the program: same pid, none of our memory. */
 export function becomeProgram(name: ProgramName, given: Record<string, unknown>): void {
@@ -36,13 +46,8 @@ export function becomeProgram(name: ProgramName, given: Record<string, unknown>)
   launcher.run([mainFile(name)], programEnvironment(given))
 }
 
-/** @throws UsageError with a line per bad setting. */
+/** @throws SettingsError with a line per bad setting. */
 export function checkConfig(name: ProgramName, given: Record<string, unknown>): void {
-  try {
-    if (name === 'control-plane') parseServerConfig(given)
-    else parseAgentConfig(given)
-  } catch (error) {
-    if (error instanceof SettingsError) throw new UsageError(error.message.replace(/^/gm, '--'))
-    throw error
-  }
+  if (name === 'control-plane') parseServerConfig(given)
+  else parseAgentConfig(given)
 }

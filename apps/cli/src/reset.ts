@@ -31,7 +31,7 @@ async function removeFolder(path: string): Promise<void> {
 }
 
 async function confirmed(dataDirectory: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new UsageError('this removes all pods and the cluster\'s data on this machine; say --yes')
+  if (!process.stdin.isTTY) throw new UsageError("this removes all pods and the cluster's data on this machine; say --yes")
   const terminal = createInterface({ input: process.stdin, output: process.stdout })
   const answer = await terminal.question(`This removes all pods here and ${dataDirectory} with the cluster's data. Go on? [y/N] `)
   terminal.close()

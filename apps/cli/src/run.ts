@@ -8,7 +8,12 @@ export interface Ran {
 
 /** Runs a program to its end; never throws for its exit code. `timeoutMs` bounds it. */
 export async function run(file: string, args: readonly string[], timeoutMs = 120_000, env: Record<string, string> = {}): Promise<Ran> {
-  const { exitCode, stdout, stderr, failed, shortMessage } = await execa(file, args, { reject: false, timeout: timeoutMs, env, stdin: 'ignore' })
+  const { exitCode, stdout, stderr, failed, shortMessage } = await execa(file, args, {
+    reject: false,
+    timeout: timeoutMs,
+    env,
+    stdin: 'ignore',
+  })
   return { exitCode: exitCode ?? 127, stdout, stderr: stderr || (failed && exitCode === undefined ? (shortMessage ?? '') : '') }
 }
 

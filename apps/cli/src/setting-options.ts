@@ -42,9 +42,13 @@ function readConfigFile(path: string): Record<string, unknown> {
     throw new UsageError(`--config ${path}: ${(error as Error).message}`)
   }
   if (parsed === null || parsed === undefined) return {}
-  if (typeof parsed !== 'object' || Array.isArray(parsed)) throw new UsageError(`--config ${path}: must be a YAML mapping such as "node-name: pi-1"`)
+  if (typeof parsed !== 'object' || Array.isArray(parsed))
+    throw new UsageError(`--config ${path}: must be a YAML mapping such as "node-name: pi-1"`)
   const known = new Set([...SERVER_SETTINGS, ...AGENT_SETTINGS].map(({ name }) => name))
   const unknown = Object.keys(parsed).filter((name) => !known.has(name))
-  if (unknown.length > 0) throw new UsageError(`--config ${path}: unknown setting ${unknown.map((name) => `"${name}"`).join(', ')}; known: ${[...known].sort().join(', ')}`)
+  if (unknown.length > 0)
+    throw new UsageError(
+      `--config ${path}: unknown setting ${unknown.map((name) => `"${name}"`).join(', ')}; known: ${[...known].sort().join(', ')}`,
+    )
   return parsed as Record<string, unknown>
 }

@@ -19,11 +19,19 @@ export async function status(given: Record<string, unknown>): Promise<void> {
     const cluster = openCluster(dataDirectory)
     const { items } = await cluster.call<{ items: Node[] }>('GET', '/api/v1/nodes')
     console.log(`${'API'.padEnd(14)} ${cluster.server}\n`)
-    printTable([['NODE', 'STATUS', 'ADDRESS', 'VERSION'], ...items.map((node) => {
-      const ready = isConditionTrue(node.status?.conditions, 'Ready')
-      good &&= ready
-      return [node.metadata.name, ready ? 'Ready' : 'NotReady', node.status?.addresses?.[0]?.address ?? '<unknown>', node.status?.nodeInfo?.kubeletVersion ?? '<unknown>']
-    })])
+    printTable([
+      ['NODE', 'STATUS', 'ADDRESS', 'VERSION'],
+      ...items.map((node) => {
+        const ready = isConditionTrue(node.status?.conditions, 'Ready')
+        good &&= ready
+        return [
+          node.metadata.name,
+          ready ? 'Ready' : 'NotReady',
+          node.status?.addresses?.[0]?.address ?? '<unknown>',
+          node.status?.nodeInfo?.kubeletVersion ?? '<unknown>',
+        ]
+      }),
+    ])
   } catch (error) {
     good = false
     console.log(`${'API'.padEnd(14)} ${(error as Error).message}`)

@@ -12,8 +12,9 @@ const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_60
 
 /** Prints one line that joins a machine. */
 export async function createToken(given: Record<string, unknown>, options: { readonly ttl: string; readonly uses: string }): Promise<void> {
+  const [ttlMs, uses] = [durationMs(options.ttl), wholeNumber(options.uses)]
   const cluster = openCluster(parseServerConfig(given).dataDirectory)
-  const token = await mintToken(cluster, durationMs(options.ttl), wholeNumber(options.uses))
+  const token = await mintToken(cluster, ttlMs, uses)
   console.log(`bramble agent --server ${cluster.server} --token ${token}`)
 }
 
@@ -30,7 +31,12 @@ export async function listTokens(given: Record<string, unknown>): Promise<void> 
   const rows = items.map((secret) => {
     const { expiration, uses, usedBy } = readToken(secret)
     const leftMs = Date.parse(expiration) - systemClock.nowMs()
-    return [secret.metadata.name.slice(tokenSecretName('').length), leftMs > 0 ? humanDuration(leftMs) : 'expired', `${usedBy.length}/${uses}`, usedBy.map((use) => use.split('=')[0]).join(',') || '<none>']
+    return [
+      secret.metadata.name.slice(tokenSecretName('').length),
+      leftMs > 0 ? humanDuration(leftMs) : 'expired',
+      `${usedBy.length}/${uses}`,
+      usedBy.map((use) => use.split('=')[0]).join(',') || '<none>',
+    ]
   })
   printTable([['ID', 'TTL', 'USED', 'NODES'], ...rows])
 }
@@ -40,14 +46,17 @@ export async function deleteToken(given: Record<string, unknown>, id: string): P
   try {
     await cluster.call('DELETE', `${SECRETS}/${tokenSecretName(encodeURIComponent(id))}`)
   } catch (error) {
-    if (error instanceof ClusterError && error.code === 404) throw new UsageError(`no token has the id "${id}"; "bramble token list" shows them`)
+    if (error instanceof ClusterError && error.code === 404)
+      throw new UsageError(`no token has the id "${id}"; "bramble token list" shows them`)
     throw error
   }
   console.log(`token "${id}" deleted`)
 }
 
 export const authorityFingerprint = (pem: string): string =>
-  createHash('sha256').update(new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' })).digest('hex')
+  createHash('sha256')
+    .update(new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex')
 
 function durationMs(text: string): number {
   const match = /^(\d{1,6})([smhd])$/.exec(text)
@@ -63,5 +72,11 @@ function wholeNumber(text: string): number {
 
 export function printTable(rows: readonly (readonly string[])[]): void {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  for (const row of rows) console.log(row.map((cell, column) => cell.padEnd(widths[column]!)).join('   ').trimEnd())
+  for (const row of rows)
+    console.log(
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('   ')
+        .trimEnd(),
+    )
 }

@@ -19,16 +19,28 @@ const TOKEN_TTL_MS = 600_000
 /** Starts both programs here, waits until this machine is a Ready node, and says what to type next. */
 export async function up(given: Record<string, unknown>, foreground: boolean): Promise<void> {
   if (process.getuid?.() !== 0) throw new UsageError('"bramble up" needs root: it runs containers and sets up routes; try sudo')
-  const serverGiven = only(given, SERVER_SETTINGS.map(({ name }) => name))
+  const serverGiven = only(
+    given,
+    SERVER_SETTINGS.map(({ name }) => name),
+  )
   checkConfig('control-plane', serverGiven)
   const { dataDirectory, apiPort } = parseServerConfig(serverGiven)
-  const agentGiven = { server: `https://127.0.0.1:${apiPort}`, ...only(given, AGENT_SETTINGS.map(({ name }) => name)), 'token-file': tokenFile(dataDirectory) }
+  const agentGiven = {
+    server: `https://127.0.0.1:${apiPort}`,
+    ...only(
+      given,
+      AGENT_SETTINGS.map(({ name }) => name),
+    ),
+    'token-file': tokenFile(dataDirectory),
+  }
   checkConfig('node-agent', agentGiven)
   const nodeName = parseAgentConfig(agentGiven).nodeName ?? defaultNodeName()
   const runner = services(dataDirectory)
   const stopping = interrupted(foreground)
 
-  say(`control plane: starting (${runner.kind === 'systemd' ? 'systemd unit' : 'in the background'}, log: ${runner.logHint('control-plane')})`)
+  say(
+    `control plane: starting (${runner.kind === 'systemd' ? 'systemd unit' : 'in the background'}, log: ${runner.logHint('control-plane')})`,
+  )
   await runner.start('control-plane', serverGiven)
   const cluster = await waitForApi(runner, dataDirectory)
   say(`control plane: ready at ${cluster.server}`)
@@ -75,7 +87,10 @@ async function waitForApi(runner: Services, dataDirectory: string): Promise<Clus
 async function waitForNode(runner: Services, cluster: Cluster, nodeName: string): Promise<number> {
   let last = 'it has not joined'
   for (let waitedMs = 0; waitedMs < READY_LIMIT_MS; waitedMs += 200) {
-    const node = await cluster.call<Node>('GET', `/api/v1/nodes/${nodeName}`).catch((error: Error) => { last = error.message; return undefined })
+    const node = await cluster.call<Node>('GET', `/api/v1/nodes/${nodeName}`).catch((error: Error) => {
+      last = error.message
+      return undefined
+    })
     if (isConditionTrue(node?.status?.conditions, 'Ready')) return waitedMs
     last = node?.status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? last
     if (await isHopeless(runner, 'node-agent', waitedMs)) break
@@ -91,7 +106,9 @@ const isHopeless = async (runner: Services, name: ProgramName, waitedMs: number)
 /** The end of its log, where it is a file: why it did not start stands there. */
 async function lastLines(runner: Services, name: ProgramName): Promise<string> {
   const text = await readFile(runner.logHint(name), 'utf8').catch(() => undefined)
-  return text === undefined ? `see: ${runner.logHint(name)}` : `${runner.logHint(name)} ends with:\n${text.trimEnd().split('\n').slice(-5).join('\n')}`
+  return text === undefined
+    ? `see: ${runner.logHint(name)}`
+    : `${runner.logHint(name)} ends with:\n${text.trimEnd().split('\n').slice(-5).join('\n')}`
 }
 
 function printNextSteps(cluster: Cluster, dataDirectory: string): void {
@@ -110,7 +127,9 @@ Stop with "npm stop" (pods go on running); remove everything with "bin/bramble r
 
 function interrupted(listen: boolean): Promise<void> {
   if (!listen) return Promise.resolve()
-  return new Promise((resolve) => { for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve()) })
+  return new Promise((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve())
+  })
 }
 
 const only = (given: Record<string, unknown>, names: readonly string[]): Record<string, unknown> =>

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { unitText } from './services.ts'
+
+const COMMAND = ['/opt/bramble/node', '--max-semi-space-size=1', '/opt/bramble/main.js']
+
+test("the control plane's unit starts it with its settings, again after a crash but not after a wrong setting", () => {
+  assert.equal(
+    unitText('control-plane', '/var/lib/bramble/control-plane.settings', COMMAND),
+    `[Unit]
+Description=Bramble control plane
+After=network.target
+StartLimitIntervalSec=0
+
+[Service]
+EnvironmentFile=/var/lib/bramble/control-plane.settings
+ExecStart="/opt/bramble/node" "--max-semi-space-size=1" "/opt/bramble/main.js"
+Restart=always
+RestartSec=2
+RestartPreventExitStatus=78
+KillMode=mixed
+NoNewPrivileges=yes
+
+[Install]
+WantedBy=multi-user.target
+`,
+  )
+})
+
+test("stopping the agent's unit leaves its containers alone, and the kernel spares it when memory runs out", () => {
+  const unit = unitText('node-agent', '/x', COMMAND)
+  for (const line of ['Description=Bramble node agent', 'KillMode=process', 'Delegate=yes', 'OOMScoreAdjust=-900'])
+    assert.ok(unit.split('\n').includes(line), line)
+})
+
+test('paths with blanks, quotes, percent and dollar signs mean themselves', () => {
+  assert.match(
+    unitText('node-agent', '/a b/100%', ['/o p/no"de', '$HOME/%h']),
+    /^EnvironmentFile=\/a b\/100%%\nExecStart="\/o p\/no\\"de" "\$\$HOME\/%%h"$/m,
+  )
+})
+
+const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
+for (const name of ['control-plane', 'node-agent'] as const)
+  test(`systemd takes the unit of the ${name}`, { skip: hasSystemd ? false : 'no systemd-analyze here' }, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bramble-unit-'))
+    try {
+      const unit = join(folder, 'bramble-test.service')
+      writeFileSync(unit, unitText(name, join(folder, 'settings'), [process.execPath, '/opt/bramble/main.js']))
+      const { status, stderr } = spawnSync('systemd-analyze', ['verify', unit], { encoding: 'utf8' })
+      assert.deepEqual([status, stderr.split('\n').filter((line) => line.includes('bramble-test'))], [0, []])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
