@@ -31,7 +31,11 @@ export class ApiConnection {
     this.authority = decode(config.clusters[0]!.cluster['certificate-authority-data'])
     this.#agent = new Agent({ keepAlive: true, maxSockets: connectionsMax })
     this.#options = {
-      ...address, servername: 'bramble-control-plane', ca: this.authority, cert: decode(user['client-certificate-data']), key: decode(user['client-key-data']),
+      ...address,
+      servername: 'bramble-control-plane',
+      ca: this.authority,
+      cert: decode(user['client-certificate-data']),
+      key: decode(user['client-key-data']),
     }
   }
 
@@ -43,7 +47,10 @@ export class ApiConnection {
   /** @throws Error with the API's message when it refuses. */
   async call<T>(method: string, path: string, body?: unknown, contentType = 'application/json'): Promise<T> {
     const text = body === undefined ? undefined : JSON.stringify(body)
-    const headers = { accept: 'application/json', ...(text !== undefined && { 'content-type': contentType, 'content-length': Buffer.byteLength(text) }) }
+    const headers = {
+      accept: 'application/json',
+      ...(text !== undefined && { 'content-type': contentType, 'content-length': Buffer.byteLength(text) }),
+    }
     const outgoing = request({ ...this.#options, agent: this.#agent, method, path, headers })
     outgoing.end(text)
     const [response] = await once(outgoing, 'response')
@@ -67,7 +74,13 @@ export class ApiConnection {
 
   /** Everything there is as ADDED, then every change, until `signal` aborts. Resolves when the API has answered. */
   async watch<T extends KubeObject>(path: string, signal: AbortSignal): Promise<AsyncIterable<WatchEvent<T>>> {
-    const outgoing = request({ ...this.#options, agent: false, path: `${path}${path.includes('?') ? '&' : '?'}watch=true`, headers: { accept: 'application/json' }, signal })
+    const outgoing = request({
+      ...this.#options,
+      agent: false,
+      path: `${path}${path.includes('?') ? '&' : '?'}watch=true`,
+      headers: { accept: 'application/json' },
+      signal,
+    })
     outgoing.on('error', () => {}) // aborted
     outgoing.end()
     const [response] = await once(outgoing, 'response')

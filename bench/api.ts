@@ -51,7 +51,12 @@ async function run(api: ApiConnection): Promise<void> {
   const configMap = (name: string): object => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { text: 'x'.repeat(500) } })
   const create = async (name: string): Promise<undefined> => void (await api.call('POST', `${NAMESPACE}/configmaps`, configMap(name)))
   const patch = async (index: number): Promise<undefined> =>
-    void (await api.call('PATCH', `${NAMESPACE}/configmaps/one-${index % 100}`, { data: { count: String(index) } }, 'application/merge-patch+json'))
+    void (await api.call(
+      'PATCH',
+      `${NAMESPACE}/configmaps/one-${index % 100}`,
+      { data: { count: String(index) } },
+      'application/merge-patch+json',
+    ))
 
   await line('create a ConfigMap, one at a time', 1, (index) => create(`one-${index}`))
   await line(`create a ConfigMap, ${PARALLEL} at a time`, PARALLEL, (index) => create(`many-${index}`))
@@ -66,7 +71,11 @@ async function run(api: ApiConnection): Promise<void> {
   await fanOut(api)
   const status = await readFile(`/proc/${server.pid}/status`, 'utf8')
   const bytes = (field: string): number => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) * 1024
-  printTable('Memory of the control plane afterwards', ['', 'RSS MB', 'RssAnon MB', 'peak MB'], [[`${PODS} Pods`, megabytes(bytes('VmRSS')), megabytes(bytes('RssAnon')), megabytes(bytes('VmHWM'))]])
+  printTable(
+    'Memory of the control plane afterwards',
+    ['', 'RSS MB', 'RssAnon MB', 'peak MB'],
+    [[`${PODS} Pods`, megabytes(bytes('VmRSS')), megabytes(bytes('RssAnon')), megabytes(bytes('VmHWM'))]],
+  )
 }
 
 /** Asks for some seconds. @param request Resolves with the length of the answer where that is of interest. */
@@ -86,8 +95,12 @@ async function load(title: string, parallel: number, request: (index: number) =>
   const seconds = (performance.now() - startMs) / 1000
   const cpuMs = (await serverCpuMs()) - startCpuMs
   return [
-    title, (tookMs.length / seconds).toFixed(0), percentile(tookMs, 0.5).toFixed(2), percentile(tookMs, 0.99).toFixed(1),
-    (cpuMs / tookMs.length).toFixed(2), bytes === undefined ? '' : (bytes / 1024).toFixed(1),
+    title,
+    (tookMs.length / seconds).toFixed(0),
+    percentile(tookMs, 0.5).toFixed(2),
+    percentile(tookMs, 0.99).toFixed(1),
+    (cpuMs / tookMs.length).toFixed(2),
+    bytes === undefined ? '' : (bytes / 1024).toFixed(1),
   ]
 }
 
@@ -118,10 +131,14 @@ async function fanOut(api: ApiConnection): Promise<void> {
   const cpuMs = (await serverCpuMs()) - startCpuMs
   stop.abort()
   await Promise.allSettled(readers)
-  printTable(`A change seen by ${WATCHERS} watchers (${WATCHED_CHANGES} changes)`, ['', 'p50 ms', 'p99 ms', 'server CPU ms per event'], [
-    ['sent → the first watcher has it', percentile(first, 0.5).toFixed(1), percentile(first, 0.99).toFixed(1), ''],
-    ['sent → the last watcher has it', percentile(last, 0.5).toFixed(1), percentile(last, 0.99).toFixed(1), (cpuMs / seen).toFixed(3)],
-  ])
+  printTable(
+    `A change seen by ${WATCHERS} watchers (${WATCHED_CHANGES} changes)`,
+    ['', 'p50 ms', 'p99 ms', 'server CPU ms per event'],
+    [
+      ['sent → the first watcher has it', percentile(first, 0.5).toFixed(1), percentile(first, 0.99).toFixed(1), ''],
+      ['sent → the last watcher has it', percentile(last, 0.5).toFixed(1), percentile(last, 0.99).toFixed(1), (cpuMs / seen).toFixed(3)],
+    ],
+  )
 }
 
 async function serverCpuMs(): Promise<number> {
@@ -133,9 +150,19 @@ async function serverCpuMs(): Promise<number> {
 /** No node has this name: it is kept, and nothing runs. */
 function pod(index: number): object {
   return {
-    apiVersion: 'v1', kind: 'Pod', metadata: { name: `pod-${index}`, labels: { app: 'web', part: String(index % 10) } },
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: `pod-${index}`, labels: { app: 'web', part: String(index % 10) } },
     spec: {
-      nodeSelector: { nowhere: 'yes' }, containers: [{ name: 'app', image: 'localhost/hello', resources: { requests: { cpu: '100m', memory: '64Mi' } }, ports: [{ containerPort: 8080 }] }],
+      nodeSelector: { nowhere: 'yes' },
+      containers: [
+        {
+          name: 'app',
+          image: 'localhost/hello',
+          resources: { requests: { cpu: '100m', memory: '64Mi' } },
+          ports: [{ containerPort: 8080 }],
+        },
+      ],
     },
   }
 }

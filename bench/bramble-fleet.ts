@@ -74,10 +74,14 @@ export class BrambleFleet {
   }
 
   async waitReady(hosts: readonly string[]): Promise<void> {
-    await waitFor(`${hosts.join(', ')} to be Ready`, async () => {
-      const nodes = await Promise.all(hosts.map((host) => this.api.call<Node>('GET', `/api/v1/nodes/${host}`)))
-      return nodes.every(({ status }) => isConditionTrue(status?.conditions, 'Ready'))
-    }, { limitMs: READY_MS_MAX })
+    await waitFor(
+      `${hosts.join(', ')} to be Ready`,
+      async () => {
+        const nodes = await Promise.all(hosts.map((host) => this.api.call<Node>('GET', `/api/v1/nodes/${host}`)))
+        return nodes.every(({ status }) => isConditionTrue(status?.conditions, 'Ready'))
+      },
+      { limitMs: READY_MS_MAX },
+    )
   }
 
   async lastWords(): Promise<string> {
@@ -106,21 +110,36 @@ export class BrambleFleet {
 
 /** A container that answers HTTP on port 8080 from its first moment on. */
 export function helloPodSpec(more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  return { terminationGracePeriodSeconds: 1, containers: [{ name: 'hello', image: HELLO_IMAGE, imagePullPolicy: 'IfNotPresent', ports: [{ containerPort: 8080 }] }], ...more }
+  return {
+    terminationGracePeriodSeconds: 1,
+    containers: [{ name: 'hello', image: HELLO_IMAGE, imagePullPolicy: 'IfNotPresent', ports: [{ containerPort: 8080 }] }],
+    ...more,
+  }
 }
 
 /** @param on Host that all replicas run on; absent: any. */
 export function helloDeployment(name: string, replicas: number, on?: string): object {
   return {
-    apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name },
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name },
     spec: {
-      replicas, selector: { matchLabels: { app: name } },
-      template: { metadata: { labels: { app: name } }, spec: helloPodSpec(on === undefined ? {} : { nodeSelector: { 'kubernetes.io/hostname': on } }) },
+      replicas,
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name } },
+        spec: helloPodSpec(on === undefined ? {} : { nodeSelector: { 'kubernetes.io/hostname': on } }),
+      },
     },
   }
 }
 
 export function helloService(name: string, nodePort?: number): object {
   const port = { port: 80, targetPort: 8080, ...(nodePort !== undefined && { nodePort }) }
-  return { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { selector: { app: name }, ports: [port], ...(nodePort !== undefined && { type: 'NodePort' }) } }
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name },
+    spec: { selector: { app: name }, ports: [port], ...(nodePort !== undefined && { type: 'NodePort' }) },
+  }
 }

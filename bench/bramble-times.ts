@@ -25,7 +25,20 @@ export async function podmanStart({ lab }: BrambleFleet, repeats: number): Promi
   const seconds: number[] = []
   for (let repeat = 0; repeat <= repeats; repeat++) {
     const startMs = performance.now()
-    await lab.run(ON, ['podman', '--runtime', 'runc', 'run', '--detach', '--name', 'plain', '--ulimit', 'nofile=4096:4096', '--ulimit', 'nproc=4096:4096', HELLO_IMAGE])
+    await lab.run(ON, [
+      'podman',
+      '--runtime',
+      'runc',
+      'run',
+      '--detach',
+      '--name',
+      'plain',
+      '--ulimit',
+      'nofile=4096:4096',
+      '--ulimit',
+      'nproc=4096:4096',
+      HELLO_IMAGE,
+    ])
     if (repeat > 0) seconds.push((performance.now() - startMs) / 1000) // the first one makes the network
     await lab.run(ON, ['podman', 'rm', '--force', '--time', '0', 'plain'])
   }
@@ -36,12 +49,30 @@ export async function brambleTimes(fleet: BrambleFleet, repeats: number): Promis
   const onePod = await timesOnePod(fleet.api, repeats)
   const tenReplicas = await timesTenReplicas(fleet.api, repeats)
   const killedToAnswer = await timesKilledContainer(fleet, repeats)
-  const dead = await timesLostNode(fleet, repeats, (host) => fleet.lab.kill(host), (host) => fleet.boot(host))
-  const silent = await timesLostNode(fleet, repeats, (host) => fleet.lab.cut(host), async (host) => {
-    await fleet.lab.join(host)
-    await fleet.waitReady([host])
-  })
-  return { onePod, tenReplicas, killedToAnswer, deadNode: dead.node, deadWithdrawn: dead.withdrawn, silentNode: silent.node, silentWithdrawn: silent.withdrawn }
+  const dead = await timesLostNode(
+    fleet,
+    repeats,
+    (host) => fleet.lab.kill(host),
+    (host) => fleet.boot(host),
+  )
+  const silent = await timesLostNode(
+    fleet,
+    repeats,
+    (host) => fleet.lab.cut(host),
+    async (host) => {
+      await fleet.lab.join(host)
+      await fleet.waitReady([host])
+    },
+  )
+  return {
+    onePod,
+    tenReplicas,
+    killedToAnswer,
+    deadNode: dead.node,
+    deadWithdrawn: dead.withdrawn,
+    silentNode: silent.node,
+    silentWithdrawn: silent.withdrawn,
+  }
 }
 
 async function timesOnePod(api: ApiConnection, repeats: number): Promise<readonly number[]> {
@@ -96,18 +127,30 @@ async function containerPid({ lab, pids }: BrambleFleet): Promise<number> {
   return outsidePid(Number(stdout), pids[ON]!)
 }
 
-async function timesLostNode(fleet: BrambleFleet, repeats: number, lose: (host: string) => Promise<void>, back: (host: string) => Promise<void>): Promise<{ node: number[]; withdrawn: number[] }> {
+async function timesLostNode(
+  fleet: BrambleFleet,
+  repeats: number,
+  lose: (host: string) => Promise<void>,
+  back: (host: string) => Promise<void>,
+): Promise<{ node: number[]; withdrawn: number[] }> {
   const { api, lab } = fleet
   const seconds = { node: [] as number[], withdrawn: [] as number[] }
   await api.call('POST', DEPLOYMENTS, helloDeployment('lost', 3))
   await api.call('POST', SERVICES, helloService('lost'))
   for (let repeat = 0; repeat < repeats; repeat++) {
-    const ip = await waitFor('a pod of the host that will be lost', async () => {
-      const { items } = await api.call<{ items: Pod[] }>('GET', PODS)
-      return items.find(({ spec, status }) => spec.nodeName === LOST && isConditionTrue(status?.conditions, 'Ready'))?.status?.podIP
-    }, { limitMs: 60_000 })
+    const ip = await waitFor(
+      'a pod of the host that will be lost',
+      async () => {
+        const { items } = await api.call<{ items: Pod[] }>('GET', PODS)
+        return items.find(({ spec, status }) => spec.nodeName === LOST && isConditionTrue(status?.conditions, 'Ready'))?.status?.podIP
+      },
+      { limitMs: 60_000 },
+    )
     const others = lab.hosts.filter((host) => host !== LOST)
-    for (const host of others) await waitFor(`${host} to know the pod`, async () => (await lab.run(host, ['iptables-save', '--table', 'nat'])).stdout.includes(`${ip}:8080`))
+    for (const host of others)
+      await waitFor(`${host} to know the pod`, async () =>
+        (await lab.run(host, ['iptables-save', '--table', 'nat'])).stdout.includes(`${ip}:8080`),
+      )
     const watching = new AbortController()
     const gone = Promise.all(others.map((host) => goneAtMs(fleet, host, `${ip}:8080`)))
     const notReady = notReadyAtMs(api, LOST, watching.signal)

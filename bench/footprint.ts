@@ -30,10 +30,14 @@ async function bramble(): Promise<void> {
       await fleet.api.call('POST', '/apis/apps/v1/namespaces/default/deployments', helloDeployment(name, 1, ON))
       await fleet.api.call('POST', '/api/v1/namespaces/default/services', helloService(name))
     }
-    await waitFor(`${PODS} pods to run`, async () => {
-      const { items } = await fleet.api.call<{ items: { status: { phase: string } }[] }>('GET', '/api/v1/namespaces/default/pods')
-      return items.filter(({ status }) => status.phase === 'Running').length === PODS
-    }, { limitMs: 120_000 })
+    await waitFor(
+      `${PODS} pods to run`,
+      async () => {
+        const { items } = await fleet.api.call<{ items: { status: { phase: string } }[] }>('GET', '/api/v1/namespaces/default/pods')
+        return items.filter(({ status }) => status.phase === 'Running').length === PODS
+      },
+      { limitMs: 120_000 },
+    )
     await show(`Bramble, ${PODS} services with one pod each, all on ${ON}`, fleet, brambleProcess)
   } finally {
     await fleet.down()
@@ -53,10 +57,14 @@ async function swarm(): Promise<void> {
     await show('Docker Swarm, no tasks', fleet, swarmProcess)
     const names = Array.from({ length: PODS }, (_, index) => `web-${index}`)
     for (const name of names) await fleet.createService(name, 1, { on: ON })
-    await waitFor(`${PODS} tasks to run`, async () => {
-      const tasks = (await Promise.all(names.map((name) => fleet.tasks(name)))).flat()
-      return tasks.filter(({ Status }) => Status.State === 'running').length === PODS
-    }, { limitMs: 120_000 })
+    await waitFor(
+      `${PODS} tasks to run`,
+      async () => {
+        const tasks = (await Promise.all(names.map((name) => fleet.tasks(name)))).flat()
+        return tasks.filter(({ Status }) => Status.State === 'running').length === PODS
+      },
+      { limitMs: 120_000 },
+    )
     await show(`Docker Swarm, ${PODS} services with one task each, all on ${ON}`, fleet, swarmProcess)
   } finally {
     await fleet.down()
@@ -66,17 +74,35 @@ async function swarm(): Promise<void> {
 async function show(title: string, fleet: BrambleFleet | SwarmFleet, classify: Classify): Promise<void> {
   await systemClock.sleep(SETTLE_MS)
   const uses = await measure(fleet.pids, classify, SECONDS)
-  printTable(`${title}; a window of ${SECONDS} s`, HEAD, Object.entries(uses).flatMap(([host, use]) => rows(host, use)))
-  printTable('Their links', LINK_HEAD, Object.entries(uses).map(([host, { link }]) => [
-    `${host} eth0`, (link.receivedBytesPerMinute / 1024).toFixed(2), link.receivedPacketsPerMinute.toFixed(0),
-    (link.sentBytesPerMinute / 1024).toFixed(2), link.sentPacketsPerMinute.toFixed(0),
-  ]))
+  printTable(
+    `${title}; a window of ${SECONDS} s`,
+    HEAD,
+    Object.entries(uses).flatMap(([host, use]) => rows(host, use)),
+  )
+  printTable(
+    'Their links',
+    LINK_HEAD,
+    Object.entries(uses).map(([host, { link }]) => [
+      `${host} eth0`,
+      (link.receivedBytesPerMinute / 1024).toFixed(2),
+      link.receivedPacketsPerMinute.toFixed(0),
+      (link.sentBytesPerMinute / 1024).toFixed(2),
+      link.sentPacketsPerMinute.toFixed(0),
+    ]),
+  )
 }
 
 function rows(host: string, { byKind }: HostUse): string[][] {
-  return [...byKind].sort(([a], [b]) => a.localeCompare(b)).map(([kind, use]) => [
-    `${host} ${kind}`, String(use.count), megabytes(use.rssBytes), megabytes(use.anonBytes), use.cpuSecondsPerMinute.toFixed(2), (use.diskBytesPerMinute / 1024).toFixed(0),
-  ])
+  return [...byKind]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([kind, use]) => [
+      `${host} ${kind}`,
+      String(use.count),
+      megabytes(use.rssBytes),
+      megabytes(use.anonBytes),
+      use.cpuSecondsPerMinute.toFixed(2),
+      (use.diskBytesPerMinute / 1024).toFixed(0),
+    ])
 }
 
 function brambleProcess(commandLine: string): string | undefined {

@@ -9,7 +9,10 @@ const WAIT_MS_MAX = 90_000
 export function answers(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
     const outgoing = request({ socketPath, path: '/cgi-bin/index.cgi', agent: false, timeout: ANSWER_MS_MAX }, (response) => {
-      response.resume().on('end', () => resolve(response.statusCode === 200)).on('error', () => resolve(false))
+      response
+        .resume()
+        .on('end', () => resolve(response.statusCode === 200))
+        .on('error', () => resolve(false))
     })
     outgoing.on('timeout', () => outgoing.destroy())
     outgoing.on('error', () => resolve(false))

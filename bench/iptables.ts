@@ -36,20 +36,61 @@ interface Figures {
 function runAll(): void {
   console.log(machine())
   const rows = SIZES.map((services) => {
-    const argv = ['--net', '--mount', '--propagation', 'private', 'sh', '-c', SETUP, 'sh', process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), '--repeats', String(REPEATS)]
-    const ran = spawnSync('unshare', argv, { env: { ...process.env, [INSIDE]: String(services) }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+    const argv = [
+      '--net',
+      '--mount',
+      '--propagation',
+      'private',
+      'sh',
+      '-c',
+      SETUP,
+      'sh',
+      process.execPath,
+      ...process.execArgv,
+      fileURLToPath(import.meta.url),
+      '--repeats',
+      String(REPEATS),
+    ]
+    const ran = spawnSync('unshare', argv, {
+      env: { ...process.env, [INSIDE]: String(services) },
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     if (ran.status !== 0) throw new Error('needs root, iptables and iproute2')
     return row(services, JSON.parse(ran.stdout) as Figures)
   })
-  const head = ['Services', 'fill s', 'CPU here s', 'CPU iptables s', 'change ms', 'CPU here ms', 'CPU iptables ms', 'no change ms', 'RSS MB', 'peak MB']
-  printTable(`Service rules of ${ENDPOINTS} endpoints each (${spawnSync('iptables', ['--version'], { encoding: 'utf8' }).stdout.trim()}); change: one endpoint of one Service, median of ${REPEATS}`, head, rows)
+  const head = [
+    'Services',
+    'fill s',
+    'CPU here s',
+    'CPU iptables s',
+    'change ms',
+    'CPU here ms',
+    'CPU iptables ms',
+    'no change ms',
+    'RSS MB',
+    'peak MB',
+  ]
+  printTable(
+    `Service rules of ${ENDPOINTS} endpoints each (${spawnSync('iptables', ['--version'], { encoding: 'utf8' }).stdout.trim()}); change: one endpoint of one Service, median of ${REPEATS}`,
+    head,
+    rows,
+  )
 }
 
 function row(services: number, figures: Figures): string[] {
   const seconds = (ms: number): string => (ms / 1000).toFixed(2)
   return [
-    String(services), seconds(figures.fillMs), seconds(figures.fillCpuMs), seconds(figures.fillChildCpuMs), spread(figures.changeMs, 0),
-    figures.changeCpuMs.toFixed(0), figures.changeChildCpuMs.toFixed(0), median(figures.nothingMs).toFixed(0), megabytes(figures.rssBytes), megabytes(figures.peakBytes),
+    String(services),
+    seconds(figures.fillMs),
+    seconds(figures.fillCpuMs),
+    seconds(figures.fillChildCpuMs),
+    spread(figures.changeMs, 0),
+    figures.changeCpuMs.toFixed(0),
+    figures.changeChildCpuMs.toFixed(0),
+    median(figures.nothingMs).toFixed(0),
+    megabytes(figures.rssBytes),
+    megabytes(figures.peakBytes),
   ]
 }
 
@@ -78,9 +119,15 @@ async function run(count: number): Promise<void> {
   const nothingMs: number[] = []
   for (let repeat = 1; repeat <= REPEATS; repeat++) nothingMs.push((await sync()).ms)
   const figures: Figures = {
-    fillMs: fill.ms, fillCpuMs: filled.own - start.own, fillChildCpuMs: filled.children - start.children,
-    changeMs, changeCpuMs: (changed.own - filled.own) / REPEATS, changeChildCpuMs: (changed.children - filled.children) / REPEATS,
-    nothingMs, rssBytes: process.memoryUsage.rss(), peakBytes: process.resourceUsage().maxRSS * 1024,
+    fillMs: fill.ms,
+    fillCpuMs: filled.own - start.own,
+    fillChildCpuMs: filled.children - start.children,
+    changeMs,
+    changeCpuMs: (changed.own - filled.own) / REPEATS,
+    changeChildCpuMs: (changed.children - filled.children) / REPEATS,
+    nothingMs,
+    rssBytes: process.memoryUsage.rss(),
+    peakBytes: process.resourceUsage().maxRSS * 1024,
   }
   console.log(JSON.stringify(figures))
 }
@@ -95,7 +142,9 @@ function cpu(): { readonly own: number; readonly children: number } {
 
 function service(index: number): Service {
   return {
-    apiVersion: 'v1', kind: 'Service', metadata: metadata(`svc-${index}`),
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: metadata(`svc-${index}`),
     spec: { clusterIP: `10.43.${index >> 8}.${index & 255}`, ports: [{ name: 'http', port: 80, targetPort: 8080, protocol: 'TCP' }] },
   } as Service
 }
@@ -107,10 +156,15 @@ function slice(index: number, generation: number): EndpointSlice {
     return `10.42.${pod >> 8}.${endpoint === 0 ? 255 - (generation % 200) : pod & 63}`
   }
   return {
-    apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4', ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    addressType: 'IPv4',
+    ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
     metadata: { ...metadata(`svc-${index}-x`), labels: { 'kubernetes.io/service-name': `svc-${index}` } },
     endpoints: Array.from({ length: ENDPOINTS }, (_, endpoint) => ({
-      addresses: [address(endpoint)], conditions: { ready: true, serving: true, terminating: false }, nodeName: `pi-${endpoint}`,
+      addresses: [address(endpoint)],
+      conditions: { ready: true, serving: true, terminating: false },
+      nodeName: `pi-${endpoint}`,
     })),
   }
 }

@@ -37,7 +37,11 @@ const NO_USE: Use = { count: 0, rssBytes: 0, anonBytes: 0, cpuSecondsPerMinute: 
  * @param hosts A process of each host by the host's name; all that share its network namespace are counted.
  * @returns By host. A process that began or ended within the window counts with its memory at the end, if it is there then.
  */
-export async function measure(hosts: Readonly<Record<string, number>>, classify: Classify, seconds: number): Promise<Readonly<Record<string, HostUse>>> {
+export async function measure(
+  hosts: Readonly<Record<string, number>>,
+  classify: Classify,
+  seconds: number,
+): Promise<Readonly<Record<string, HostUse>>> {
   const look = () => Promise.all(Object.values(hosts).map((pid) => snapshot(pid, classify)))
   const before = await look()
   await systemClock.sleep(seconds * 1000)
@@ -66,7 +70,12 @@ async function snapshot(hostPid: number, classify: Classify): Promise<Snapshot> 
     const state = await processState(Number(entry), classify).catch(() => undefined) // it has just ended
     if (state) processes.set(Number(entry), state)
   }
-  const fields = /^ *eth0:(.*)$/m.exec(await readFile(`/proc/${hostPid}/net/dev`, 'utf8'))?.[1]?.trim().split(/\s+/).map(Number) ?? []
+  const fields =
+    /^ *eth0:(.*)$/m
+      .exec(await readFile(`/proc/${hostPid}/net/dev`, 'utf8'))?.[1]
+      ?.trim()
+      .split(/\s+/)
+      .map(Number) ?? []
   return { processes, link: [fields[0] ?? 0, fields[1] ?? 0, fields[8] ?? 0, fields[9] ?? 0] }
 }
 
@@ -77,8 +86,11 @@ async function processState(pid: number, classify: Classify): Promise<ProcessSta
   const [status, stat, io] = await Promise.all(['status', 'stat', 'io'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8')))
   const fields = stat!.slice(stat!.lastIndexOf(')') + 2).split(' ')
   return {
-    kind, rssBytes: number(status!, /VmRSS:\s+(\d+)/) * 1024, anonBytes: number(status!, /RssAnon:\s+(\d+)/) * 1024,
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND, diskBytes: number(io!, /^write_bytes: (\d+)/m),
+    kind,
+    rssBytes: number(status!, /VmRSS:\s+(\d+)/) * 1024,
+    anonBytes: number(status!, /RssAnon:\s+(\d+)/) * 1024,
+    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+    diskBytes: number(io!, /^write_bytes: (\d+)/m),
   }
 }
 
@@ -90,7 +102,9 @@ function difference(before: Snapshot, after: Snapshot, perMinute: number): HostU
     const then = before.processes.get(pid)
     const sum = byKind.get(now.kind) ?? NO_USE
     byKind.set(now.kind, {
-      count: sum.count + 1, rssBytes: sum.rssBytes + now.rssBytes, anonBytes: sum.anonBytes + now.anonBytes,
+      count: sum.count + 1,
+      rssBytes: sum.rssBytes + now.rssBytes,
+      anonBytes: sum.anonBytes + now.anonBytes,
       cpuSecondsPerMinute: sum.cpuSecondsPerMinute + (now.cpuSeconds - (then?.cpuSeconds ?? 0)) * perMinute,
       diskBytesPerMinute: sum.diskBytesPerMinute + (now.diskBytes - (then?.diskBytes ?? 0)) * perMinute,
     })
@@ -98,6 +112,11 @@ function difference(before: Snapshot, after: Snapshot, perMinute: number): HostU
   const [received, receivedPackets, sent, sentPackets] = after.link.map((value, index) => (value - before.link[index]!) * perMinute)
   return {
     byKind,
-    link: { receivedBytesPerMinute: received!, sentBytesPerMinute: sent!, receivedPacketsPerMinute: receivedPackets!, sentPacketsPerMinute: sentPackets! },
+    link: {
+      receivedBytesPerMinute: received!,
+      sentBytesPerMinute: sent!,
+      receivedPacketsPerMinute: receivedPackets!,
+      sentPacketsPerMinute: sentPackets!,
+    },
   }
 }

@@ -35,20 +35,32 @@ try {
 }
 const swarm = process.argv.includes('--bramble-only') ? undefined : await withSwarm()
 
-const row = (title: string, ours: readonly number[], theirs: readonly number[] | undefined): string[] => [title, spread(ours, 2), theirs && theirs.length > 0 ? spread(theirs, 2) : '–']
-printTable('One pod of one container on one host', ['', 'seconds'], [
-  ['podman run --detach, until it runs', spread(podman, 2)],
-  ['Bramble, pod created → Running', spread(bramble.onePod, 2)],
-  ['ratio of the medians', (median(bramble.onePod) / median(podman)).toFixed(2)],
-])
-printTable(`Three hosts; seconds, median (smallest – largest) of ${REPEATS}`, ['', 'Bramble', 'Docker Swarm'], [
-  row('10 replicas created → 10 running', bramble.tenReplicas, swarm?.tenReplicas),
-  row('container killed → it answers HTTP again', bramble.killedToAnswer, swarm?.killedToAnswer),
-  row('host killed → node NotReady (Down)', bramble.deadNode, swarm?.deadNode),
-  row('host killed → its endpoints gone everywhere (answers elsewhere)', bramble.deadWithdrawn, swarm?.deadWithdrawn),
-  row('link cut → node NotReady (Down)', bramble.silentNode, swarm?.silentNode),
-  row('link cut → its endpoints gone everywhere (answers elsewhere)', bramble.silentWithdrawn, swarm?.silentWithdrawn),
-])
+const row = (title: string, ours: readonly number[], theirs: readonly number[] | undefined): string[] => [
+  title,
+  spread(ours, 2),
+  theirs && theirs.length > 0 ? spread(theirs, 2) : '–',
+]
+printTable(
+  'One pod of one container on one host',
+  ['', 'seconds'],
+  [
+    ['podman run --detach, until it runs', spread(podman, 2)],
+    ['Bramble, pod created → Running', spread(bramble.onePod, 2)],
+    ['ratio of the medians', (median(bramble.onePod) / median(podman)).toFixed(2)],
+  ],
+)
+printTable(
+  `Three hosts; seconds, median (smallest – largest) of ${REPEATS}`,
+  ['', 'Bramble', 'Docker Swarm'],
+  [
+    row('10 replicas created → 10 running', bramble.tenReplicas, swarm?.tenReplicas),
+    row('container killed → it answers HTTP again', bramble.killedToAnswer, swarm?.killedToAnswer),
+    row('host killed → node NotReady (Down)', bramble.deadNode, swarm?.deadNode),
+    row('host killed → its endpoints gone everywhere (answers elsewhere)', bramble.deadWithdrawn, swarm?.deadWithdrawn),
+    row('link cut → node NotReady (Down)', bramble.silentNode, swarm?.silentNode),
+    row('link cut → its endpoints gone everywhere (answers elsewhere)', bramble.silentWithdrawn, swarm?.silentWithdrawn),
+  ],
+)
 
 async function withSwarm(): Promise<Times | undefined> {
   try {

@@ -15,4 +15,7 @@ if (name === undefined) for (const [bench, what] of Object.entries(BENCHES)) con
 else if (!(name in BENCHES)) {
   console.error(`no bench is called "${name}": ${Object.keys(BENCHES).join(', ')}`)
   process.exitCode = 2
-} else process.exitCode = spawnSync(process.execPath, [...process.execArgv, join(import.meta.dirname, `${name}.ts`), ...options], { stdio: 'inherit' }).status ?? 1
+} else
+  process.exitCode =
+    spawnSync(process.execPath, [...process.execArgv, join(import.meta.dirname, `${name}.ts`), ...options], { stdio: 'inherit' }).status ??
+    1

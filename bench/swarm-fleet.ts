@@ -65,7 +65,12 @@ export class SwarmFleet {
     await this.call(MANAGER, 'POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377', AdvertiseAddr: `${address}:2377` })
     const { JoinTokens } = await this.call<{ JoinTokens: { Worker: string } }>(MANAGER, 'GET', '/swarm')
     for (const host of this.lab.hosts.slice(1))
-      await this.call(host, 'POST', '/swarm/join', { ListenAddr: '0.0.0.0:2377', AdvertiseAddr: `${this.lab.ip(host)}:2377`, RemoteAddrs: [`${address}:2377`], JoinToken: JoinTokens.Worker })
+      await this.call(host, 'POST', '/swarm/join', {
+        ListenAddr: '0.0.0.0:2377',
+        AdvertiseAddr: `${this.lab.ip(host)}:2377`,
+        RemoteAddrs: [`${address}:2377`],
+        JoinToken: JoinTokens.Worker,
+      })
     await this.waitReady(this.lab.hosts)
   }
 
@@ -74,11 +79,29 @@ export class SwarmFleet {
     await mkdir(folder, { recursive: true })
     const path = `${PROGRAMS}/usr/sbin:${PROGRAMS}/usr/bin:${process.env['PATH']}`
     const flags = [
-      '--data-root', folder, '--exec-root', '/run/docker', '--pidfile', '/run/docker.pid', '--host', 'unix:///run/docker.sock', '--oom-score-adjust', '0',
-      '--default-ulimit', 'nofile=4096:4096', '--userland-proxy=false', '--storage-driver', 'overlay2',
+      '--data-root',
+      folder,
+      '--exec-root',
+      '/run/docker',
+      '--pidfile',
+      '/run/docker.pid',
+      '--host',
+      'unix:///run/docker.sock',
+      '--oom-score-adjust',
+      '0',
+      '--default-ulimit',
+      'nofile=4096:4096',
+      '--userland-proxy=false',
+      '--storage-driver',
+      'overlay2',
     ]
     const library = process.arch === 'x64' ? 'x86_64-linux-gnu' : 'aarch64-linux-gnu'
-    this.#daemons.set(host, await this.lab.spawn(host, [`${PROGRAMS}/usr/sbin/dockerd`, ...flags], { env: { PATH: path, LD_LIBRARY_PATH: `${PROGRAMS}/lib/${library}` } }))
+    this.#daemons.set(
+      host,
+      await this.lab.spawn(host, [`${PROGRAMS}/usr/sbin/dockerd`, ...flags], {
+        env: { PATH: path, LD_LIBRARY_PATH: `${PROGRAMS}/lib/${library}` },
+      }),
+    )
     await waitFor(`dockerd of ${host}`, () => this.call(host, 'GET', '/version'), { limitMs: 60_000 })
   }
 
@@ -89,10 +112,14 @@ export class SwarmFleet {
   }
 
   async waitReady(hosts: readonly string[]): Promise<void> {
-    await waitFor(`${hosts.join(', ')} to be ready`, async () => {
-      const ready = (await this.nodes()).filter(({ Status }) => Status.State === 'ready').map(({ Description }) => Description.Hostname)
-      return hosts.every((host) => ready.includes(host))
-    }, { limitMs: 90_000 })
+    await waitFor(
+      `${hosts.join(', ')} to be ready`,
+      async () => {
+        const ready = (await this.nodes()).filter(({ Status }) => Status.State === 'ready').map(({ Description }) => Description.Hostname)
+        return hosts.every((host) => ready.includes(host))
+      },
+      { limitMs: 90_000 },
+    )
   }
 
   nodes(): Promise<readonly SwarmNode[]> {
@@ -101,17 +128,28 @@ export class SwarmFleet {
 
   /** Tasks of a service that shall run. */
   tasks(service: string): Promise<readonly SwarmTask[]> {
-    return this.call(MANAGER, 'GET', `/tasks?filters=${encodeURIComponent(JSON.stringify({ service: [service], 'desired-state': ['running'] }))}`)
+    return this.call(
+      MANAGER,
+      'GET',
+      `/tasks?filters=${encodeURIComponent(JSON.stringify({ service: [service], 'desired-state': ['running'] }))}`,
+    )
   }
 
   /** @param options Host that all replicas run on, or that none does; port of the host that leads to port 8080 of the container. */
-  async createService(name: string, replicas: number, options: { readonly on?: string; readonly notOn?: string; readonly port?: number } = {}): Promise<void> {
+  async createService(
+    name: string,
+    replicas: number,
+    options: { readonly on?: string; readonly notOn?: string; readonly port?: number } = {},
+  ): Promise<void> {
     const { on, notOn, port } = options
     const constraints = [...(on === undefined ? [] : [`node.hostname==${on}`]), ...(notOn === undefined ? [] : [`node.hostname!=${notOn}`])]
     await this.call(MANAGER, 'POST', '/services/create', {
-      Name: name, Mode: { Replicated: { Replicas: replicas } },
+      Name: name,
+      Mode: { Replicated: { Replicas: replicas } },
       TaskTemplate: { ContainerSpec: { Image: HELLO_IMAGE, StopGracePeriod: 1e9 }, Placement: { Constraints: constraints } },
-      ...(port !== undefined && { EndpointSpec: { Mode: 'dnsrr', Ports: [{ Protocol: 'tcp', TargetPort: 8080, PublishedPort: port, PublishMode: 'host' }] } }),
+      ...(port !== undefined && {
+        EndpointSpec: { Mode: 'dnsrr', Ports: [{ Protocol: 'tcp', TargetPort: 8080, PublishedPort: port, PublishMode: 'host' }] },
+      }),
     })
   }
 
@@ -123,7 +161,10 @@ export class SwarmFleet {
   async call<T>(host: string, method: string, path: string, body?: unknown): Promise<T> {
     const text = body === undefined ? undefined : JSON.stringify(body)
     const outgoing = request({
-      socketPath: `/proc/${this.#daemons.get(host)!.pid}/root/run/docker.sock`, method, path: `${API}${path}`, agent: false,
+      socketPath: `/proc/${this.#daemons.get(host)!.pid}/root/run/docker.sock`,
+      method,
+      path: `${API}${path}`,
+      agent: false,
       headers: text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) },
     })
     outgoing.end(text)
@@ -147,7 +188,21 @@ export class SwarmFleet {
   async #loadImage(host: string): Promise<void> {
     const path = `${this.lab.disk(host)}/hello.tar`
     await writeFile(path, (await archiveOf(HELLO_IMAGE)).bytes)
-    await this.lab.run(host, ['env', `PATH=${PROGRAMS}/usr/bin:${process.env['PATH']}`, 'docker', '--host', 'unix:///run/docker.sock', 'load', '--quiet', '--input', path], { timeoutMs: 120_000 })
+    await this.lab.run(
+      host,
+      [
+        'env',
+        `PATH=${PROGRAMS}/usr/bin:${process.env['PATH']}`,
+        'docker',
+        '--host',
+        'unix:///run/docker.sock',
+        'load',
+        '--quiet',
+        '--input',
+        path,
+      ],
+      { timeoutMs: 120_000 },
+    )
     await rm(path)
   }
 }

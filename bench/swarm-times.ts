@@ -17,12 +17,29 @@ const PORT = 8080
 export async function swarmTimes(fleet: SwarmFleet, repeats: number): Promise<Times> {
   const tenReplicas = await timesTenReplicas(fleet, repeats)
   const killedToAnswer = await timesKilledContainer(fleet, repeats)
-  const dead = await timesLostNode(fleet, repeats, (host) => fleet.lab.kill(host), (host) => fleet.boot(host))
-  const silent = await timesLostNode(fleet, repeats, (host) => fleet.lab.cut(host), async (host) => {
-    await fleet.lab.join(host)
-    await fleet.waitReady([host])
-  })
-  return { tenReplicas, killedToAnswer, deadNode: dead.node, deadWithdrawn: dead.answers, silentNode: silent.node, silentWithdrawn: silent.answers }
+  const dead = await timesLostNode(
+    fleet,
+    repeats,
+    (host) => fleet.lab.kill(host),
+    (host) => fleet.boot(host),
+  )
+  const silent = await timesLostNode(
+    fleet,
+    repeats,
+    (host) => fleet.lab.cut(host),
+    async (host) => {
+      await fleet.lab.join(host)
+      await fleet.waitReady([host])
+    },
+  )
+  return {
+    tenReplicas,
+    killedToAnswer,
+    deadNode: dead.node,
+    deadWithdrawn: dead.answers,
+    silentNode: silent.node,
+    silentWithdrawn: silent.answers,
+  }
 }
 
 async function timesTenReplicas(fleet: SwarmFleet, repeats: number): Promise<readonly number[]> {
@@ -45,7 +62,10 @@ async function timesKilledContainer(fleet: SwarmFleet, repeats: number): Promise
   for (let repeat = 0; repeat < repeats; repeat++) {
     await answeredAtMs([socketPath])
     await systemClock.sleep(REST_MS)
-    const pid = await waitFor('the task to run', async () => (await fleet.tasks('killed')).find(({ Status }) => Status.State === 'running')?.Status.ContainerStatus?.PID)
+    const pid = await waitFor(
+      'the task to run',
+      async () => (await fleet.tasks('killed')).find(({ Status }) => Status.State === 'running')?.Status.ContainerStatus?.PID,
+    )
     seconds.push(await killAndTime(await outsidePid(pid, fleet.pids[ON]!), socketPath))
   }
   await fleet.removeService('killed')
@@ -54,18 +74,27 @@ async function timesKilledContainer(fleet: SwarmFleet, repeats: number): Promise
 }
 
 /** One replica on the node that will be lost, kept off the manager: its work goes to the other worker. */
-async function timesLostNode(fleet: SwarmFleet, repeats: number, lose: (host: string) => Promise<void>, back: (host: string) => Promise<void>): Promise<{ node: number[]; answers: number[] }> {
+async function timesLostNode(
+  fleet: SwarmFleet,
+  repeats: number,
+  lose: (host: string) => Promise<void>,
+  back: (host: string) => Promise<void>,
+): Promise<{ node: number[]; answers: number[] }> {
   const seconds = { node: [] as number[], answers: [] as number[] }
   const elsewhere = await relay(fleet.lab, OUTSIDE, fleet.lab.ip(ON), PORT + 1)
   for (let repeat = 0; repeat < repeats; repeat++) {
     await drain(fleet, ON, 'drain') // so that it starts on the other
     await fleet.createService('lost', 1, { port: PORT + 1, notOn: 'h1' })
-    await waitFor('the task to run', async () => (await fleet.tasks('lost')).some(({ Status }) => Status.State === 'running'), { limitMs: 60_000 })
+    await waitFor('the task to run', async () => (await fleet.tasks('lost')).some(({ Status }) => Status.State === 'running'), {
+      limitMs: 60_000,
+    })
     await drain(fleet, ON, 'active')
     await systemClock.sleep(REST_MS)
     const lostMs = performance.now()
     await lose(LOST)
-    const down = when(async () => (await fleet.nodes()).some(({ Description, Status }) => Description.Hostname === LOST && Status.State === 'down'))
+    const down = when(async () =>
+      (await fleet.nodes()).some(({ Description, Status }) => Description.Hostname === LOST && Status.State === 'down'),
+    )
     const answered = answeredAtMs([elsewhere])
     seconds.node.push(((await down) - lostMs) / 1000)
     seconds.answers.push(((await answered) - lostMs) / 1000)
@@ -83,10 +112,14 @@ async function drain(fleet: SwarmFleet, host: string, availability: 'active' | '
 }
 
 async function noContainers(fleet: SwarmFleet): Promise<void> {
-  await waitFor('containers to be gone', async () => {
-    const all = await Promise.all(fleet.lab.hosts.map((host) => fleet.call<readonly unknown[]>(host, 'GET', '/containers/json')))
-    return all.every(({ length }) => length === 0)
-  }, { limitMs: 90_000 })
+  await waitFor(
+    'containers to be gone',
+    async () => {
+      const all = await Promise.all(fleet.lab.hosts.map((host) => fleet.call<readonly unknown[]>(host, 'GET', '/containers/json')))
+      return all.every(({ length }) => length === 0)
+    },
+    { limitMs: 90_000 },
+  )
   await systemClock.sleep(REST_MS)
 }
 

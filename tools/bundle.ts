@@ -20,8 +20,12 @@ const PROGRAMS = {
 const nodeModules: Plugin = {
   name: 'node-modules',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^[a-z0-9_:/]+$/ }, ({ path, kind }) => (kind === 'import-statement' && isBuiltin(path) ? { path, namespace: 'node' } : undefined))
-    onLoad({ filter: /./, namespace: 'node' }, ({ path }) => ({ contents: `const it = process.getBuiltinModule('${path}')\nexport default it\nexport const { ${exportsOf(path).join(', ')} } = it` }))
+    onResolve({ filter: /^[a-z0-9_:/]+$/ }, ({ path, kind }) =>
+      kind === 'import-statement' && isBuiltin(path) ? { path, namespace: 'node' } : undefined,
+    )
+    onLoad({ filter: /./, namespace: 'node' }, ({ path }) => ({
+      contents: `const it = process.getBuiltinModule('${path}')\nexport default it\nexport const { ${exportsOf(path).join(', ')} } = it`,
+    }))
   },
 }
 
@@ -29,7 +33,9 @@ const nodeModules: Plugin = {
 function exportsOf(path: string): readonly string[] {
   const isBig = /^(node:)?(http|crypto)$/.test(path)
   const properties = Object.entries(Object.getOwnPropertyDescriptors(process.getBuiltinModule(path)))
-  return properties.filter(([name, { value }]) => (value !== undefined || !isBig) && /^[a-zA-Z_]\w*$/.test(name) && name !== 'default').map(([name]) => name)
+  return properties
+    .filter(([name, { value }]) => (value !== undefined || !isBig) && /^[a-zA-Z_]\w*$/.test(name) && name !== 'default')
+    .map(([name]) => name)
 }
 
 for (const [name, { workers, files }] of Object.entries(PROGRAMS)) await bundle(name, workers, files)
@@ -41,8 +47,17 @@ async function bundle(name: string, workers: readonly string[], files: readonly 
   mkdirSync(target, { recursive: true })
   await build({
     entryPoints: [`${source}main.ts`, ...workers.map((worker) => `${source}${worker}`)],
-    entryNames: '[name]', chunkNames: 'parts/[name]-[hash]', outdir: target,
-    bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node24', minify: true, keepNames: true, legalComments: 'linked',
+    entryNames: '[name]',
+    chunkNames: 'parts/[name]-[hash]',
+    outdir: target,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    minify: true,
+    keepNames: true,
+    legalComments: 'linked',
     // packages in CommonJS ask for Node's own modules by require
     banner: { js: "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
     plugins: [nodeModules],

@@ -34,7 +34,12 @@ export function generate(folder: string = OUTPUT): boolean {
 /** The library by its version, ourselves by our text: reading a thousand models costs more than writing. */
 function inputFingerprint(): string {
   const hash = createHash('sha256')
-  const own = [...TABLE_FILES, ...readdirSync(TOOLS).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts')).sort()]
+  const own = [
+    ...TABLE_FILES,
+    ...readdirSync(TOOLS)
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+      .sort(),
+  ]
   for (const file of [join(CLIENT, 'package.json'), ...own.map((file) => join(TOOLS, file))]) hash.update(readFileSync(file)).update('\0')
   return hash.digest('hex')
 }
@@ -44,7 +49,12 @@ function modelReader(folder: string): (className: string) => Model | undefined {
   return (className) => {
     if (!models.has(className)) {
       const script = join(folder, `${className}.js`)
-      models.set(className, existsSync(script) ? readModel(className, readFileSync(script, 'utf8'), readFileSync(join(folder, `${className}.d.ts`), 'utf8')) : undefined)
+      models.set(
+        className,
+        existsSync(script)
+          ? readModel(className, readFileSync(script, 'utf8'), readFileSync(join(folder, `${className}.d.ts`), 'utf8'))
+          : undefined,
+      )
     }
     return models.get(className)
   }

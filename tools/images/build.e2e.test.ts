@@ -5,22 +5,49 @@ import { HELLO_PORT } from './build.ts'
 
 const BUILD = [process.execPath, `${import.meta.dirname}/build.ts`]
 const RUN = [
-  'podman', 'run', '--detach', '--name', 'hello', '--network', 'host', '--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024',
-  '--env', 'POD_NAME=hello-1', '--env', 'NODE_NAME=pi-1', '--env', 'POD_IP=10.42.0.9', 'localhost/hello',
+  'podman',
+  'run',
+  '--detach',
+  '--name',
+  'hello',
+  '--network',
+  'host',
+  '--ulimit',
+  'nofile=1024:1024',
+  '--ulimit',
+  'nproc=1024:1024',
+  '--env',
+  'POD_NAME=hello-1',
+  '--env',
+  'NODE_NAME=pi-1',
+  '--env',
+  'POD_IP=10.42.0.9',
+  'localhost/hello',
 ]
 const ASK = `const until = performance.now() + 5000
 const ask = () => fetch('http://127.0.0.1:${HELLO_PORT}/').then(async (answer) => process.stdout.write(answer.status + ' ' + await answer.text()))
   .catch((error) => performance.now() < until ? setTimeout(ask, 20) : Promise.reject(error))
 ask()`
 
-describe('the images that need no registry', { skip: process.getuid?.() === 0 ? false : 'needs root for namespaces', timeout: 120_000 }, () => {
+describe('the images that need no registry', {
+  skip: process.getuid?.() === 0 ? false : 'needs root for namespaces',
+  timeout: 120_000,
+}, () => {
   let lab: Lab
-  before(async () => { lab = await createLab({ hosts: 1, name: 'brt-images' }) })
+  before(async () => {
+    lab = await createLab({ hosts: 1, name: 'brt-images' })
+  })
   after(() => lab.down())
 
   it('are built once and then up to date', async () => {
-    assert.match((await lab.run('h1', BUILD)).stdout, /^localhost\/hello:latest sha256:\S+ built\nlocalhost\/busybox:latest sha256:\S+ built\n$/)
-    assert.match((await lab.run('h1', BUILD)).stdout, /^localhost\/hello:latest sha256:\S+ is up to date\nlocalhost\/busybox:latest sha256:\S+ is up to date\n$/)
+    assert.match(
+      (await lab.run('h1', BUILD)).stdout,
+      /^localhost\/hello:latest sha256:\S+ built\nlocalhost\/busybox:latest sha256:\S+ built\n$/,
+    )
+    assert.match(
+      (await lab.run('h1', BUILD)).stdout,
+      /^localhost\/hello:latest sha256:\S+ is up to date\nlocalhost\/busybox:latest sha256:\S+ is up to date\n$/,
+    )
   })
 
   it('hello tells pod, node and address, and ends at once when it is told to', async () => {

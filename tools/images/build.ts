@@ -31,7 +31,10 @@ export interface BuiltImage {
  *
  * @throws Error when busybox-static or podman is missing; the message says how to install it.
  */
-export async function buildImages({ names = [HELLO_IMAGE, BUSYBOX_IMAGE], podmanFlags = [] }: BuildOptions = {}): Promise<readonly BuiltImage[]> {
+export async function buildImages({
+  names = [HELLO_IMAGE, BUSYBOX_IMAGE],
+  podmanFlags = [],
+}: BuildOptions = {}): Promise<readonly BuiltImage[]> {
   const built: BuiltImage[] = []
   for (const name of names) {
     const image = await archiveOf(name)
@@ -51,8 +54,12 @@ export async function archiveOf(name: string): Promise<ImageArchive> {
 }
 
 const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
-const script = (path: string, lines: readonly string[]): TarEntry =>
-  ({ path, type: 'file', mode: 0o755, data: Buffer.from(`${lines.join('\n')}\n`) })
+const script = (path: string, lines: readonly string[]): TarEntry => ({
+  path,
+  type: 'file',
+  mode: 0o755,
+  data: Buffer.from(`${lines.join('\n')}\n`),
+})
 
 /** httpd as process 1 would not hear SIGTERM, so a shell does. */
 const SERVE = [
@@ -74,8 +81,10 @@ const PAGE = [
 const RECIPES: Readonly<Record<string, { readonly files: readonly TarEntry[]; readonly config: ImageConfig }>> = {
   [HELLO_IMAGE]: {
     files: [
-      { path: 'www', type: 'folder', mode: 0o755 }, { path: 'www/cgi-bin', type: 'folder', mode: 0o755 },
-      script('bin/serve', SERVE), script('www/cgi-bin/index.cgi', PAGE),
+      { path: 'www', type: 'folder', mode: 0o755 },
+      { path: 'www/cgi-bin', type: 'folder', mode: 0o755 },
+      script('bin/serve', SERVE),
+      script('www/cgi-bin/index.cgi', PAGE),
     ],
     config: { command: ['/bin/serve'], env, ports: [`${HELLO_PORT}/tcp`], labels: { 'org.opencontainers.image.title': 'hello' } },
   },
@@ -110,4 +119,5 @@ async function podman(args: readonly string[]): Promise<string> {
   }
 }
 
-if (import.meta.main) for (const { name, id, loaded } of await buildImages()) console.log(`${name} ${id} ${loaded ? 'built' : 'is up to date'}`)
+if (import.meta.main)
+  for (const { name, id, loaded } of await buildImages()) console.log(`${name} ${id} ${loaded ? 'built' : 'is up to date'}`)

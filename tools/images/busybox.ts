@@ -10,11 +10,21 @@ const PROGRAM_HEADER_INTERPRETER = 3
 export async function busyboxFiles(): Promise<readonly TarEntry[]> {
   const { path, data } = await findStatic()
   const { stdout } = await promisify(execFile)(path, ['--list'])
-  const applets = stdout.split('\n').filter((name) => name !== '' && name !== 'busybox').sort()
+  const applets = stdout
+    .split('\n')
+    .filter((name) => name !== '' && name !== 'busybox')
+    .sort()
   const text = (path: string, words: string): TarEntry => ({ path, type: 'file', mode: 0o644, data: Buffer.from(words) })
   const folder = (path: string, mode: number = 0o755): TarEntry => ({ path, type: 'folder', mode })
   return [
-    folder('bin'), folder('dev'), folder('etc'), folder('proc'), folder('root', 0o700), folder('sys'), folder('tmp', 0o1777), folder('var'),
+    folder('bin'),
+    folder('dev'),
+    folder('etc'),
+    folder('proc'),
+    folder('root', 0o700),
+    folder('sys'),
+    folder('tmp', 0o1777),
+    folder('var'),
     text('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n'),
     text('etc/group', 'root:x:0:\nnogroup:x:65534:\n'),
     { path: 'bin/busybox', type: 'file', mode: 0o755, data },
@@ -34,6 +44,7 @@ async function findStatic(): Promise<{ readonly path: string; readonly data: Buf
 export function isStatic(program: Buffer): boolean {
   if (program.length < 64 || program.toString('latin1', 0, 6) !== '\x7fELF\x02\x01') return false
   const [offset, entryBytes, count] = [Number(program.readBigUInt64LE(32)), program.readUInt16LE(54), program.readUInt16LE(56)]
-  return Array.from({ length: count }, (_, index) => program.readUInt32LE(offset + index * entryBytes))
-    .every((type) => type !== PROGRAM_HEADER_INTERPRETER)
+  return Array.from({ length: count }, (_, index) => program.readUInt32LE(offset + index * entryBytes)).every(
+    (type) => type !== PROGRAM_HEADER_INTERPRETER,
+  )
 }

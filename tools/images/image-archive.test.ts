@@ -14,13 +14,23 @@ const files: readonly TarEntry[] = [
 const config = { command: ['/bin/tool'], env: { PATH: '/bin' }, labels: {} }
 
 test('tar reads what was written', () => {
-  const listing = execFileSync('tar', ['--list', '--verbose', '--numeric-owner'], { input: tar(files), encoding: 'utf8', env: { ...process.env, TZ: 'UTC' } })
-  assert.deepEqual(listing.trim().split('\n').map((line) => line.replace(/\s+/g, ' ')), [
-    'drwxr-xr-x 0/0 0 1970-01-01 00:00 bin/',
-    '-rwxr-xr-x 0/0 513 1970-01-01 00:00 bin/tool',
-    'lrwxrwxrwx 0/0 0 1970-01-01 00:00 bin/alias -> tool',
-    'drwxrwxrwt 0/0 0 1970-01-01 00:00 tmp/',
-  ])
+  const listing = execFileSync('tar', ['--list', '--verbose', '--numeric-owner'], {
+    input: tar(files),
+    encoding: 'utf8',
+    env: { ...process.env, TZ: 'UTC' },
+  })
+  assert.deepEqual(
+    listing
+      .trim()
+      .split('\n')
+      .map((line) => line.replace(/\s+/g, ' ')),
+    [
+      'drwxr-xr-x 0/0 0 1970-01-01 00:00 bin/',
+      '-rwxr-xr-x 0/0 513 1970-01-01 00:00 bin/tool',
+      'lrwxrwxrwx 0/0 0 1970-01-01 00:00 bin/alias -> tool',
+      'drwxrwxrwt 0/0 0 1970-01-01 00:00 tmp/',
+    ],
+  )
   assert.equal(execFileSync('tar', ['--extract', '--to-stdout', 'bin/tool'], { input: tar(files), encoding: 'utf8' }), 'x'.repeat(513))
 })
 

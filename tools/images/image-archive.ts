@@ -25,20 +25,22 @@ export interface ImageArchive {
 export function imageArchive(name: string, files: readonly TarEntry[], config: ImageConfig, architecture: string): ImageArchive {
   const layer = tar(files)
   const layerDigest = digest(layer)
-  const description = Buffer.from(JSON.stringify({
-    architecture,
-    os: 'linux',
-    config: {
-      Env: Object.entries(config.env).map(([variable, value]) => `${variable}=${value}`),
-      Entrypoint: config.entrypoint ?? null,
-      Cmd: config.command ?? null,
-      Labels: config.labels,
-      ExposedPorts: Object.fromEntries((config.ports ?? []).map((port) => [port, {}])),
-    },
-    rootfs: { type: 'layers', diff_ids: [`sha256:${layerDigest}`] },
-    history: [{ created: '1970-01-01T00:00:00Z', created_by: 'bramble' }],
-    created: '1970-01-01T00:00:00Z',
-  }))
+  const description = Buffer.from(
+    JSON.stringify({
+      architecture,
+      os: 'linux',
+      config: {
+        Env: Object.entries(config.env).map(([variable, value]) => `${variable}=${value}`),
+        Entrypoint: config.entrypoint ?? null,
+        Cmd: config.command ?? null,
+        Labels: config.labels,
+        ExposedPorts: Object.fromEntries((config.ports ?? []).map((port) => [port, {}])),
+      },
+      rootfs: { type: 'layers', diff_ids: [`sha256:${layerDigest}`] },
+      history: [{ created: '1970-01-01T00:00:00Z', created_by: 'bramble' }],
+      created: '1970-01-01T00:00:00Z',
+    }),
+  )
   const id = digest(description)
   const manifest = Buffer.from(JSON.stringify([{ Config: `${id}.json`, RepoTags: [name], Layers: [`${layerDigest}.tar`] }]))
   const file = (path: string, data: Uint8Array): TarEntry => ({ path, type: 'file', mode: 0o644, data })

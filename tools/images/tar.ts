@@ -40,7 +40,11 @@ function header(entry: TarEntry, sizeBytes: number): Buffer {
   text('root', 297)
 
   block.fill(' ', 148, 156) // the checksum counts its own field as spaces
-  octal(block.reduce((sum, byte) => sum + byte, 0), 148, 6)
+  octal(
+    block.reduce((sum, byte) => sum + byte, 0),
+    148,
+    6,
+  )
   block[154] = 0
   return block
 }

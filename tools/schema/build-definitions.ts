@@ -17,14 +17,18 @@ export function buildDefinitions(tables: Tables, model: (className: string) => M
   const byClass = classNames(tables, model)
   const schemas: Record<string, ObjectSchema> = {}
   const descriptions: Record<string, Record<string, string>> = {}
-  const pending = [...byClass].filter(([className]) => isRoot(model(className)!)).map(([className]) => className).sort()
+  const pending = [...byClass]
+    .filter(([className]) => isRoot(model(className)!))
+    .map(([className]) => className)
+    .sort()
   for (const className of pending) {
     const name = byClass.get(className)!
     if (schemas[name]) continue
     const { attributes, description } = model(className)!
     schemas[name] = objectSchema(name, attributes, tables, (inner) => {
       const definition = byClass.get(inner)
-      if (definition === undefined) throw new Error(`${className} refers to ${inner}, which tools/schema/definition-names.tsv does not list`)
+      if (definition === undefined)
+        throw new Error(`${className} refers to ${inner}, which tools/schema/definition-names.tsv does not list`)
       pending.push(inner)
       return definition
     })
@@ -49,7 +53,8 @@ function classNames({ packages }: Tables, model: (className: string) => Model | 
     const [group, version] = prefix.split('.').slice(-2).map(capital) as [string, string]
     for (const type of types) {
       const className = [`${group}${version}${type}`, `${version}${type}`].find((each) => model(each))
-      if (className === undefined) throw new Error(`no class for ${prefix}.${type}: tools/schema/definition-names.tsv and @kubernetes/client-node differ`)
+      if (className === undefined)
+        throw new Error(`no class for ${prefix}.${type}: tools/schema/definition-names.tsv and @kubernetes/client-node differ`)
       names.set(className, `${prefix}.${type}`)
     }
   }
@@ -58,7 +63,12 @@ function classNames({ packages }: Tables, model: (className: string) => Model | 
 
 const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1)
 
-function objectSchema(definition: string, attributes: readonly ModelAttribute[], tables: Tables, refer: (className: string) => string): ObjectSchema {
+function objectSchema(
+  definition: string,
+  attributes: readonly ModelAttribute[],
+  tables: Tables,
+  refer: (className: string) => string,
+): ObjectSchema {
   const required = attributes.filter((each) => each.required).map((each) => each.name)
   const properties = attributes.map((attribute): [string, PropertySchema] => {
     const quantity = tables.quantities.has(`${definition} ${attribute.name}`)
@@ -78,13 +88,20 @@ function typeSchema(type: string, format: string, refer: (className: string) => 
     case 'string':
       if (format === 'quantity') return { type: 'quantity' }
       return format === 'byte' ? { type: 'string', format } : { type: 'string' }
-    case 'number': return format === 'int32' || format === 'int64' ? { type: 'integer', format } : { type: 'number' }
-    case 'boolean': return { type: 'boolean' }
-    case 'Date': return { type: 'string', format: 'date-time' }
-    case 'V1MicroTime': return { type: 'string', format: 'micro-time' }
-    case 'IntOrString': return { type: 'int-or-string' }
-    case 'any': return { type: 'any' }
-    default: return { type: 'ref', ref: refer(type) }
+    case 'number':
+      return format === 'int32' || format === 'int64' ? { type: 'integer', format } : { type: 'number' }
+    case 'boolean':
+      return { type: 'boolean' }
+    case 'Date':
+      return { type: 'string', format: 'date-time' }
+    case 'V1MicroTime':
+      return { type: 'string', format: 'micro-time' }
+    case 'IntOrString':
+      return { type: 'int-or-string' }
+    case 'any':
+      return { type: 'any' }
+    default:
+      return { type: 'ref', ref: refer(type) }
   }
 }
 

@@ -17,14 +17,19 @@ test('generates once, then only when something changed', (t) => {
   assert.equal(statSync(join(folder, 'definitions.json')).mtimeMs, first)
   writeFileSync(join(folder, 'inputs.sha256'), 'other')
   assert.equal(generate(folder), true)
-  const { 'io.k8s.api.core.v1.Pod': pod } = JSON.parse(readFileSync(join(folder, 'descriptions.json'), 'utf8')) as Record<string, Record<string, string>>
+  const { 'io.k8s.api.core.v1.Pod': pod } = JSON.parse(readFileSync(join(folder, 'descriptions.json'), 'utf8')) as Record<
+    string,
+    Record<string, string>
+  >
   assert.match(pod!['']!, /^Pod is a collection of containers/)
   assert.match(pod!['kind']!, /^Kind is a string value representing the REST resource/)
 })
 
 test('reads a model as text: JSON names, types, what is optional, descriptions', () => {
-  const script = 'V1Thing.attributeTypeMap = [\n    {\n "name": "_default", "baseName": "default", "type": "string", "format": "" },\n { "name": "size", "baseName": "size", "type": "number", "format": "int32" }\n];'
-  const declaration = "/**\n* It\\'s a thing.\n*/\nexport declare class V1Thing {\n    /**\n    * The \\\"default\\\".\n    */\n    '_default'?: string;\n    'size': number;\n    static readonly x: string;\n}"
+  const script =
+    'V1Thing.attributeTypeMap = [\n    {\n "name": "_default", "baseName": "default", "type": "string", "format": "" },\n { "name": "size", "baseName": "size", "type": "number", "format": "int32" }\n];'
+  const declaration =
+    "/**\n* It\\'s a thing.\n*/\nexport declare class V1Thing {\n    /**\n    * The \\\"default\\\".\n    */\n    '_default'?: string;\n    'size': number;\n    static readonly x: string;\n}"
   assert.deepEqual(readModel('V1Thing', script, declaration), {
     description: "It's a thing.",
     attributes: [
@@ -35,14 +40,30 @@ test('reads a model as text: JSON names, types, what is optional, descriptions',
   assert.throws(() => readModel('V1Thing', '', declaration), /V1Thing\.js has no attribute map/)
 })
 
-const attribute = (name: string, type: string, format = '', required = false): Model['attributes'][number] => ({ name, type, format, required })
+const attribute = (name: string, type: string, format = '', required = false): Model['attributes'][number] => ({
+  name,
+  type,
+  format,
+  required,
+})
 const MODELS: Record<string, Model> = {
   V1Pod: { attributes: [attribute('apiVersion', 'string'), attribute('kind', 'string'), attribute('spec', 'V1PodSpec', '', true)] },
-  V1PodList: { attributes: [attribute('apiVersion', 'string'), attribute('kind', 'string'), attribute('items', 'Array<V1Pod>'), attribute('metadata', 'any')] },
+  V1PodList: {
+    attributes: [
+      attribute('apiVersion', 'string'),
+      attribute('kind', 'string'),
+      attribute('items', 'Array<V1Pod>'),
+      attribute('metadata', 'any'),
+    ],
+  },
   V1PodSpec: {
     attributes: [
-      attribute('ports', 'Array<V1Port>'), attribute('limits', '{ [key: string]: string; }'), attribute('since', 'V1MicroTime', 'date-time-micro'),
-      attribute('data', '{ [key: string]: string; }', 'byte'), attribute('port', 'IntOrString', 'int-or-string'), attribute('users', 'Array<number>', 'int64'),
+      attribute('ports', 'Array<V1Port>'),
+      attribute('limits', '{ [key: string]: string; }'),
+      attribute('since', 'V1MicroTime', 'date-time-micro'),
+      attribute('data', '{ [key: string]: string; }', 'byte'),
+      attribute('port', 'IntOrString', 'int-or-string'),
+      attribute('users', 'Array<number>', 'int64'),
       attribute('owner', 'CoreV1Owner'),
     ],
   },
@@ -61,11 +82,21 @@ const tables: Tables = {
 
 test('builds what kinds reach, with keys, quantities and formats; lists and the unreached are left out', () => {
   const { schemas } = buildDefinitions(tables, (name) => MODELS[name])
-  assert.deepEqual(Object.keys(schemas), ['Owner', 'Pod', 'PodSpec', 'Port'].map((name) => `io.k8s.api.core.v1.${name}`))
+  assert.deepEqual(
+    Object.keys(schemas),
+    ['Owner', 'Pod', 'PodSpec', 'Port'].map((name) => `io.k8s.api.core.v1.${name}`),
+  )
   assert.deepEqual(schemas['io.k8s.api.core.v1.PodSpec'], {
     type: 'object',
     properties: {
-      ports: { type: 'array', items: { type: 'ref', ref: 'io.k8s.api.core.v1.Port' }, patchMergeKey: 'number', patchStrategy: ['merge'], listType: 'map', listMapKeys: ['number'] },
+      ports: {
+        type: 'array',
+        items: { type: 'ref', ref: 'io.k8s.api.core.v1.Port' },
+        patchMergeKey: 'number',
+        patchStrategy: ['merge'],
+        listType: 'map',
+        listMapKeys: ['number'],
+      },
       limits: { type: 'map', values: { type: 'quantity' } },
       since: { type: 'string', format: 'micro-time' },
       data: { type: 'map', values: { type: 'string', format: 'byte' } },
@@ -74,12 +105,22 @@ test('builds what kinds reach, with keys, quantities and formats; lists and the 
       owner: { type: 'ref', ref: 'io.k8s.api.core.v1.Owner', mapType: 'atomic' },
     },
   })
-  assert.deepEqual(schemas['io.k8s.api.core.v1.Port'], { type: 'object', properties: { number: { type: 'integer', format: 'int32' } }, required: ['number'] })
+  assert.deepEqual(schemas['io.k8s.api.core.v1.Port'], {
+    type: 'object',
+    properties: { number: { type: 'integer', format: 'int32' } },
+    required: ['number'],
+  })
 })
 
 test('says which table is wrong when library and tables differ', () => {
   const { V1Port: _port, ...models } = MODELS
-  assert.throws(() => buildDefinitions(tables, (name) => models[name]), /no class for io\.k8s\.api\.core\.v1\.Port: tools\/schema\/definition-names\.tsv and @kubernetes\/client-node differ/)
+  assert.throws(
+    () => buildDefinitions(tables, (name) => models[name]),
+    /no class for io\.k8s\.api\.core\.v1\.Port: tools\/schema\/definition-names\.tsv and @kubernetes\/client-node differ/,
+  )
   const packages = new Map([['io.k8s.api.core.v1', ['Pod', 'PodSpec']]])
-  assert.throws(() => buildDefinitions({ ...tables, packages }, (name) => MODELS[name]), /V1PodSpec refers to V1Port, which tools\/schema\/definition-names\.tsv does not list/)
+  assert.throws(
+    () => buildDefinitions({ ...tables, packages }, (name) => MODELS[name]),
+    /V1PodSpec refers to V1Port, which tools\/schema\/definition-names\.tsv does not list/,
+  )
 })

@@ -18,7 +18,8 @@ export interface Model {
 /** @throws Error when the files do not look like a generated model. */
 export function readModel(className: string, script: string, declaration: string): Model {
   const map = new RegExp(`^${className}\\.attributeTypeMap = (\\[[\\s\\S]*?\\n\\]|\\[\\]);`, 'm').exec(script)
-  if (!map) throw new Error(`${className}.js has no attribute map: does this version of @kubernetes/client-node generate its models differently?`)
+  if (!map)
+    throw new Error(`${className}.js has no attribute map: does this version of @kubernetes/client-node generate its models differently?`)
   const attributes = JSON.parse(map[1]!) as { name: string; baseName: string; type: string; format: string }[]
   const declared = declarations(declaration)
   const description = descriptionBefore(declaration, `export declare class ${className} `)
@@ -35,7 +36,8 @@ export function readModel(className: string, script: string, declaration: string
 function declarations(text: string): Map<string, { required: boolean; description?: string }> {
   const found = new Map<string, { required: boolean; description?: string }>()
   for (const [, comment, name, optional] of text.matchAll(/(?:\/\*\*\n((?:(?!\*\/)[\s\S])*)\*\/\n)?\s*'([^']+)'(\?)?: /g))
-    if (name !== undefined) found.set(name, { required: optional === undefined, ...(comment !== undefined && { description: plain(comment) }) })
+    if (name !== undefined)
+      found.set(name, { required: optional === undefined, ...(comment !== undefined && { description: plain(comment) }) })
   return found
 }
 
@@ -45,4 +47,8 @@ function descriptionBefore(text: string, line: string): string | undefined {
   return comment ? plain(comment[1]!) : undefined
 }
 
-const plain = (comment: string): string => comment.replace(/^\s*\* ?/gm, '').replace(/\\(['"\\])/g, '$1').trim()
+const plain = (comment: string): string =>
+  comment
+    .replace(/^\s*\* ?/gm, '')
+    .replace(/\\(['"\\])/g, '$1')
+    .trim()

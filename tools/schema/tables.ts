@@ -32,7 +32,11 @@ export function readTables(folder: string): Tables {
 }
 
 const rows = (file: string): string[][] =>
-  readFileSync(file, 'utf8').split('\n').slice(1).filter((line) => line !== '').map((line) => line.split('\t'))
+  readFileSync(file, 'utf8')
+    .split('\n')
+    .slice(1)
+    .filter((line) => line !== '')
+    .map((line) => line.split('\t'))
 
 function keyRow([mergeKey, strategy, listType, mapKeys, mapType]: readonly string[]): KeyRow {
   return {

@@ -16,18 +16,40 @@ import { MemoryAssigned } from './state/memory-assigned.ts'
 
 const FACTS: SystemFacts = {
   inventory: async () => ({
-    hostname: 'pi-1', machineId: 'm', systemUuid: 's', bootId: 'b', kernelVersion: '6.12', osImage: 'Debian', architecture: 'arm64', cpuCount: 4,
-    memoryBytes: 2 ** 32, diskBytes: 2 ** 35, diskType: 'sd', pageSizeBytes: 4096,
+    hostname: 'pi-1',
+    machineId: 'm',
+    systemUuid: 's',
+    bootId: 'b',
+    kernelVersion: '6.12',
+    osImage: 'Debian',
+    architecture: 'arm64',
+    cpuCount: 4,
+    memoryBytes: 2 ** 32,
+    diskBytes: 2 ** 35,
+    diskType: 'sd',
+    pageSizeBytes: 4096,
   }),
   usage: async () => ({
-    atMs: 0, cpuMillis: 100, windowMs: 1000, memoryBytes: 2 ** 28, memoryAvailableBytes: 2 ** 31, diskAvailableBytes: 2 ** 34, inodesAvailable: 1e6, processes: 100, addresses: ['192.0.2.1'],
+    atMs: 0,
+    cpuMillis: 100,
+    windowMs: 1000,
+    memoryBytes: 2 ** 28,
+    memoryAvailableBytes: 2 ** 31,
+    diskAvailableBytes: 2 ** 34,
+    inodesAvailable: 1e6,
+    processes: 100,
+    addresses: ['192.0.2.1'],
   }),
 }
 
-const aNode = (podCIDR: string): KubeObject => ({ kind: 'Node', metadata: { name: 'pi-1', uid: 'n', resourceVersion: '1', creationTimestamp: '' }, spec: { podCIDR } } as KubeObject)
-const aService = (): KubeObject => ({
-  kind: 'Service', metadata: { name: 'web', namespace: 'default', uid: 's', resourceVersion: '1', creationTimestamp: '' }, spec: { clusterIP: '10.43.0.9', ports: [{ port: 80 }] },
-} as KubeObject)
+const aNode = (podCIDR: string): KubeObject =>
+  ({ kind: 'Node', metadata: { name: 'pi-1', uid: 'n', resourceVersion: '1', creationTimestamp: '' }, spec: { podCIDR } }) as KubeObject
+const aService = (): KubeObject =>
+  ({
+    kind: 'Service',
+    metadata: { name: 'web', namespace: 'default', uid: 's', resourceVersion: '1', creationTimestamp: '' },
+    spec: { clusterIP: '10.43.0.9', ports: [{ port: 80 }] },
+  }) as KubeObject
 
 /** One node with an agent, and a control plane that says what the test wants. */
 class AgentWorld implements LinkHandler {
@@ -53,9 +75,25 @@ class AgentWorld implements LinkHandler {
   startAgent(): void {
     this.#agent = new AbortController()
     this.run = createAgent({
-      env: this.env, link: this.link.connect('pi-1'), runtime: this.runtime, proxy: this.proxy, facts: this.facts, assigned: this.assigned, files: new MemoryPodFiles(), dialer: new FakeDialer(),
-      podNetwork: { setCidr: async (cidr) => { this.cidrs.push(cidr) } },
-      settings: { node: { nodeName: 'pi-1', version: '0.1.0', labels: { rack: 'a' } }, podNetwork: '10.42.0.0/16', serviceNetwork: '10.43.0.0/16', logFolder: '/var/log/pods' },
+      env: this.env,
+      link: this.link.connect('pi-1'),
+      runtime: this.runtime,
+      proxy: this.proxy,
+      facts: this.facts,
+      assigned: this.assigned,
+      files: new MemoryPodFiles(),
+      dialer: new FakeDialer(),
+      podNetwork: {
+        setCidr: async (cidr) => {
+          this.cidrs.push(cidr)
+        },
+      },
+      settings: {
+        node: { nodeName: 'pi-1', version: '0.1.0', labels: { rack: 'a' } },
+        podNetwork: '10.42.0.0/16',
+        serviceNetwork: '10.43.0.0/16',
+        logFolder: '/var/log/pods',
+      },
     }).run(this.#agent.signal)
   }
 
@@ -109,9 +147,16 @@ test('what is assigned runs, is told, saved, and reaches network and service rul
   world.startAgent()
   await world.pass(5_000)
   assert.equal(world.phase('web'), 'Running')
-  assert.deepEqual(world.runtime.running().map(({ name }) => name), ['main'], 'a pod of another node does not run here')
+  assert.deepEqual(
+    world.runtime.running().map(({ name }) => name),
+    ['main'],
+    'a pod of another node does not run here',
+  )
   assert.deepEqual(world.cidrs, ['10.42.3.0/24'])
-  assert.deepEqual(world.proxy.table?.forwards.map(({ id }) => id), ['default/web:80'])
+  assert.deepEqual(
+    world.proxy.table?.forwards.map(({ id }) => id),
+    ['default/web:80'],
+  )
   assert.equal((await world.assigned.load())?.version, '1')
   const node = world.reports.find((report) => report.type === 'node-status')
   assert.equal(node?.type === 'node-status' && node.labels.rack, 'a')
@@ -120,7 +165,14 @@ test('what is assigned runs, is told, saved, and reaches network and service rul
 
 test('the saved assignment starts with no control plane at all', async (t) => {
   const world = aWorld(t)
-  const saved: Assigned = { version: '7', objects: new Map<string, KubeObject>([['Pod default/web', aPod('web')], ['Node pi-1', aNode('10.42.3.0/24')], ['Service default/web', aService()]]) }
+  const saved: Assigned = {
+    version: '7',
+    objects: new Map<string, KubeObject>([
+      ['Pod default/web', aPod('web')],
+      ['Node pi-1', aNode('10.42.3.0/24')],
+      ['Service default/web', aService()],
+    ]),
+  }
   await world.assigned.save(saved)
   world.startAgent()
   await world.pass(1_000)
@@ -147,7 +199,10 @@ test('increments are applied; one that does not chain asks for everything once',
   await world.pass(5_000)
   assert.equal(world.resyncs, 1)
   assert.equal(world.phase('other'), 'Running')
-  assert.deepEqual((await world.runtime.observe()).map(({ name }) => name), ['other'])
+  assert.deepEqual(
+    (await world.runtime.observe()).map(({ name }) => name),
+    ['other'],
+  )
 })
 
 test('a lost link is opened again, and all statuses are told again', async (t) => {
@@ -172,7 +227,9 @@ test('a node that booted without its cable is Ready as soon as it is reached', a
   addresses = ['192.0.2.1']
   world.startServer()
   await world.pass(3_000)
-  const told = world.reports.flatMap((report) => (report.type === 'node-status' ? [report.status.conditions?.find(({ type }) => type === 'Ready')?.status] : []))
+  const told = world.reports.flatMap((report) =>
+    report.type === 'node-status' ? [report.status.conditions?.find(({ type }) => type === 'Ready')?.status] : [],
+  )
   assert.deepEqual(told, ['True'])
 })
 
@@ -216,7 +273,9 @@ test('that a pod leaves is saved before it is taken down, however short ago the 
 test('an assignment that cannot be saved is followed all the same', async (t) => {
   const world = aWorld(t)
   const save = world.assigned.save.bind(world.assigned)
-  world.assigned.save = async () => { throw new Error('no space left on device') }
+  world.assigned.save = async () => {
+    throw new Error('no space left on device')
+  }
   world.complete = complete('1', aPod('web'))
   world.startServer()
   world.startAgent()

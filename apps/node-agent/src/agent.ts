@@ -104,8 +104,15 @@ class RunningAgent {
     this.#reporter = reporter
     this.proxy = new ProxyReconciler(proxy, env)
     this.pods = new PodReconciler({
-      env, nodeName: settings.node.nodeName, runtime, files, dialer, source: this.#index, node: () => reporter.nodeFacts,
-      logFolder: settings.logFolder, send: (report) => outbox.put(report),
+      env,
+      nodeName: settings.node.nodeName,
+      runtime,
+      files,
+      dialer,
+      source: this.#index,
+      node: () => reporter.nodeFacts,
+      logFolder: settings.logFolder,
+      send: (report) => outbox.put(report),
       beforeLeaving: () => this.#save().catch((error: unknown) => env.log.warn('a pod leaves before that is saved', { error })),
     })
     const carrier = parts.streams?.(podLogs(this.pods, env.clock))
@@ -212,7 +219,11 @@ class RunningAgent {
       if (until.aborted) resolve()
       until.addEventListener('abort', () => resolve(), { once: true })
     })
-    const parts = [this.#followAssignments(session), this.#followStreams(session, until), this.#outbox.run((batch) => session.report(batch), this.#parts.env.clock, until)]
+    const parts = [
+      this.#followAssignments(session),
+      this.#followStreams(session, until),
+      this.#outbox.run((batch) => session.report(batch), this.#parts.env.clock, until),
+    ]
     try {
       await Promise.race([stopped, Promise.all(parts)])
     } finally {
@@ -230,7 +241,9 @@ class RunningAgent {
       if (next !== 'resync') this.#take(next)
       else if (!asked) {
         asked = true
-        await session.resync().catch(() => { asked = false }) // the session has ended, or the next message asks again
+        await session.resync().catch(() => {
+          asked = false
+        }) // the session has ended, or the next message asks again
       }
     }
   }
@@ -245,7 +258,9 @@ class RunningAgent {
     const { podNetwork, serviceNetwork } = this.#parts.settings
     this.#index.set(assigned)
     this.pods.assign(this.#index.pods().filter((pod) => pod.spec.nodeName === nodeName))
-    this.proxy.set(() => serviceTable({ nodeName, podNetwork, serviceNetwork, services: this.#index.services(), slices: this.#index.slices() }))
+    this.proxy.set(() =>
+      serviceTable({ nodeName, podNetwork, serviceNetwork, services: this.#index.services(), slices: this.#index.slices() }),
+    )
     this.#change.notify()
   }
 
@@ -262,6 +277,12 @@ class RunningAgent {
 
   /** Differs when addresses or routes have to. */
   #wantedNetwork(): string {
-    return this.#index.nodes().map(({ metadata, spec, status }) => [metadata.name, spec?.podCIDR, ...(status?.addresses ?? []).map(({ address }) => address)].join(' ')).sort().join('\n')
+    return this.#index
+      .nodes()
+      .map(({ metadata, spec, status }) =>
+        [metadata.name, spec?.podCIDR, ...(status?.addresses ?? []).map(({ address }) => address)].join(' '),
+      )
+      .sort()
+      .join('\n')
   }
 }

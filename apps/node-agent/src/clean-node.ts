@@ -19,10 +19,11 @@ export async function cleanNode(what: 'pods' | 'all', config: AgentConfig, env: 
   const network = new CniNetwork()
   const runtime = RUNTIMES[config.runtime]!({ clock: env.clock, log: env.log, network })
   const { ready, reason } = await runtime.status()
-  if (ready) for (const sandbox of await runtime.observe()) {
-    await runtime.removeSandbox(sandbox.id)
-    await rm(join(config.podLogDirectory, `${sandbox.namespace}_${sandbox.name}_${sandbox.podUid}`), { recursive: true, force: true })
-  }
+  if (ready)
+    for (const sandbox of await runtime.observe()) {
+      await runtime.removeSandbox(sandbox.id)
+      await rm(join(config.podLogDirectory, `${sandbox.namespace}_${sandbox.name}_${sandbox.podUid}`), { recursive: true, force: true })
+    }
   else env.log.warn('containers were not looked for', { reason })
   for (const { podUid } of await network.list()) await network.remove(podUid)
   await unmountBelow(STATE_FOLDER)
@@ -37,6 +38,10 @@ export async function cleanNode(what: 'pods' | 'all', config: AgentConfig, env: 
 /** Namespaces and memory volumes are mounts; the innermost first. */
 async function unmountBelow(folder: string): Promise<void> {
   const { stdout } = await runCommand('findmnt', ['--raw', '--noheadings', '--output', 'TARGET'])
-  const mounts = stdout.split('\n').filter((target) => target.startsWith(`${folder}/`)).sort().reverse()
+  const mounts = stdout
+    .split('\n')
+    .filter((target) => target.startsWith(`${folder}/`))
+    .sort()
+    .reverse()
   for (const target of mounts) await runCommand('umount', [target], { exitCodes: 'any' })
 }

@@ -50,7 +50,9 @@ export class NodeReporter {
   get nodeFacts(): NodeFacts {
     const { allocatable = {}, addresses = [] } = this.#status
     return {
-      hostname: this.#inventory.hostname, hostIp: addresses.find(({ type }) => type === 'InternalIP')?.address ?? '', memoryBytes: this.#inventory.memoryBytes,
+      hostname: this.#inventory.hostname,
+      hostIp: addresses.find(({ type }) => type === 'InternalIP')?.address ?? '',
+      memoryBytes: this.#inventory.memoryBytes,
       allocatable: { cpuMillis: cpuMillis(allocatable.cpu), memoryBytes: memoryBytes(allocatable.memory) },
     }
   }

@@ -26,12 +26,18 @@ export function parseWireToken(text: string): JoinToken | undefined {
 }
 
 /** @param ttlMs How long it is good, milliseconds. @param uses How many nodes may join with it. */
-export function newJoinToken(ttlMs: number, uses: number, nowMs: number): { readonly token: JoinToken; readonly secret: NewObject<Secret> } {
+export function newJoinToken(
+  ttlMs: number,
+  uses: number,
+  nowMs: number,
+): { readonly token: JoinToken; readonly secret: NewObject<Secret> } {
   const token = { id: randomBytes(3).toString('hex'), secret: randomBytes(24).toString('base64url') }
   return {
     token,
     secret: {
-      apiVersion: 'v1', kind: 'Secret', type: TOKEN_TYPE,
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: TOKEN_TYPE,
       metadata: { name: tokenSecretName(token.id), namespace: TOKEN_NAMESPACE },
       data: encode({ hash: hashOf(token.secret), expiration: timestamp(nowMs + ttlMs), uses: String(uses), 'used-by': '' }),
     },
@@ -40,8 +46,7 @@ export function newJoinToken(ttlMs: number, uses: number, nowMs: number): { read
 
 export type TokenVerdict =
   /** Good; `record` is the Secret with this use counted, undefined when the same device has used it before. */
-  | { readonly ok: true; readonly record: Secret | undefined }
-  | { readonly ok: false; readonly why: string }
+  { readonly ok: true; readonly record: Secret | undefined } | { readonly ok: false; readonly why: string }
 
 /**
  * Whether a device may join with a token. The same device may repeat its use: its first answer may have been lost.
@@ -53,8 +58,10 @@ export function redeem(secret: Secret | undefined, token: JoinToken, nodeName: s
   const { expiration, uses, usedBy } = readToken(secret)
   const use = `${nodeName}=${device}`
   if (usedBy.includes(use)) return { ok: true, record: undefined }
-  if (Date.parse(expiration) <= nowMs) return { ok: false, why: `the join token expired at ${expiration}; create one with "bramble token create"` }
-  if (usedBy.length >= uses) return { ok: false, why: `the join token is used up (${uses} of ${uses}); create one with "bramble token create"` }
+  if (Date.parse(expiration) <= nowMs)
+    return { ok: false, why: `the join token expired at ${expiration}; create one with "bramble token create"` }
+  if (usedBy.length >= uses)
+    return { ok: false, why: `the join token is used up (${uses} of ${uses}); create one with "bramble token create"` }
   const record = mutableCopy(secret)
   record.data = { ...record.data, ...encode({ 'used-by': [...usedBy, use].join(',') }) }
   return { ok: true, record }
@@ -79,7 +86,14 @@ export interface TokenFacts {
 }
 export function readToken(secret: Secret): TokenFacts {
   const field = (name: string): string => Buffer.from(secret.data?.[name] ?? '', 'base64').toString()
-  return { hash: field('hash'), expiration: field('expiration'), uses: Number(field('uses')), usedBy: field('used-by').split(',').filter((use) => use !== '') }
+  return {
+    hash: field('hash'),
+    expiration: field('expiration'),
+    uses: Number(field('uses')),
+    usedBy: field('used-by')
+      .split(',')
+      .filter((use) => use !== ''),
+  }
 }
 
 const encode = (fields: Record<string, string>): Record<string, string> =>
@@ -92,6 +106,9 @@ const hashOf = (secret: string): string => createHash('sha256').update(secret).d
  */
 export function parseToken(text: string): { readonly authorityFingerprint: string; readonly wireToken: string } {
   const match = /^b1\.([0-9a-f]{64})\.([a-z0-9]{6}\.[A-Za-z0-9_-]{32})$/.exec(text.trim())
-  if (!match) throw new Error('the join token is malformed (it starts with "b1." and has four parts); paste the whole line that "bramble token create" printed on the control plane')
+  if (!match)
+    throw new Error(
+      'the join token is malformed (it starts with "b1." and has four parts); paste the whole line that "bramble token create" printed on the control plane',
+    )
   return { authorityFingerprint: match[1]!, wireToken: match[2]! }
 }

@@ -18,7 +18,8 @@ export async function makeGroups(name: string): Promise<readonly string[]> {
   for (const folder of folders) {
     await mkdir(folder, { recursive: true })
     if (folder.includes('/cpuset/'))
-      for (const file of ['cpuset.cpus', 'cpuset.mems']) await writeFile(join(folder, file), await readFile(join(ROOT, 'cpuset', file), 'utf8'))
+      for (const file of ['cpuset.cpus', 'cpuset.mems'])
+        await writeFile(join(folder, file), await readFile(join(ROOT, 'cpuset', file), 'utf8'))
   }
   return folders
 }

@@ -79,11 +79,17 @@ export class Lab {
   }
 
   /** Starts a program that goes on running, such as an agent. It ends with its host. */
-  async spawn(host: string, argv: readonly string[], options: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<LabProcess> {
+  async spawn(
+    host: string,
+    argv: readonly string[],
+    options: { readonly env?: Readonly<Record<string, string>> } = {},
+  ): Promise<LabProcess> {
     const outputPath = join(folderOf(this.name), `${host}-${++this.#spawned}.log`)
     const entering = startDetached('sh', this.#enter(host, argv), { outputPath, ...options })
     let hasEnded = false
-    void entering.ended.then(() => { hasEnded = true })
+    void entering.ended.then(() => {
+      hasEnded = true
+    })
     let pid = host === OUTSIDE ? entering.pid : undefined // there is no process namespace to enter
     await until(async () => {
       pid ??= await childOf(entering.pid)
@@ -133,8 +139,16 @@ export class Lab {
 
   async #plug({ netns, port, ip, mac }: Place): Promise<void> {
     await runCommand('ip', ['netns', 'add', netns])
-    await batch(switchNetns(this.name), [`link add ${port} type veth peer name eth0 netns ${netns} address ${mac}`, `link set ${port} master lan0 up`])
-    await batch(netns, ['link set lo up', `addr add ${ip}/24 dev eth0`, 'link set eth0 up', `route add default via ${GATEWAY} dev eth0 onlink`])
+    await batch(switchNetns(this.name), [
+      `link add ${port} type veth peer name eth0 netns ${netns} address ${mac}`,
+      `link set ${port} master lan0 up`,
+    ])
+    await batch(netns, [
+      'link set lo up',
+      `addr add ${ip}/24 dev eth0`,
+      'link set eth0 up',
+      `route add default via ${GATEWAY} dev eth0 onlink`,
+    ])
   }
 
   async #boot(host: string): Promise<void> {
@@ -143,11 +157,23 @@ export class Lab {
     await mkdir(disk, { recursive: true })
     await rm(ready, { force: true })
     const groups = await makeGroups(netns)
-    const unshare = ['unshare', '--mount', '--uts', '--ipc', '--pid', ...(groups.length > 0 ? ['--cgroup'] : []), '--fork', '--propagation', 'private']
+    const unshare = [
+      'unshare',
+      '--mount',
+      '--uts',
+      '--ipc',
+      '--pid',
+      ...(groups.length > 0 ? ['--cgroup'] : []),
+      '--fork',
+      '--propagation',
+      'private',
+    ]
     const program = ['nsenter', `--net=/run/netns/${netns}`, ...unshare, '--', 'sh', INIT, host, ip, disk, ready]
     const starting = startDetached('sh', inGroups(groups, program), { outputPath: log })
     let hasEnded = false
-    void starting.ended.then(() => { hasEnded = true })
+    void starting.ended.then(() => {
+      hasEnded = true
+    })
     try {
       await until(async () => hasEnded || (await readIfPresent(ready)) !== undefined, `host ${host} to boot`)
       if (hasEnded) throw new Error(`host ${host} did not boot`)
@@ -196,9 +222,13 @@ async function batch(netns: string, lines: readonly string[]): Promise<void> {
 }
 
 /** Arguments of `sh` that put it into groups and then make it the program. */
-const inGroups = (folders: readonly string[], argv: readonly string[]): string[] =>
-  ['-c', `for folder in ${folders.map((folder) => (folder.startsWith('/') ? folder : `/sys/fs/cgroup/*/${folder}`)).join(' ')}; do
-    [ ! -e "$folder/cgroup.procs" ] || echo $$ > "$folder/cgroup.procs"; done; exec "$@"`, 'sh', ...argv]
+const inGroups = (folders: readonly string[], argv: readonly string[]): string[] => [
+  '-c',
+  `for folder in ${folders.map((folder) => (folder.startsWith('/') ? folder : `/sys/fs/cgroup/*/${folder}`)).join(' ')}; do
+    [ ! -e "$folder/cgroup.procs" ] || echo $$ > "$folder/cgroup.procs"; done; exec "$@"`,
+  'sh',
+  ...argv,
+]
 
 async function runsIn(pid: number, netns: string): Promise<boolean> {
   const [own, named] = await Promise.all([readlink(`/proc/${pid}/ns/net`).catch(() => ''), stat(`/run/netns/${netns}`)])
@@ -211,7 +241,10 @@ async function killAndWait(pid: number): Promise<void> {
 }
 
 const isAlive = (pid: number): Promise<boolean> =>
-  readFile(`/proc/${pid}/stat`, 'utf8').then((text) => !/^\d+ \(.*\) [ZX]/s.test(text), () => false)
+  readFile(`/proc/${pid}/stat`, 'utf8').then(
+    (text) => !/^\d+ \(.*\) [ZX]/s.test(text),
+    () => false,
+  )
 
 async function childOf(pid: number): Promise<number | undefined> {
   const children = (await readIfPresent(`/proc/${pid}/task/${pid}/children`)) ?? ''

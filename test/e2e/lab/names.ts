@@ -26,5 +26,9 @@ export function places(lab: string, hosts: number): readonly Place[] {
 export const switchNetns = (lab: string): string => `${lab}-switch`
 
 const place = (lab: string, host: string, number: number): Place => ({
-  host, ip: `198.51.100.${number}`, mac: `02:42:c6:33:64:${number.toString(16).padStart(2, '0')}`, netns: `${lab}-${host}`, port: host,
+  host,
+  ip: `198.51.100.${number}`,
+  mac: `02:42:c6:33:64:${number.toString(16).padStart(2, '0')}`,
+  netns: `${lab}-${host}`,
+  port: host,
 })

@@ -43,9 +43,13 @@ export class Enrolment {
    */
   async enrol(wireToken: string, nodeName: string, csr: Uint8Array): Promise<Buffer> {
     if (nodeName.length > 63 || !NODE_NAME.test(nodeName))
-      throw new EnrolmentRefused('invalid', `node name ${JSON.stringify(nodeName.slice(0, 100))} must be at most 63 lower case letters, digits, "-" or ".", e.g. pi-1 (--node-name)`)
+      throw new EnrolmentRefused(
+        'invalid',
+        `node name ${JSON.stringify(nodeName.slice(0, 100))} must be at most 63 lower case letters, digits, "-" or ".", e.g. pi-1 (--node-name)`,
+      )
     const token = parseWireToken(wireToken)
-    if (!token) throw new EnrolmentRefused('unauthenticated', 'the join token is malformed; paste the whole line that "bramble token create" printed')
+    if (!token)
+      throw new EnrolmentRefused('unauthenticated', 'the join token is malformed; paste the whole line that "bramble token create" printed')
     if (!isTokenOf(this.#record(token), token)) throw new EnrolmentRefused('unauthenticated', WRONG_TOKEN) // signing costs: not for strangers
     const certificate = await this.#certify(nodeName, csr)
     const device = keyFingerprint(certificate)
@@ -64,7 +68,8 @@ export class Enrolment {
     if (!current.verify(authority.publicKey) || nodeName === undefined || !current.subject.includes(`O=${NODE_GROUP}`))
       throw new EnrolmentRefused('unauthenticated', 'the certificate is not from this cluster; join again with a new token')
     const certificate = await this.#certify(nodeName, csr)
-    if (keyFingerprint(certificate) !== keyFingerprint(current)) throw new EnrolmentRefused('unauthenticated', 'the request is signed with another key than the certificate')
+    if (keyFingerprint(certificate) !== keyFingerprint(current))
+      throw new EnrolmentRefused('unauthenticated', 'the request is signed with another key than the certificate')
     this.#refuseTakenName(nodeName, keyFingerprint(current))
     return certificate.raw
   }
@@ -81,7 +86,10 @@ export class Enrolment {
   #refuseTakenName(nodeName: string, device: string): void {
     const owner = this.#client.get(nodes, nodeName)?.metadata.annotations?.[DEVICE_KEY_ANNOTATION]
     if (owner !== undefined && owner !== device)
-      throw new EnrolmentRefused('taken', `node name "${nodeName}" belongs to another device; choose another with --node-name, or remove the old one: kubectl delete node ${nodeName}`)
+      throw new EnrolmentRefused(
+        'taken',
+        `node name "${nodeName}" belongs to another device; choose another with --node-name, or remove the old one: kubectl delete node ${nodeName}`,
+      )
   }
 
   #record(token: JoinToken): Secret | undefined {
@@ -106,7 +114,12 @@ export class Enrolment {
   /** The node shows up at once, and its name is taken by its key. */
   async #announce(nodeName: string, device: string): Promise<void> {
     const annotations = { [DEVICE_KEY_ANNOTATION]: device }
-    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName, annotations, labels: { 'kubernetes.io/hostname': nodeName } }, spec: {} }
+    const node = {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: nodeName, annotations, labels: { 'kubernetes.io/hostname': nodeName } },
+      spec: {},
+    }
     try {
       await this.#client.create<Node>(nodes, node)
     } catch (error) {

@@ -53,7 +53,10 @@ function hangUp(call: Carry): void {
   call.end()
 }
 
-async function* prepend(first: IteratorResult<Uint8Array, undefined>, rest: AsyncGenerator<Uint8Array, undefined>): AsyncIterable<Uint8Array> {
+async function* prepend(
+  first: IteratorResult<Uint8Array, undefined>,
+  rest: AsyncGenerator<Uint8Array, undefined>,
+): AsyncIterable<Uint8Array> {
   try {
     if (first.done) return
     yield first.value
@@ -64,6 +67,14 @@ async function* prepend(first: IteratorResult<Uint8Array, undefined>, rest: Asyn
 }
 
 const requestOf = (pod: Pod, { container, follow, previous, timestamps, tailLines, limitBytes, sinceTimeMs }: LogOptions): LogsRequest => ({
-  namespace: pod.metadata.namespace ?? '', pod: pod.metadata.name, podUid: pod.metadata.uid, container, follow, previous, timestamps,
-  tailLines, limitBytes, sinceTimeMs,
+  namespace: pod.metadata.namespace ?? '',
+  pod: pod.metadata.name,
+  podUid: pod.metadata.uid,
+  container,
+  follow,
+  previous,
+  timestamps,
+  tailLines,
+  limitBytes,
+  sinceTimeMs,
 })

@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { type sendUnaryData, Server, ServerCredentials, type ServerDuplexStream, type ServerUnaryCall, status } from '@grpc/grpc-js'
 import { StatusError, serviceUnavailable, timedOut } from '@bramble/api/status-error'
 import {
-  EnrolmentService, type EnrolRequest, type EnrolResponse, type NodeFrame, type RenewRequest, type ServerFrame, StreamsService,
+  EnrolmentService,
+  type EnrolRequest,
+  type EnrolResponse,
+  type NodeFrame,
+  type RenewRequest,
+  type ServerFrame,
+  StreamsService,
 } from '@bramble/link/grpc/stream'
 import type { Env } from '@bramble/reconcile/env'
 import { type Enrolment, EnrolmentRefused } from '../enrolment/enrolment.ts'
@@ -61,8 +67,10 @@ export class StreamServer {
   async run(signal: AbortSignal): Promise<void> {
     const { host, port, pki } = this.#options
     const server = new Server({
-      'grpc.max_receive_message_length': MESSAGE_BYTES_MAX, 'grpc.max_concurrent_streams': STREAMS_PER_NODE_MAX,
-      'grpc.keepalive_time_ms': 60_000, 'grpc.keepalive_timeout_ms': 20_000,
+      'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+      'grpc.max_concurrent_streams': STREAMS_PER_NODE_MAX,
+      'grpc.keepalive_time_ms': 60_000,
+      'grpc.keepalive_timeout_ms': 20_000,
     })
     server.addService(EnrolmentService, {
       enrol: (call: ServerUnaryCall<EnrolRequest, EnrolResponse>, reply: sendUnaryData<EnrolResponse>) =>
@@ -72,7 +80,8 @@ export class StreamServer {
     })
     server.addService(StreamsService, { carry: (call: Carry) => this.#carry(call) })
     const bound = await bind(server, `${host}:${port}`, credentials(pki))
-    if (bound instanceof Error) throw new Error(`stream port ${port} cannot be used: ${bound.message}; choose another with --stream-port`, { cause: bound })
+    if (bound instanceof Error)
+      throw new Error(`stream port ${port} cannot be used: ${bound.message}; choose another with --stream-port`, { cause: bound })
     this.#env.log.info('streams and enrolment', { port: bound })
     this.#listening.resolve(bound)
     await new Promise<void>((resolve) => {
@@ -93,7 +102,9 @@ export class StreamServer {
     const done = new AbortController()
     try {
       await this.#ask(nodeName, id).catch((error: unknown) => {
-        throw error instanceof StatusError ? error : serviceUnavailable(`node "${nodeName}" is not connected; its pods may be running, try again when it is Ready`, { cause: error })
+        throw error instanceof StatusError
+          ? error
+          : serviceUnavailable(`node "${nodeName}" is not connected; its pods may be running, try again when it is Ready`, { cause: error })
       })
       void this.#env.clock.sleep(DIAL_LIMIT_MS, AbortSignal.any([signal, done.signal])).then(() => arrived(undefined))
       const found = await call
@@ -132,7 +143,15 @@ export class StreamServer {
       const certificate = await body()
       const { pki, mqttPort, podNetwork, serviceNetwork } = this.#options
       const streamPort = await this.listening
-      reply(null, { certificate, authorities: [pemToDer(pki.authority)], mqttPort, streamPort, timeMs: this.#env.clock.nowMs(), podNetwork, serviceNetwork })
+      reply(null, {
+        certificate,
+        authorities: [pemToDer(pki.authority)],
+        mqttPort,
+        streamPort,
+        timeMs: this.#env.clock.nowMs(),
+        podNetwork,
+        serviceNetwork,
+      })
     } catch (error) {
       if (error instanceof EnrolmentRefused) {
         this.#env.log.warn('refused to enrol a node', { why: error.message })
@@ -148,13 +167,19 @@ export class StreamServer {
 const refuse = (call: Carry, code: status, details: string): void => void call.emit('error', { code, details })
 
 const CODE: Record<EnrolmentRefused['kind'], status> = {
-  unauthenticated: status.UNAUTHENTICATED, invalid: status.INVALID_ARGUMENT, taken: status.ALREADY_EXISTS,
+  unauthenticated: status.UNAUTHENTICATED,
+  invalid: status.INVALID_ARGUMENT,
+  taken: status.ALREADY_EXISTS,
 }
 
 /** Client certificates are verified when given, and not needed for enrolment: the handlers look at the verified peer. */
 function credentials(pki: Pki): ServerCredentials {
   const chain = Buffer.from(pki.server.certificate + pki.authority)
-  const secure = ServerCredentials.createSsl(Buffer.from(pki.authority), [{ cert_chain: chain, private_key: Buffer.from(pki.server.key) }], true)
+  const secure = ServerCredentials.createSsl(
+    Buffer.from(pki.authority),
+    [{ cert_chain: chain, private_key: Buffer.from(pki.server.key) }],
+    true,
+  )
   Object.assign(secure._getConstructorOptions()!, { rejectUnauthorized: false })
   return secure
 }

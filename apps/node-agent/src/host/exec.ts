@@ -94,10 +94,17 @@ export async function* followLines(file: string, args: readonly string[], signal
  * @throws HostError when it cannot be started, or is ended by a signal or by its time limit.
  */
 export async function runTalkative(
-  file: string, args: readonly string[], options: { readonly timeoutMs: number; readonly keepBytes: number },
+  file: string,
+  args: readonly string[],
+  options: { readonly timeoutMs: number; readonly keepBytes: number },
 ): Promise<{ readonly exitCode: number; readonly output: string }> {
   const child = execa(file, args, {
-    reject: false, buffer: false, all: true, stdin: 'ignore', timeout: options.timeoutMs, forceKillAfterDelay: KILL_AFTER_MS,
+    reject: false,
+    buffer: false,
+    all: true,
+    stdin: 'ignore',
+    timeout: options.timeoutMs,
+    forceKillAfterDelay: KILL_AFTER_MS,
   })
   using _guard = letGoOfOutputs(child.nodeChildProcess, options.timeoutMs)
   const kept: Uint8Array[] = []
@@ -171,13 +178,21 @@ function letGoOfOutputs(program: ChildProcess, timeoutMs: number, signal?: Abort
     else program.once('exit', destroy)
   }
   for (const each of [limit, signal]) each?.addEventListener('abort', onEnd, { once: true })
-  return { [Symbol.dispose]: () => { for (const each of [limit, signal]) each?.removeEventListener('abort', onEnd) } }
+  return {
+    [Symbol.dispose]: () => {
+      for (const each of [limit, signal]) each?.removeEventListener('abort', onEnd)
+    },
+  }
 }
 
 function notStarted(file: string, cause: unknown): HostError {
   const code = (cause as NodeJS.ErrnoException | undefined)?.code
-  return new HostError(file, code === 'ENOENT' || code === undefined ? 'is not installed or not executable' : `could not be started (${code})`, {}, { cause })
+  return new HostError(
+    file,
+    code === 'ENOENT' || code === undefined ? 'is not installed or not executable' : `could not be started (${code})`,
+    {},
+    { cause },
+  )
 }
 
-const firstLines = (text: string): string =>
-  text.trim().split('\n').slice(0, LINES_SHOWN_MAX).join('\n').slice(0, CHARACTERS_SHOWN_MAX)
+const firstLines = (text: string): string => text.trim().split('\n').slice(0, LINES_SHOWN_MAX).join('\n').slice(0, CHARACTERS_SHOWN_MAX)

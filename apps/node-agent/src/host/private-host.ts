@@ -28,10 +28,28 @@ export function privateHostTest(file: string): void {
   const skip = process.getuid?.() === 0 ? false : 'needs root for namespaces'
   test('on a host of its own', { skip, timeout: RUN_MS_MAX }, async () => {
     const node = [process.execPath, ...process.execArgv.filter((flag) => !flag.startsWith('--test')), '--test-reporter=spec', file]
-    const result = await runCommand('unshare', [
-      '--mount', '--uts', '--ipc', '--net', '--pid', '--fork', '--kill-child', '--propagation', 'private', '--mount-proc', '--',
-      'sh', '-c', `set -e; ${SETUP.join('; ')}; set +e; env -u NODE_TEST_CONTEXT ${MARK}=1 "$@"; exit $?`, 'sh', ...node,
-    ], { timeoutMs: RUN_MS_MAX, exitCodes: 'any', maxOutputBytes: 16 << 20 })
+    const result = await runCommand(
+      'unshare',
+      [
+        '--mount',
+        '--uts',
+        '--ipc',
+        '--net',
+        '--pid',
+        '--fork',
+        '--kill-child',
+        '--propagation',
+        'private',
+        '--mount-proc',
+        '--',
+        'sh',
+        '-c',
+        `set -e; ${SETUP.join('; ')}; set +e; env -u NODE_TEST_CONTEXT ${MARK}=1 "$@"; exit $?`,
+        'sh',
+        ...node,
+      ],
+      { timeoutMs: RUN_MS_MAX, exitCodes: 'any', maxOutputBytes: 16 << 20 },
+    )
     assert.equal(result.exitCode, 0, `\n${result.stdout}\n${result.stderr}`)
   })
 }

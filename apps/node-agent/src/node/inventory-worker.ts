@@ -15,10 +15,21 @@ export interface Hardware {
 }
 
 async function hardware(): Promise<Hardware> {
-  const [os, system, cpu, memory, uuid] = await Promise.all([information.osInfo(), information.system(), information.cpu(), information.mem(), information.uuid()])
+  const [os, system, cpu, memory, uuid] = await Promise.all([
+    information.osInfo(),
+    information.system(),
+    information.cpu(),
+    information.mem(),
+    information.uuid(),
+  ])
   return {
-    hostname: os.hostname, kernel: os.kernel, distribution: `${os.distro} ${os.release}`, systemUuid: system.uuid && system.uuid !== '-' ? system.uuid : uuid.hardware,
-    osUuid: uuid.os, cpuCount: cpu.cores, memoryBytes: memory.total,
+    hostname: os.hostname,
+    kernel: os.kernel,
+    distribution: `${os.distro} ${os.release}`,
+    systemUuid: system.uuid && system.uuid !== '-' ? system.uuid : uuid.hardware,
+    osUuid: uuid.os,
+    cpuCount: cpu.cores,
+    memoryBytes: memory.total,
   }
 }
 

@@ -4,12 +4,30 @@ import { nodeLabels, nodeStatus } from './node-status.ts'
 import type { Inventory, Usage } from './system-facts.ts'
 
 const INVENTORY: Inventory = {
-  hostname: 'pi-1', machineId: 'm', systemUuid: 's', bootId: 'b', kernelVersion: '6.12', osImage: 'Debian', architecture: 'arm64', cpuCount: 4,
-  memoryBytes: 1024 * 2 ** 20, diskBytes: 32 * 2 ** 30, diskType: 'sd', model: 'Raspberry Pi 4 Model B Rev 1.4', pageSizeBytes: 4096,
+  hostname: 'pi-1',
+  machineId: 'm',
+  systemUuid: 's',
+  bootId: 'b',
+  kernelVersion: '6.12',
+  osImage: 'Debian',
+  architecture: 'arm64',
+  cpuCount: 4,
+  memoryBytes: 1024 * 2 ** 20,
+  diskBytes: 32 * 2 ** 30,
+  diskType: 'sd',
+  model: 'Raspberry Pi 4 Model B Rev 1.4',
+  pageSizeBytes: 4096,
 }
 const USAGE: Usage = {
-  atMs: 0, cpuMillis: 100, windowMs: 1000, memoryBytes: 0, memoryAvailableBytes: 500 * 2 ** 20, diskAvailableBytes: 10 * 2 ** 30, inodesAvailable: 1e6,
-  processes: 100, addresses: ['192.0.2.1', '192.0.2.2'],
+  atMs: 0,
+  cpuMillis: 100,
+  windowMs: 1000,
+  memoryBytes: 0,
+  memoryAvailableBytes: 500 * 2 ** 20,
+  diskAvailableBytes: 10 * 2 ** 30,
+  inodesAvailable: 1e6,
+  processes: 100,
+  addresses: ['192.0.2.1', '192.0.2.2'],
 }
 const SETTINGS = { nodeName: 'pi-1', version: '0.1.0', labels: {} }
 const PODMAN = { name: 'podman', ready: true, version: '4.3.1' }
@@ -17,7 +35,12 @@ const NOW = '2026-01-01T00:00:00Z'
 
 const cases = [
   { name: 'a healthy node is Ready', usage: {}, ready: 'True' },
-  { name: 'no runtime is not Ready, and says what to do', runtime: { ...PODMAN, ready: false, reason: 'podman is not installed' }, ready: 'False', message: /container runtime is not ready: podman is not installed/ },
+  {
+    name: 'no runtime is not Ready, and says what to do',
+    runtime: { ...PODMAN, ready: false, reason: 'podman is not installed' },
+    ready: 'False',
+    message: /container runtime is not ready: podman is not installed/,
+  },
   { name: 'no address is not Ready', usage: { addresses: [] }, ready: 'False', message: /no IPv4 address/ },
   { name: 'little memory is pressure', usage: { memoryAvailableBytes: 50 * 2 ** 20 }, pressed: ['MemoryPressure'] },
   { name: 'a full disk is pressure', usage: { diskAvailableBytes: 2 ** 30 }, pressed: ['DiskPressure'] },
@@ -32,13 +55,19 @@ for (const { name, usage, runtime, ready = 'True', message, pressed = [] } of ca
     const readyCondition = conditions.find(({ type }) => type === 'Ready')
     assert.equal(readyCondition?.status, ready)
     if (message) assert.match(readyCondition?.message ?? '', message)
-    assert.deepEqual(conditions.filter(({ type, status }) => type !== 'Ready' && status === 'True').map(({ type }) => type), pressed)
+    assert.deepEqual(
+      conditions.filter(({ type, status }) => type !== 'Ready' && status === 'True').map(({ type }) => type),
+      pressed,
+    )
   })
 }
 
 test('room is kept for the system', () => {
   const { capacity, allocatable } = nodeStatus(INVENTORY, USAGE, SETTINGS, PODMAN, undefined, NOW)
-  assert.deepEqual([capacity?.['cpu'], allocatable?.['cpu'], capacity?.['memory'], allocatable?.['memory']], ['4', '3900m', '1048576Ki', '917504Ki'])
+  assert.deepEqual(
+    [capacity?.['cpu'], allocatable?.['cpu'], capacity?.['memory'], allocatable?.['memory']],
+    ['4', '3900m', '1048576Ki', '917504Ki'],
+  )
 })
 
 test('--node-ip wins over the default route, --label over what was found', () => {

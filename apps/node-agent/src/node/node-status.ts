@@ -31,45 +31,81 @@ const PIDS_MAX = 32_768
 const THROTTLING_CELSIUS = 80
 
 /** The status of a node as `kubectl describe node` shows it. Pure; heartbeat times are left to the control plane. */
-export function nodeStatus(inventory: Inventory, usage: Usage, settings: NodeStatusSettings, runtime: RuntimeStatus, podsReady: string | undefined, now: Timestamp): NodeStatus {
+export function nodeStatus(
+  inventory: Inventory,
+  usage: Usage,
+  settings: NodeStatusSettings,
+  runtime: RuntimeStatus,
+  podsReady: string | undefined,
+  now: Timestamp,
+): NodeStatus {
   const capacity = {
-    cpu: String(inventory.cpuCount), memory: `${Math.floor(inventory.memoryBytes / 1024)}Ki`, pods: String(PODS_MAX),
+    cpu: String(inventory.cpuCount),
+    memory: `${Math.floor(inventory.memoryBytes / 1024)}Ki`,
+    pods: String(PODS_MAX),
     'ephemeral-storage': `${Math.floor(inventory.diskBytes / 1024)}Ki`,
   }
   const allocatable = {
     cpu: `${inventory.cpuCount * 1000 - Math.min(RESERVED_CPU_MILLIS, inventory.cpuCount * 50)}m`,
     memory: `${Math.floor((inventory.memoryBytes - Math.min(RESERVED_MEMORY_BYTES, inventory.memoryBytes / 4)) / 1024)}Ki`,
-    pods: String(PODS_MAX), 'ephemeral-storage': `${Math.floor((inventory.diskBytes * 0.9) / 1024)}Ki`,
+    pods: String(PODS_MAX),
+    'ephemeral-storage': `${Math.floor((inventory.diskBytes * 0.9) / 1024)}Ki`,
   }
   const address = settings.nodeIp ?? usage.addresses[0]
   return {
-    capacity, allocatable,
+    capacity,
+    allocatable,
     conditions: conditions(inventory, usage, runtime, address, podsReady).map((condition) => ({ ...condition, lastTransitionTime: now })),
     addresses: [
       ...(address === undefined ? [] : [{ type: 'InternalIP' as const, address }]),
       { type: 'Hostname', address: inventory.hostname },
     ],
     nodeInfo: {
-      machineID: inventory.machineId, systemUUID: inventory.systemUuid, bootID: inventory.bootId, kernelVersion: inventory.kernelVersion,
-      osImage: inventory.osImage, containerRuntimeVersion: `${runtime.name}://${runtime.version}`,
-      kubeletVersion: `v1.36.2+bramble.${settings.version}`, kubeProxyVersion: `v1.36.2+bramble.${settings.version}`,
-      operatingSystem: 'linux', architecture: inventory.architecture,
+      machineID: inventory.machineId,
+      systemUUID: inventory.systemUuid,
+      bootID: inventory.bootId,
+      kernelVersion: inventory.kernelVersion,
+      osImage: inventory.osImage,
+      containerRuntimeVersion: `${runtime.name}://${runtime.version}`,
+      kubeletVersion: `v1.36.2+bramble.${settings.version}`,
+      kubeProxyVersion: `v1.36.2+bramble.${settings.version}`,
+      operatingSystem: 'linux',
+      architecture: inventory.architecture,
     },
   }
 }
 
-function conditions(inventory: Inventory, usage: Usage, runtime: RuntimeStatus, address: string | undefined, podsReady: string | undefined): readonly NodeCondition[] {
-  const notReady = !runtime.ready ? `container runtime is not ready: ${runtime.reason ?? 'unknown reason'}` : address === undefined ? 'the node has no IPv4 address' : podsReady
+function conditions(
+  inventory: Inventory,
+  usage: Usage,
+  runtime: RuntimeStatus,
+  address: string | undefined,
+  podsReady: string | undefined,
+): readonly NodeCondition[] {
+  const notReady = !runtime.ready
+    ? `container runtime is not ready: ${runtime.reason ?? 'unknown reason'}`
+    : address === undefined
+      ? 'the node has no IPv4 address'
+      : podsReady
   const diskFloor = Math.min(inventory.diskBytes * DISK_PRESSURE_SHARE, DISK_PRESSURE_BYTES_MAX)
   const pressure = (type: string, pressed: boolean, bad: string, good: string, what: string): NodeCondition => ({
-    type, status: pressed ? 'True' : 'False', reason: pressed ? bad : good, message: `the node has ${pressed ? '' : 'no '}${what}`,
+    type,
+    status: pressed ? 'True' : 'False',
+    reason: pressed ? bad : good,
+    message: `the node has ${pressed ? '' : 'no '}${what}`,
   })
   const memoryLow = usage.memoryAvailableBytes < Math.min(MEMORY_PRESSURE_BYTES, inventory.memoryBytes / 10)
   const diskLow = usage.diskAvailableBytes < diskFloor || usage.inodesAvailable < INODES_PRESSURE_MIN
   return [
     pressure('MemoryPressure', memoryLow, 'NodeHasInsufficientMemory', 'NodeHasSufficientMemory', 'memory pressure'),
     pressure('DiskPressure', diskLow, 'NodeHasDiskPressure', 'NodeHasNoDiskPressure', 'disk pressure'),
-    pressure('PIDPressure', usage.processes > PIDS_MAX * PIDS_PRESSURE_SHARE, 'NodeHasInsufficientPID', 'NodeHasSufficientPID', 'PID pressure'),
+    pressure(
+      'PIDPressure',
+      usage.processes > PIDS_MAX * PIDS_PRESSURE_SHARE,
+      'NodeHasInsufficientPID',
+      'NodeHasSufficientPID',
+      'PID pressure',
+    ),
     ...(usage.temperatureCelsius === undefined ? [] : [temperature(usage.temperatureCelsius)]),
     notReady === undefined
       ? { type: 'Ready', status: 'True', reason: 'AgentReady', message: 'the agent is posting ready status' }
@@ -79,7 +115,12 @@ function conditions(inventory: Inventory, usage: Usage, runtime: RuntimeStatus, 
 
 const temperature = (celsius: number): NodeCondition =>
   celsius >= THROTTLING_CELSIUS
-    ? { type: 'HighTemperature', status: 'True', reason: 'ProcessorHot', message: `the processor is at ${THROTTLING_CELSIUS} °C or more and slows down` }
+    ? {
+        type: 'HighTemperature',
+        status: 'True',
+        reason: 'ProcessorHot',
+        message: `the processor is at ${THROTTLING_CELSIUS} °C or more and slows down`,
+      }
     : { type: 'HighTemperature', status: 'False', reason: 'ProcessorCool', message: 'the processor is not too hot' }
 
 /** Kubernetes' well-known labels, ours, and what the operator set. Source: "Well-Known Labels, Annotations and Taints". */
@@ -93,4 +134,8 @@ export const nodeLabels = (inventory: Inventory, settings: NodeStatusSettings): 
   ...settings.labels,
 })
 
-const labelValue = (text: string): string => text.replace(/[^A-Za-z0-9_.-]+/g, '-').slice(0, 63).replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '')
+const labelValue = (text: string): string =>
+  text
+    .replace(/[^A-Za-z0-9_.-]+/g, '-')
+    .slice(0, 63)
+    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '')

@@ -2,7 +2,9 @@
 
 /** Ticks that all processors together were busy since boot. */
 export function parseStat(stat: string): { readonly busyTicks: number } {
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = (/^cpu +(.*)$/m.exec(stat)?.[1] ?? '').split(' ').map(Number)
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = (/^cpu +(.*)$/m.exec(stat)?.[1] ?? '')
+    .split(' ')
+    .map(Number)
   return { busyTicks: user + nice + system + irq + softirq + steal }
 }
 
@@ -15,7 +17,10 @@ export function parseMemory(meminfo: string): { readonly usedBytes: number; read
 
 /** The device of the IPv4 default route with the lowest metric in /proc/net/route. */
 export function defaultRouteDevice(routes: string): string | undefined {
-  return routes.split('\n').slice(1).map((line) => line.trim().split(/\s+/))
+  return routes
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
     .filter(([, destination, , , , , , mask]) => destination === '00000000' && mask === '00000000')
     .sort((a, b) => Number(a[6]) - Number(b[6]))[0]?.[0]
 }

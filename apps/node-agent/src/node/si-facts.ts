@@ -25,19 +25,37 @@ export class SiFacts implements SystemFacts {
   }
 
   async inventory(): Promise<Inventory> {
-    const [hardware, disk, diskType, model] = await Promise.all([askHardware(), statfs(this.#dataDirectory), this.#diskType(), text('/proc/device-tree/model')])
+    const [hardware, disk, diskType, model] = await Promise.all([
+      askHardware(),
+      statfs(this.#dataDirectory),
+      this.#diskType(),
+      text('/proc/device-tree/model'),
+    ])
     return {
-      hostname: hardware.hostname, machineId: (await text('/etc/machine-id')) || hardware.osUuid, systemUuid: hardware.systemUuid,
-      bootId: await text('/proc/sys/kernel/random/boot_id'), kernelVersion: hardware.kernel,
+      hostname: hardware.hostname,
+      machineId: (await text('/etc/machine-id')) || hardware.osUuid,
+      systemUuid: hardware.systemUuid,
+      bootId: await text('/proc/sys/kernel/random/boot_id'),
+      kernelVersion: hardware.kernel,
       osImage: /^PRETTY_NAME="?(.*?)"?$/m.exec(await text('/etc/os-release'))?.[1] ?? hardware.distribution,
-      architecture: ARCHITECTURE[process.arch] ?? process.arch, cpuCount: hardware.cpuCount, memoryBytes: hardware.memoryBytes,
-      diskBytes: disk.blocks * disk.bsize, diskType, ...(model !== '' && { model: model.replace(/\0/g, '') }), pageSizeBytes: await pageSize(),
+      architecture: ARCHITECTURE[process.arch] ?? process.arch,
+      cpuCount: hardware.cpuCount,
+      memoryBytes: hardware.memoryBytes,
+      diskBytes: disk.blocks * disk.bsize,
+      diskType,
+      ...(model !== '' && { model: model.replace(/\0/g, '') }),
+      pageSizeBytes: await pageSize(),
     }
   }
 
   async usage(): Promise<Usage> {
     const [stat, memory, disk, temperature, routes, load] = await Promise.all([
-      text('/proc/stat'), text('/proc/meminfo'), statfs(this.#dataDirectory), text('/sys/class/thermal/thermal_zone0/temp'), text('/proc/net/route'), text('/proc/loadavg'),
+      text('/proc/stat'),
+      text('/proc/meminfo'),
+      statfs(this.#dataDirectory),
+      text('/sys/class/thermal/thermal_zone0/temp'),
+      text('/proc/net/route'),
+      text('/proc/loadavg'),
     ])
     const atMs = this.#clock.monotonicMs()
     const { busyTicks } = parseStat(stat)
@@ -47,9 +65,16 @@ export class SiFacts implements SystemFacts {
     this.#before = { atMs, busyTicks }
     const { usedBytes, availableBytes } = parseMemory(memory)
     return {
-      atMs: this.#clock.nowMs(), cpuMillis: Math.max(0, cpuMillis), windowMs, memoryBytes: usedBytes, memoryAvailableBytes: availableBytes,
-      diskAvailableBytes: disk.bavail * disk.bsize, inodesAvailable: disk.files === 0 ? Number.MAX_SAFE_INTEGER : disk.ffree, processes: taskCount(load),
-      ...(/^\d+$/.test(temperature) && { temperatureCelsius: Number(temperature) / 1000 }), addresses: addresses(defaultRouteDevice(routes)),
+      atMs: this.#clock.nowMs(),
+      cpuMillis: Math.max(0, cpuMillis),
+      windowMs,
+      memoryBytes: usedBytes,
+      memoryAvailableBytes: availableBytes,
+      diskAvailableBytes: disk.bavail * disk.bsize,
+      inodesAvailable: disk.files === 0 ? Number.MAX_SAFE_INTEGER : disk.ffree,
+      processes: taskCount(load),
+      ...(/^\d+$/.test(temperature) && { temperatureCelsius: Number(temperature) / 1000 }),
+      addresses: addresses(defaultRouteDevice(routes)),
     }
   }
 
@@ -58,7 +83,8 @@ export class SiFacts implements SystemFacts {
     const device = /^\d+ \d+ (\d+:\d+) \S+ \/ /m.exec(mounts)?.[1]
     if (device === undefined) return 'unknown'
     const name = /^DEVNAME=(.+)$/m.exec(await text(`/sys/dev/block/${device}/uevent`))?.[1] ?? ''
-    const rotational = (await text(`/sys/dev/block/${device}/queue/rotational`)) || (await text(`/sys/dev/block/${device}/../queue/rotational`))
+    const rotational =
+      (await text(`/sys/dev/block/${device}/queue/rotational`)) || (await text(`/sys/dev/block/${device}/../queue/rotational`))
     return diskKind(name, rotational)
   }
 }
@@ -68,10 +94,14 @@ const ARCHITECTURE: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'a
 function askHardware(): Promise<Hardware> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL(WORKER, import.meta.url))
-    AbortSignal.timeout(LIMIT_MS).addEventListener('abort', () => {
-      void worker.terminate()
-      reject(new Error(`systeminformation did not answer within ${LIMIT_MS / 1000} s`))
-    }, { once: true })
+    AbortSignal.timeout(LIMIT_MS).addEventListener(
+      'abort',
+      () => {
+        void worker.terminate()
+        reject(new Error(`systeminformation did not answer within ${LIMIT_MS / 1000} s`))
+      },
+      { once: true },
+    )
     worker.once('message', (hardware: Hardware) => {
       resolve(hardware)
       void worker.terminate()

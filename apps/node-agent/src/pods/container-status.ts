@@ -24,20 +24,36 @@ export function containerStatus(context: StatusContext, container: Container, is
   const attempts = attemptsOf(currentSandbox(view), container.name)
   const latest = attempts[0]
   const previous = latest ? (attempts[1] ?? older(view, latest)) : view.history.get(container.name)
-  if (!latest) return {
-    name: container.name, state: { waiting: whyNotCreated(context, container) }, lastState: previous ? terminated(context, previous) : {},
-    ready: false, restartCount: previous ? previous.attempt : Math.max(0, nextAttempt(view, container.name) - 1),
-    image: container.image, imageID: '', ...(!isInit && { started: false }), ...(isSidecar(container) && { started: false }),
-  }
+  if (!latest)
+    return {
+      name: container.name,
+      state: { waiting: whyNotCreated(context, container) },
+      lastState: previous ? terminated(context, previous) : {},
+      ready: false,
+      restartCount: previous ? previous.attempt : Math.max(0, nextAttempt(view, container.name) - 1),
+      image: container.image,
+      imageID: '',
+      ...(!isInit && { started: false }),
+      ...(isSidecar(container) && { started: false }),
+    }
   const waiting = whyNotRunning(context, container, latest)
   const running = latest.state === 'running'
   const started = running && isStarted(view, container, latest)
-  const state = waiting ? { waiting } : running ? { running: { startedAt: timestamp(latest.startedAtMs ?? latest.createdAtMs) } } : terminated(context, latest)
+  const state = waiting
+    ? { waiting }
+    : running
+      ? { running: { startedAt: timestamp(latest.startedAtMs ?? latest.createdAtMs) } }
+      : terminated(context, latest)
   return {
-    name: container.name, state,
+    name: container.name,
+    state,
     lastState: waiting && hasEnded(view, latest) ? terminated(context, latest) : previous ? terminated(context, previous) : {},
-    ready: isReady(view, container, latest, isInit), restartCount: latest.attempt, image: latest.imageReference,
-    imageID: latest.annotations[IMAGE_DIGEST_ANNOTATION] ?? latest.image, containerID: `${context.runtimeName}://${latest.id}`, started,
+    ready: isReady(view, container, latest, isInit),
+    restartCount: latest.attempt,
+    image: latest.imageReference,
+    imageID: latest.annotations[IMAGE_DIGEST_ANNOTATION] ?? latest.image,
+    containerID: `${context.runtimeName}://${latest.id}`,
+    started,
   }
 }
 
@@ -65,7 +81,11 @@ function whyNotCreated(context: StatusContext, container: Container): { reason: 
 
 const hasInit = ({ pod }: PodView): boolean => (pod.spec.initContainers ?? []).length > 0
 
-function whyNotRunning(context: StatusContext, container: Container, latest: ContainerState): { reason: string; message?: string } | undefined {
+function whyNotRunning(
+  context: StatusContext,
+  container: Container,
+  latest: ContainerState,
+): { reason: string; message?: string } | undefined {
   const { view, crashLoops } = context
   if (latest.state === 'running' || (hasEnded(view, latest) && outcomeOf(view))) return undefined
   const loop = crashLoops.get(container.name)
@@ -81,13 +101,24 @@ function terminated(context: StatusContext, state: ContainerState): ContainerSta
   const exitCode = endCode(context.view, state)
   const failedStart = context.view.failedStarts.get(state.id)
   const lost = state.exitCode === undefined && !failedStart
-  const message = failedStart?.message || context.terminationMessages.get(state.id) || (lost ? 'The exit code was lost, as in a power cut. The container used to be Running' : '')
+  const message =
+    failedStart?.message ||
+    context.terminationMessages.get(state.id) ||
+    (lost ? 'The exit code was lost, as in a power cut. The container used to be Running' : '')
   const startedAtMs = state.startedAtMs ?? (failedStart && state.createdAtMs)
   const finishedAtMs = state.finishedAtMs ?? (failedStart && state.createdAtMs)
   return {
     terminated: {
       exitCode,
-      reason: failedStart ? 'StartError' : lost ? 'ContainerStatusUnknown' : state.oomKilled ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error',
+      reason: failedStart
+        ? 'StartError'
+        : lost
+          ? 'ContainerStatusUnknown'
+          : state.oomKilled
+            ? 'OOMKilled'
+            : exitCode === 0
+              ? 'Completed'
+              : 'Error',
       ...(message !== '' && { message }),
       ...(startedAtMs !== undefined && { startedAt: timestamp(startedAtMs) }),
       ...(finishedAtMs !== undefined && { finishedAt: timestamp(finishedAtMs) }),

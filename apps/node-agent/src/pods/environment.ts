@@ -39,7 +39,9 @@ export function makeEnvironment(pod: Pod, container: Container, source: ConfigSo
   const values = new Map<string, string>()
   for (const from of container.envFrom ?? []) for (const [name, value] of valuesFrom(pod, from, source)) values.set(name, value)
   for (const variable of container.env ?? []) {
-    const value = variable.valueFrom ? referredValue(pod, container, variable, source, facts) : expand(variable.value ?? '', (name) => values.get(name) ?? links.get(name))
+    const value = variable.valueFrom
+      ? referredValue(pod, container, variable, source, facts)
+      : expand(variable.value ?? '', (name) => values.get(name) ?? links.get(name))
     if (value !== undefined) values.set(variable.name, value)
   }
   for (const [name, value] of links) if (!values.has(name)) values.set(name, value)
@@ -51,8 +53,10 @@ export function makeEnvironment(pod: Pod, container: Container, source: ConfigSo
  * @see Source: kubernetes third_party/forked/golang/expansion.
  */
 export const expand = (text: string, lookUp: (name: string) => string | undefined): string =>
-  text.replace(/\$(?:(\$)|\(([^)]*)\))/g, (whole, dollar: string | undefined, name: string | undefined) =>
-    dollar ?? lookUp(name ?? '') ?? whole)
+  text.replace(
+    /\$(?:(\$)|\(([^)]*)\))/g,
+    (whole, dollar: string | undefined, name: string | undefined) => dollar ?? lookUp(name ?? '') ?? whole,
+  )
 
 /**
  * A field of a pod as text; undefined when the path is none that pods may refer to.
@@ -62,25 +66,42 @@ export function podField(pod: Pod, path: string, facts: PodFacts): string | unde
   const keyed = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path)
   if (keyed) return pod.metadata[keyed[1] as 'labels' | 'annotations']?.[keyed[2]!] ?? ''
   switch (path) {
-    case 'metadata.name': return pod.metadata.name
-    case 'metadata.namespace': return pod.metadata.namespace ?? ''
-    case 'metadata.uid': return pod.metadata.uid
-    case 'metadata.labels': return quotedMap(pod.metadata.labels)
-    case 'metadata.annotations': return quotedMap(pod.metadata.annotations)
-    case 'spec.nodeName': return pod.spec.nodeName ?? facts.nodeName
-    case 'spec.serviceAccountName': return pod.spec.serviceAccountName ?? ''
+    case 'metadata.name':
+      return pod.metadata.name
+    case 'metadata.namespace':
+      return pod.metadata.namespace ?? ''
+    case 'metadata.uid':
+      return pod.metadata.uid
+    case 'metadata.labels':
+      return quotedMap(pod.metadata.labels)
+    case 'metadata.annotations':
+      return quotedMap(pod.metadata.annotations)
+    case 'spec.nodeName':
+      return pod.spec.nodeName ?? facts.nodeName
+    case 'spec.serviceAccountName':
+      return pod.spec.serviceAccountName ?? ''
     case 'status.hostIP':
-    case 'status.hostIPs': return facts.hostIp
+    case 'status.hostIPs':
+      return facts.hostIp
     case 'status.podIP':
-    case 'status.podIPs': return facts.podIp
-    default: return undefined
+    case 'status.podIPs':
+      return facts.podIp
+    default:
+      return undefined
   }
 }
 
 /** Requests and limits in units of `divisor`, rounded up; without a limit what the node can give. @returns undefined for other resources. */
-export function resourceField(pod: Pod, container: Container, field: { readonly containerName?: string; readonly resource: string; readonly divisor?: string | number }, facts: PodFacts): string | undefined {
-  const of = field.containerName === undefined || field.containerName === '' ? container
-    : [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(({ name }) => name === field.containerName)
+export function resourceField(
+  pod: Pod,
+  container: Container,
+  field: { readonly containerName?: string; readonly resource: string; readonly divisor?: string | number },
+  facts: PodFacts,
+): string | undefined {
+  const of =
+    field.containerName === undefined || field.containerName === ''
+      ? container
+      : [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(({ name }) => name === field.containerName)
   const match = /^(limits|requests)\.(cpu|memory)$/.exec(field.resource)
   if (!of || !match) return undefined
   const [kind, name] = [match[1] as 'limits' | 'requests', match[2] as 'cpu' | 'memory']
@@ -93,7 +114,10 @@ export function resourceField(pod: Pod, container: Container, field: { readonly 
 }
 
 const quotedMap = (map: Readonly<Record<string, string>> = {}): string =>
-  Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}=${JSON.stringify(value)}`).join('\n')
+  Object.entries(map)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+    .join('\n')
 
 function valuesFrom(pod: Pod, from: EnvFromSource, source: ConfigSource): readonly (readonly [string, string])[] {
   const namespace = pod.metadata.namespace ?? ''
@@ -106,15 +130,28 @@ function valuesFrom(pod: Pod, from: EnvFromSource, source: ConfigSource): readon
     if (reference.optional) return []
     throw configError(`${from.configMapRef ? 'configmap' : 'secret'} "${name}" not found`)
   }
-  return Object.entries(data ?? {}).map(([key, value]) => [`${from.prefix ?? ''}${key}`, value] as const).filter(([key]) => isVariableName(key))
+  return Object.entries(data ?? {})
+    .map(([key, value]) => [`${from.prefix ?? ''}${key}`, value] as const)
+    .filter(([key]) => isVariableName(key))
 }
 
-function referredValue(pod: Pod, container: Container, { name, valueFrom }: EnvVar, source: ConfigSource, facts: PodFacts): string | undefined {
+function referredValue(
+  pod: Pod,
+  container: Container,
+  { name, valueFrom }: EnvVar,
+  source: ConfigSource,
+  facts: PodFacts,
+): string | undefined {
   const { configMapKeyRef, secretKeyRef, fieldRef, resourceFieldRef } = valueFrom!
   const namespace = pod.metadata.namespace ?? ''
-  if (fieldRef) return podField(pod, fieldRef.fieldPath, facts) ?? refuse(`unsupported pod field of variable ${name}: ${fieldRef.fieldPath}`)
-  if (resourceFieldRef) return resourceField(pod, container, resourceFieldRef, facts) ?? refuse(`unsupported container resource of variable ${name}: ${resourceFieldRef.resource}`)
-  const [selector, kind] = configMapKeyRef ? [configMapKeyRef, 'ConfigMap'] as const : [secretKeyRef, 'Secret'] as const
+  if (fieldRef)
+    return podField(pod, fieldRef.fieldPath, facts) ?? refuse(`unsupported pod field of variable ${name}: ${fieldRef.fieldPath}`)
+  if (resourceFieldRef)
+    return (
+      resourceField(pod, container, resourceFieldRef, facts) ??
+      refuse(`unsupported container resource of variable ${name}: ${resourceFieldRef.resource}`)
+    )
+  const [selector, kind] = configMapKeyRef ? ([configMapKeyRef, 'ConfigMap'] as const) : ([secretKeyRef, 'Secret'] as const)
   if (!selector) return ''
   const from = selector.name ?? ''
   const object = kind === 'ConfigMap' ? source.configMap(namespace, from) : source.secret(namespace, from)

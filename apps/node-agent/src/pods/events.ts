@@ -22,7 +22,13 @@ export class PodEvents {
   }
 
   /** @param container Name of the container that it is about. */
-  record(pod: Pick<Pod, 'metadata'>, type: 'Normal' | 'Warning', reason: string, message: string, container?: { readonly name: string; readonly isInit?: boolean }): void {
+  record(
+    pod: Pick<Pod, 'metadata'>,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    container?: { readonly name: string; readonly isInit?: boolean },
+  ): void {
     const fieldPath = container && `spec.${container.isInit ? 'initContainers' : 'containers'}{${container.name}}`
     const key = [pod.metadata.uid, type, reason, message, fieldPath].join('\n')
     const event = this.#counted(this.#known.get(key)) ?? this.#first(pod, type, reason, message, fieldPath)
@@ -36,18 +42,44 @@ export class PodEvents {
     return before && { ...before, count: (before.count ?? 1) + 1, lastTimestamp: timestamp(this.#env.clock.nowMs()) }
   }
 
-  #first({ metadata }: Pick<Pod, 'metadata'>, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath: string | undefined): KubeEvent {
+  #first(
+    { metadata }: Pick<Pod, 'metadata'>,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    fieldPath: string | undefined,
+  ): KubeEvent {
     const uid = this.#env.uuid?.() ?? randomUUID()
     const now = timestamp(this.#env.clock.nowMs())
     return {
-      apiVersion: 'v1', kind: 'Event',
-      metadata: { name: `${metadata.name}.${uid.replaceAll('-', '').slice(0, 16)}`, namespace: metadata.namespace, uid, resourceVersion: '', creationTimestamp: now },
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: {
+        name: `${metadata.name}.${uid.replaceAll('-', '').slice(0, 16)}`,
+        namespace: metadata.namespace,
+        uid,
+        resourceVersion: '',
+        creationTimestamp: now,
+      },
       involvedObject: {
-        kind: 'Pod', apiVersion: 'v1', namespace: metadata.namespace, name: metadata.name, uid: metadata.uid, resourceVersion: metadata.resourceVersion,
+        kind: 'Pod',
+        apiVersion: 'v1',
+        namespace: metadata.namespace,
+        name: metadata.name,
+        uid: metadata.uid,
+        resourceVersion: metadata.resourceVersion,
         ...(fieldPath !== undefined && { fieldPath }),
       },
-      type, reason, message, count: 1, firstTimestamp: now, lastTimestamp: now, eventTime: null,
-      source: { component: 'kubelet', host: this.#nodeName }, reportingComponent: 'kubelet', reportingInstance: this.#nodeName,
+      type,
+      reason,
+      message,
+      count: 1,
+      firstTimestamp: now,
+      lastTimestamp: now,
+      eventTime: null,
+      source: { component: 'kubelet', host: this.#nodeName },
+      reportingComponent: 'kubelet',
+      reportingInstance: this.#nodeName,
     }
   }
 }

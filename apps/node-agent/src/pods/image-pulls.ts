@@ -81,8 +81,19 @@ export class ImagePulls {
       return this.#set(wanted, { type: 'ready', imageId: present.id })
     }
     if (policy === 'Never') {
-      this.#parts.events.record(pod, 'Warning', 'ErrImageNeverPull', `Container image "${reference}" is not present with pull policy of Never`, container)
-      return this.#fail(wanted, 'ErrImageNeverPull', `Container image "${reference}" is not present with pull policy of Never`, BACKOFF_MIN_MS)
+      this.#parts.events.record(
+        pod,
+        'Warning',
+        'ErrImageNeverPull',
+        `Container image "${reference}" is not present with pull policy of Never`,
+        container,
+      )
+      return this.#fail(
+        wanted,
+        'ErrImageNeverPull',
+        `Container image "${reference}" is not present with pull policy of Never`,
+        BACKOFF_MIN_MS,
+      )
     }
     const tries = this.#failed.get(pod.metadata.uid)?.get(reference)
     const leftMs = tries ? tries.untilMs - this.#parts.env.clock.monotonicMs() : 0
@@ -99,9 +110,17 @@ export class ImagePulls {
     const { clock } = this.#parts.env
     const startedMs = clock.monotonicMs()
     try {
-      const image = await within(clock, fallback ? REFRESH_LIMIT_MS : PULL_LIMIT_MS, `pulling image "${reference}"`, signal, (until) => this.#shared(wanted, fallback ? signal : until))
+      const image = await within(clock, fallback ? REFRESH_LIMIT_MS : PULL_LIMIT_MS, `pulling image "${reference}"`, signal, (until) =>
+        this.#shared(wanted, fallback ? signal : until),
+      )
       const took = `${((clock.monotonicMs() - startedMs) / 1000).toFixed(3)}s`
-      this.#parts.events.record(pod, 'Normal', 'Pulled', `Successfully pulled image "${reference}" in ${took} (${took} including waiting). Image size: ${image.sizeBytes} bytes.`, container)
+      this.#parts.events.record(
+        pod,
+        'Normal',
+        'Pulled',
+        `Successfully pulled image "${reference}" in ${took} (${took} including waiting). Image size: ${image.sizeBytes} bytes.`,
+        container,
+      )
       this.#failed.get(pod.metadata.uid)?.delete(reference)
       this.#set(wanted, { type: 'ready', imageId: image.id })
     } catch (error) {
@@ -168,7 +187,11 @@ interface Wanted {
   readonly attempt: number
   readonly reference: string
 }
-type ImageNews = ImageProgress extends infer Progress ? (Progress extends ImageProgress ? Omit<Progress, 'attempt' | 'reference'> : never) : never
+type ImageNews = ImageProgress extends infer Progress
+  ? Progress extends ImageProgress
+    ? Omit<Progress, 'attempt' | 'reference'>
+    : never
+  : never
 
 const NOTHING: ReadonlyMap<string, ImageProgress> = new Map()
 

@@ -9,7 +9,8 @@ import { lastLines, type LogOptions, readLogFile } from './log-file.ts'
 import { type ContainerLogs, podLogs, type PodLogsRequest } from './logs.ts'
 
 const NEVER = new AbortController().signal
-const line = (second: number, text: string, tag = 'F', stream = 'stdout'): string => `2026-01-01T00:00:${String(second).padStart(2, '0')}.000000001+00:00 ${stream} ${tag} ${text}\n`
+const line = (second: number, text: string, tag = 'F', stream = 'stdout'): string =>
+  `2026-01-01T00:00:${String(second).padStart(2, '0')}.000000001+00:00 ${stream} ${tag} ${text}\n`
 
 async function aLog(t: TestContext, text: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'bramble-log-'))
@@ -36,12 +37,18 @@ const cases: readonly { readonly name: string; readonly log: string; readonly op
   { name: 'since a time', log: three, options: { sinceTimeMs: Date.UTC(2026, 0, 1, 0, 0, 2) }, text: 'two\nthree\n' },
   { name: 'a limit in bytes', log: three, options: { limitBytes: 6 }, text: 'one\ntw' },
   { name: 'pieces of one long line', log: line(1, 'long ', 'P') + line(1, 'line'), text: 'long line\n' },
-  { name: 'pieces with one time', log: line(1, 'a', 'P') + line(1, 'b'), options: { timestamps: true }, text: '2026-01-01T00:00:01.000000001+00:00 ab\n' },
+  {
+    name: 'pieces with one time',
+    log: line(1, 'a', 'P') + line(1, 'b'),
+    options: { timestamps: true },
+    text: '2026-01-01T00:00:01.000000001+00:00 ab\n',
+  },
   { name: 'empty lines', log: line(1, '') + line(2, 'x'), text: '\nx\n' },
   { name: 'words without end, as after a power cut, are left out', log: `${three}2026-01-01T00:00:04.0Z std`, text: 'one\ntwo\nthree\n' },
   { name: 'zeros, as after a power cut, are left out', log: `${line(1, 'one')}${'\0'.repeat(50)}\n${line(2, 'two')}`, text: 'one\ntwo\n' },
 ]
-for (const { name, log, options, text } of cases) test(`a log is read: ${name}`, async (t) => assert.equal(await read(await aLog(t, log), options), text))
+for (const { name, log, options, text } of cases)
+  test(`a log is read: ${name}`, async (t) => assert.equal(await read(await aLog(t, log), options), text))
 
 test('a log that is longer than a block is read whole, and from its tail', async (t) => {
   const path = await aLog(t, Array.from({ length: 5_000 }, (_, index) => line(1, `line ${index}`)).join(''))
@@ -60,13 +67,21 @@ async function following(t: TestContext, request: Partial<PodLogsRequest> = {}) 
   const containers = (): readonly ContainerLogs[] => [{ name: 'main', attempts: [{ logPath: path, running }] }]
   const open = podLogs({ containers: (uid) => (uid === 'u' ? containers() : undefined), change: () => change }, systemClock)
   const stop = new AbortController()
-  const blocks = open({ namespace: 'default', pod: 'web', podUid: 'u', container: 'main', follow: true, previous: false, timestamps: false, ...request }, stop.signal)[Symbol.asyncIterator]()
+  const blocks = open(
+    { namespace: 'default', pod: 'web', podUid: 'u', container: 'main', follow: true, previous: false, timestamps: false, ...request },
+    stop.signal,
+  )[Symbol.asyncIterator]()
   t.after(async () => {
     stop.abort()
     await blocks.return?.()
   })
   return {
-    path, stop, end: () => { running = false; change.notify() },
+    path,
+    stop,
+    end: () => {
+      running = false
+      change.notify()
+    },
     next: async (): Promise<string | undefined> => {
       const { value, done } = await blocks.next()
       return done ? undefined : Buffer.from(value).toString()
@@ -108,10 +123,20 @@ test('following ends when the reader goes away', async (t) => {
   assert.equal(await waiting, undefined)
 })
 
-const refusals: readonly { readonly name: string; readonly request: Partial<PodLogsRequest>; readonly code: number; readonly message: RegExp }[] = [
+const refusals: readonly {
+  readonly name: string
+  readonly request: Partial<PodLogsRequest>
+  readonly code: number
+  readonly message: RegExp
+}[] = [
   { name: 'an unknown pod', request: { podUid: 'none' }, code: 404, message: /pods "web" not found/ },
   { name: 'an unknown container', request: { container: 'x' }, code: 400, message: /container x is not valid for pod web/ },
-  { name: 'no previous attempt', request: { previous: true }, code: 400, message: /previous terminated container "main" in pod "web" not found/ },
+  {
+    name: 'no previous attempt',
+    request: { previous: true },
+    code: 400,
+    message: /previous terminated container "main" in pod "web" not found/,
+  },
 ]
 for (const { name, request, code, message } of refusals)
   test(`logs of ${name} are refused`, async (t) => {
@@ -120,7 +145,15 @@ for (const { name, request, code, message } of refusals)
   })
 
 test('a container that waits says why it has no log', async () => {
-  const open = podLogs({ containers: () => [{ name: 'main', attempts: [], waitingReason: 'ImagePullBackOff' }], change: () => new Signal() }, systemClock)
-  const blocks = open({ namespace: 'default', pod: 'web', podUid: 'u', container: 'main', follow: false, previous: false, timestamps: false }, NEVER)
-  await assert.rejects(blocks[Symbol.asyncIterator]().next(), { message: 'container "main" in pod "web" is waiting to start: ImagePullBackOff' })
+  const open = podLogs(
+    { containers: () => [{ name: 'main', attempts: [], waitingReason: 'ImagePullBackOff' }], change: () => new Signal() },
+    systemClock,
+  )
+  const blocks = open(
+    { namespace: 'default', pod: 'web', podUid: 'u', container: 'main', follow: false, previous: false, timestamps: false },
+    NEVER,
+  )
+  await assert.rejects(blocks[Symbol.asyncIterator]().next(), {
+    message: 'container "main" in pod "web" is waiting to start: ImagePullBackOff',
+  })
 })

@@ -89,7 +89,7 @@ async function tailStart(file: FileHandle, lines: number | undefined): Promise<n
   const { size } = await file.stat()
   if (lines === 0) return size
   let missing = lines // newlines that end lines before the first wanted one; the last byte ends the last line
-  for (let end = Math.max(0, size - 1); end > 0;) {
+  for (let end = Math.max(0, size - 1); end > 0; ) {
     const start = Math.max(0, end - BLOCK_BYTES)
     const { buffer } = await file.read(Buffer.alloc(end - start), 0, end - start, start)
     for (let index = buffer.length - 1; index >= 0; index--) if (buffer[index] === NEWLINE && --missing === 0) return start + index + 1

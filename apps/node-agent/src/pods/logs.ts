@@ -38,28 +38,42 @@ export interface ContainerLogs {
 /** Looks again after this time even when no change was told. */
 const LOOK_AGAIN_MS = 10_000
 
-export const podLogs = (lookup: LogLookup, clock: Clock): OpenPodLogs => async function* (request, signal) {
-  const find = (): ContainerLogs => findContainer(lookup, request)
-  const container = find()
-  const attempt = container.attempts[request.previous ? 1 : 0]
-    ?? (request.previous && container.waitingReason === 'CrashLoopBackOff' ? container.attempts[0] : undefined)
-  if (!attempt && request.previous) throw badRequest(`previous terminated container "${request.container}" in pod "${request.pod}" not found`)
-  if (!attempt) throw badRequest(`container "${request.container}" in pod "${request.pod}" is waiting to start: ${container.waitingReason ?? 'ContainerCreating'}`)
-  if (!request.follow || !attempt.running) return yield* readLogFile(attempt.logPath, request, signal)
+export const podLogs = (lookup: LogLookup, clock: Clock): OpenPodLogs =>
+  async function* (request, signal) {
+    const find = (): ContainerLogs => findContainer(lookup, request)
+    const container = find()
+    const attempt =
+      container.attempts[request.previous ? 1 : 0] ??
+      (request.previous && container.waitingReason === 'CrashLoopBackOff' ? container.attempts[0] : undefined)
+    if (!attempt && request.previous)
+      throw badRequest(`previous terminated container "${request.container}" in pod "${request.pod}" not found`)
+    if (!attempt)
+      throw badRequest(
+        `container "${request.container}" in pod "${request.pod}" is waiting to start: ${container.waitingReason ?? 'ContainerCreating'}`,
+      )
+    if (!request.follow || !attempt.running) return yield* readLogFile(attempt.logPath, request, signal)
 
-  const written = new Signal()
-  const stop = new AbortController()
-  const watcher = watch(dirname(attempt.logPath), { signal: AbortSignal.any([signal, stop.signal]) }, () => written.notify())
-  watcher.on('error', () => written.notify())
-  try {
-    yield* readLogFile(attempt.logPath, request, signal, {
-      ended: () => !lookup.containers(request.podUid)?.some(({ attempts }) => attempts.some((each) => each.logPath === attempt.logPath && each.running)),
-      change: (until) => firstOf(until, [(each) => written.wait(each), (each) => lookup.change(request.podUid).wait(each), (each) => clock.sleep(LOOK_AGAIN_MS, each)]),
-    })
-  } finally {
-    stop.abort()
+    const written = new Signal()
+    const stop = new AbortController()
+    const watcher = watch(dirname(attempt.logPath), { signal: AbortSignal.any([signal, stop.signal]) }, () => written.notify())
+    watcher.on('error', () => written.notify())
+    try {
+      yield* readLogFile(attempt.logPath, request, signal, {
+        ended: () =>
+          !lookup
+            .containers(request.podUid)
+            ?.some(({ attempts }) => attempts.some((each) => each.logPath === attempt.logPath && each.running)),
+        change: (until) =>
+          firstOf(until, [
+            (each) => written.wait(each),
+            (each) => lookup.change(request.podUid).wait(each),
+            (each) => clock.sleep(LOOK_AGAIN_MS, each),
+          ]),
+      })
+    } finally {
+      stop.abort()
+    }
   }
-}
 
 function findContainer(lookup: LogLookup, { pod, podUid, container }: PodLogsRequest): ContainerLogs {
   const containers = lookup.containers(podUid)

@@ -1,8 +1,6 @@
 import type { Container } from '@bramble/api/types/pod'
 import type { ContainerState, SandboxState } from '../runtime/runtime.ts'
-import {
-  attemptsOf, currentSandbox, endCode, hasEnded, initIsDone, lastEnd, nextAttempt, outcomeOf, type PodView,
-} from './pod-view.ts'
+import { attemptsOf, currentSandbox, endCode, hasEnded, initIsDone, lastEnd, nextAttempt, outcomeOf, type PodView } from './pod-view.ts'
 import { isSidecar, restarts, restartWaitMs } from './restart-policy.ts'
 
 export type Step =
@@ -12,7 +10,14 @@ export type Step =
   /** `mayUsePresent`: this node ran it before, so an unreachable registry shall not keep it from running again. */
   | { readonly type: 'get-image'; readonly container: Container; readonly attempt: number; readonly mayUsePresent: boolean }
   /** `endedAtMs` of the attempt before, for the back-off; absent when this is no restart. */
-  | { readonly type: 'create-and-start'; readonly sandboxId: string; readonly container: Container; readonly attempt: number; readonly imageId: string; readonly endedAtMs?: number }
+  | {
+      readonly type: 'create-and-start'
+      readonly sandboxId: string
+      readonly container: Container
+      readonly attempt: number
+      readonly imageId: string
+      readonly endedAtMs?: number
+    }
   /** Created before, perhaps by an agent that died then. */
   | { readonly type: 'start'; readonly container: Container; readonly id: string }
   | { readonly type: 'stop'; readonly state: ContainerState; readonly graceMs: number; readonly message: string }
@@ -68,7 +73,11 @@ class Planner {
   }
 
   plan(): PodPlan {
-    return { steps: this.#steps, crashLoops: this.#crashLoops, ...(this.#againInMs !== undefined && this.#steps.length === 0 && { againInMs: this.#againInMs }) }
+    return {
+      steps: this.#steps,
+      crashLoops: this.#crashLoops,
+      ...(this.#againInMs !== undefined && this.#steps.length === 0 && { againInMs: this.#againInMs }),
+    }
   }
 
   /** The pod leaves this node. */
@@ -129,7 +138,8 @@ class Planner {
       this.#stop(running, graceMs(this.#view), `Container ${container.name} definition changed, will be restarted`)
     else if (unhealthy) {
       const probe = unhealthy === 'liveness' ? container.livenessProbe : container.startupProbe
-      const probeGraceMs = probe?.terminationGracePeriodSeconds === undefined ? graceMs(this.#view) : probe.terminationGracePeriodSeconds * 1000
+      const probeGraceMs =
+        probe?.terminationGracePeriodSeconds === undefined ? graceMs(this.#view) : probe.terminationGracePeriodSeconds * 1000
       this.#stop(running, probeGraceMs, `Container ${container.name} failed ${unhealthy} probe, will be restarted`)
     }
   }
@@ -158,7 +168,14 @@ class Planner {
     if (progress?.type === 'ready') {
       const [before] = attemptsOf(sandbox, container.name)
       if (before?.state === 'created') this.#steps.push({ type: 'remove-container', state: before }) // its start may still be under way
-      this.#steps.push({ type: 'create-and-start', sandboxId: sandbox.id, container, attempt, imageId: progress.imageId, ...(endedAtMs !== undefined && { endedAtMs }) })
+      this.#steps.push({
+        type: 'create-and-start',
+        sandboxId: sandbox.id,
+        container,
+        attempt,
+        imageId: progress.imageId,
+        ...(endedAtMs !== undefined && { endedAtMs }),
+      })
     } else this.#steps.push({ type: 'get-image', container, attempt, mayUsePresent: attempt > 0 })
   }
 
@@ -180,9 +197,11 @@ class Planner {
 
   #removeOldAttempts(sandbox: SandboxState): void {
     for (const name of new Set(sandbox.containers.map((container) => container.name)))
-      attemptsOf(sandbox, name).slice(1).forEach((state, index) => {
-        if (index >= ENDED_KEPT_MAX || state.state === 'running') this.#steps.push({ type: 'remove-container', state })
-      })
+      attemptsOf(sandbox, name)
+        .slice(1)
+        .forEach((state, index) => {
+          if (index >= ENDED_KEPT_MAX || state.state === 'running') this.#steps.push({ type: 'remove-container', state })
+        })
   }
 
   #waitsFor(name: string): boolean {

@@ -6,7 +6,16 @@ import type { FakeOperation } from '../runtime/fake/fake-runtime.ts'
 import { RuntimeError } from '../runtime/runtime.ts'
 import { aContainer, aPod, aScript, deleted, PodWorld } from './pods-harness.ts'
 
-const OPERATIONS: readonly FakeOperation[] = ['runSandbox', 'createContainer', 'startContainer', 'stopContainer', 'removeContainer', 'removeSandbox', 'pullImage', 'observe']
+const OPERATIONS: readonly FakeOperation[] = [
+  'runSandbox',
+  'createContainer',
+  'startContainer',
+  'stopContainer',
+  'removeContainer',
+  'removeSandbox',
+  'pullImage',
+  'observe',
+]
 
 const somePods = (): readonly Pod[] => [
   aPod('plain'),
@@ -45,9 +54,11 @@ test('whatever happens to a node, it ends with each pod running exactly once', a
       await world.pass(random() < 0.3 ? random() * 600 : random() * 5_000)
       const running = world.runtime.running()
       const choice = random()
-      if (choice < 0.4 && running.length > 0) world.runtime.crash(running[Math.floor(random() * running.length)]!.id, random() < 0.5 ? 0 : 1)
+      if (choice < 0.4 && running.length > 0)
+        world.runtime.crash(running[Math.floor(random() * running.length)]!.id, random() < 0.5 ? 0 : 1)
       else if (choice < 0.55) world.runtime.reboot()
-      else if (choice < 0.75) world.runtime.failNext(OPERATIONS[Math.floor(random() * OPERATIONS.length)]!, new RuntimeError('RuntimeUnavailable', 'broken'), 2)
+      else if (choice < 0.75)
+        world.runtime.failNext(OPERATIONS[Math.floor(random() * OPERATIONS.length)]!, new RuntimeError('RuntimeUnavailable', 'broken'), 2)
       else {
         await world.killAgent()
         if (random() < 0.3) world.runtime.reboot()
@@ -55,15 +66,24 @@ test('whatever happens to a node, it ends with each pod running exactly once', a
         await world.assign(...pods)
       }
       const sandboxes = await seen(world)
-      for (const { metadata } of pods) assert.ok(sandboxes.filter(({ podUid, ready }) => ready && podUid === metadata.uid).length <= 1, `seed ${seed}: never two live sandboxes`)
+      for (const { metadata } of pods)
+        assert.ok(
+          sandboxes.filter(({ podUid, ready }) => ready && podUid === metadata.uid).length <= 1,
+          `seed ${seed}: never two live sandboxes`,
+        )
       for (const { containers } of sandboxes) {
         const live = containers.filter(({ state }) => state === 'running').map(({ name }) => name)
         assert.equal(new Set(live).size, live.length, `seed ${seed}: never two attempts at once`)
       }
     }
     await world.pass(900_000)
-    assert.deepEqual([world.running('plain'), world.running('several'), world.running('deaf')], [['main'], ['a', 'b'], ['main']], `seed ${seed}`)
-    for (const { metadata } of pods) assert.equal(world.status(metadata.name)?.conditions?.find(({ type }) => type === 'Ready')?.status, 'True', `seed ${seed}`)
+    assert.deepEqual(
+      [world.running('plain'), world.running('several'), world.running('deaf')],
+      [['main'], ['a', 'b'], ['main']],
+      `seed ${seed}`,
+    )
+    for (const { metadata } of pods)
+      assert.equal(world.status(metadata.name)?.conditions?.find(({ type }) => type === 'Ready')?.status, 'True', `seed ${seed}`)
     const settled = world.reports.length
     await world.pass(600_000)
     assert.equal(world.reports.length, settled, `seed ${seed}: a settled node says nothing`)

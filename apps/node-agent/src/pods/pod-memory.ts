@@ -45,7 +45,8 @@ export class PodMemory {
     }
     const kept = new Set([...this.history.values()].map(({ id }) => id))
     for (const map of [this.endSeenAtMs, this.stopping]) for (const id of map.keys()) if (!states.has(id)) map.delete(id)
-    for (const map of [this.failedStarts, this.terminationMessages]) for (const id of map.keys()) if (!states.has(id) && !kept.has(id)) map.delete(id)
+    for (const map of [this.failedStarts, this.terminationMessages])
+      for (const id of map.keys()) if (!states.has(id) && !kept.has(id)) map.delete(id)
   }
 
   /** Before a sandbox is removed: what its containers came to is wanted later. Those that still run are killed by it. */

@@ -4,8 +4,10 @@ import type { Container } from '@bramble/api/types/pod'
 import { RuntimeError } from '../runtime/runtime.ts'
 import { aContainer, aPod, aScript, deleted, PodWorld } from './pods-harness.ts'
 
-const conditionOf = (world: PodWorld, name: string, type: string) => world.status(name)?.conditions?.find((condition) => condition.type === type)?.status
-const containerOf = (world: PodWorld, name: string, container = 'main') => world.status(name)?.containerStatuses?.find((status) => status.name === container)
+const conditionOf = (world: PodWorld, name: string, type: string) =>
+  world.status(name)?.conditions?.find((condition) => condition.type === type)?.status
+const containerOf = (world: PodWorld, name: string, container = 'main') =>
+  world.status(name)?.containerStatuses?.find((status) => status.name === container)
 
 test('an assigned pod runs, and its status says so', async () => {
   const world = new PodWorld()
@@ -17,13 +19,18 @@ test('an assigned pod runs, and its status says so', async () => {
   assert.equal(status.hostIP, '192.0.2.1')
   assert.equal(status.qosClass, 'BestEffort')
   assert.equal(status.startTime, '2026-01-01T00:00:00Z')
-  assert.deepEqual(status.conditions?.map(({ type, status: value }) => `${type}=${value}`),
-    ['PodReadyToStartContainers=True', 'Initialized=True', 'Ready=True', 'ContainersReady=True', 'PodScheduled=True'])
+  assert.deepEqual(
+    status.conditions?.map(({ type, status: value }) => `${type}=${value}`),
+    ['PodReadyToStartContainers=True', 'Initialized=True', 'Ready=True', 'ContainersReady=True', 'PodScheduled=True'],
+  )
   const [main] = status.containerStatuses!
   assert.deepEqual([main!.ready, main!.started, main!.restartCount, main!.image], [true, true, 0, 'localhost/main:1'])
   assert.match(main!.containerID!, /^fake:\/\/[0-9a-f]{64}$/)
   assert.match(main!.imageID, /sha256:/)
-  assert.deepEqual(world.events().map((event) => event.split(':')[0]), ['Pulling', 'Pulled', 'Created', 'Started'])
+  assert.deepEqual(
+    world.events().map((event) => event.split(':')[0]),
+    ['Pulling', 'Pulled', 'Created', 'Started'],
+  )
 })
 
 test('the status begins with ContainerCreating', async () => {
@@ -68,11 +75,20 @@ test('of ended attempts the one before stays, for its log', async () => {
     await world.pass(301_000)
   }
   const [sandbox] = await world.runtime.observe('uid-web')
-  assert.deepEqual(sandbox?.containers.map(({ attempt, state }) => `${attempt} ${state}`), ['3 exited', '4 running'])
+  assert.deepEqual(
+    sandbox?.containers.map(({ attempt, state }) => `${attempt} ${state}`),
+    ['3 exited', '4 running'],
+  )
   assert.equal(containerOf(world, 'web')?.restartCount, 4)
 })
 
-const policies: readonly { readonly name: string; readonly policy: 'Always' | 'OnFailure' | 'Never'; readonly exit: number; readonly phase: string; readonly runs: number }[] = [
+const policies: readonly {
+  readonly name: string
+  readonly policy: 'Always' | 'OnFailure' | 'Never'
+  readonly exit: number
+  readonly phase: string
+  readonly runs: number
+}[] = [
   { name: 'Never, ends well: Succeeded', policy: 'Never', exit: 0, phase: 'Succeeded', runs: 0 },
   { name: 'Never, ends badly: Failed', policy: 'Never', exit: 3, phase: 'Failed', runs: 0 },
   { name: 'OnFailure, ends well: Succeeded', policy: 'OnFailure', exit: 0, phase: 'Succeeded', runs: 0 },
@@ -158,7 +174,9 @@ test('a new agent takes running containers over without touching them', async ()
   await world.assign(pod)
   await world.pass(60_000)
   assert.equal(world.containerId('web'), id)
-  const told = world.reports.slice(before).flatMap((report) => (report.type === 'pod-status' ? [report.status.conditions!.find(({ type }) => type === 'Ready')!.status] : []))
+  const told = world.reports
+    .slice(before)
+    .flatMap((report) => (report.type === 'pod-status' ? [report.status.conditions!.find(({ type }) => type === 'Ready')!.status] : []))
   assert.deepEqual([...new Set(told)], ['True'], 'readiness never flaps')
 })
 
@@ -180,10 +198,12 @@ test('after a reboot the sandbox is made anew and containers count on', async ()
 
 test('init containers run one after the other, then the others; a sidecar goes on beside them', async () => {
   const world = new PodWorld()
-  await world.assign(aPod('web', {
-    initContainers: [aScript('first', 'sleep 5'), aContainer('sidecar', { restartPolicy: 'Always' }), aScript('second', 'sleep 5')],
-    containers: [aContainer('a'), aContainer('b')],
-  }))
+  await world.assign(
+    aPod('web', {
+      initContainers: [aScript('first', 'sleep 5'), aContainer('sidecar', { restartPolicy: 'Always' }), aScript('second', 'sleep 5')],
+      containers: [aContainer('a'), aContainer('b')],
+    }),
+  )
   assert.deepEqual(world.running('web'), ['first'])
   assert.equal(world.status('web')?.phase, 'Pending')
   assert.equal(containerOf(world, 'web', 'a')?.state?.waiting?.reason, 'PodInitializing')
@@ -200,7 +220,10 @@ test('init containers run one after the other, then the others; a sidecar goes o
 
 test('a failing init container is tried again with back-off, or fails the pod when the policy is Never', async () => {
   const world = new PodWorld()
-  await world.assign(aPod('again', { initContainers: [aScript('init', 'exit 1')] }), aPod('never', { restartPolicy: 'Never', initContainers: [aScript('init', 'exit 1')] }))
+  await world.assign(
+    aPod('again', { initContainers: [aScript('init', 'exit 1')] }),
+    aPod('never', { restartPolicy: 'Never', initContainers: [aScript('init', 'exit 1')] }),
+  )
   await world.pass(1_000)
   assert.equal(world.status('again')?.initContainerStatuses?.[0]?.state?.waiting?.reason, 'CrashLoopBackOff')
   assert.equal(world.status('again')?.phase, 'Pending')
@@ -221,12 +244,37 @@ test('an image that cannot be pulled is ErrImagePull, then ImagePullBackOff, and
   assert.deepEqual(world.running('web'), ['main'])
 })
 
-const waits: readonly { readonly name: string; readonly container: Partial<Container>; readonly reason: string; readonly message: RegExp }[] = [
-  { name: 'policy Never without the image', container: { imagePullPolicy: 'Never' }, reason: 'ErrImageNeverPull', message: /is not present with pull policy of Never/ },
+const waits: readonly {
+  readonly name: string
+  readonly container: Partial<Container>
+  readonly reason: string
+  readonly message: RegExp
+}[] = [
+  {
+    name: 'policy Never without the image',
+    container: { imagePullPolicy: 'Never' },
+    reason: 'ErrImageNeverPull',
+    message: /is not present with pull policy of Never/,
+  },
   { name: 'a name that none can have', container: { image: 'Not An Image' }, reason: 'InvalidImageName', message: /Not An Image/ },
-  { name: 'a missing ConfigMap', container: { env: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'cfg', key: 'a' } } }] }, reason: 'CreateContainerConfigError', message: /^configmap "cfg" not found$/ },
-  { name: 'a missing Secret', container: { envFrom: [{ secretRef: { name: 's' } }] }, reason: 'CreateContainerConfigError', message: /^secret "s" not found$/ },
-  { name: 'root where it must not be', container: { securityContext: { runAsNonRoot: true } }, reason: 'CreateContainerConfigError', message: /runAsNonRoot and image will run as root/ },
+  {
+    name: 'a missing ConfigMap',
+    container: { env: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'cfg', key: 'a' } } }] },
+    reason: 'CreateContainerConfigError',
+    message: /^configmap "cfg" not found$/,
+  },
+  {
+    name: 'a missing Secret',
+    container: { envFrom: [{ secretRef: { name: 's' } }] },
+    reason: 'CreateContainerConfigError',
+    message: /^secret "s" not found$/,
+  },
+  {
+    name: 'root where it must not be',
+    container: { securityContext: { runAsNonRoot: true } },
+    reason: 'CreateContainerConfigError',
+    message: /runAsNonRoot and image will run as root/,
+  },
 ]
 for (const { name, container, reason, message } of waits)
   test(`${name} is ${reason}`, async () => {
@@ -239,19 +287,28 @@ for (const { name, container, reason, message } of waits)
 test('an image name that none can have says why in an Event', async () => {
   const world = new PodWorld()
   await world.assign(aPod('web', { containers: [aContainer('main', { image: 'Not An Image' })] }))
-  assert.ok(world.events().some((event) => event.startsWith('InspectFailed: Failed to apply default image tag "Not An Image": ')), world.events().join('\n'))
+  assert.ok(
+    world.events().some((event) => event.startsWith('InspectFailed: Failed to apply default image tag "Not An Image": ')),
+    world.events().join('\n'),
+  )
 })
 
 test('a ConfigMap that comes later starts the pod at once', async () => {
   const world = new PodWorld()
-  const pod = aPod('web', { containers: [aContainer('main', { env: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'cfg', key: 'a' } } }] })], volumes: [{ name: 'v', configMap: { name: 'cfg' } }] })
+  const pod = aPod('web', {
+    containers: [aContainer('main', { env: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'cfg', key: 'a' } } }] })],
+    volumes: [{ name: 'v', configMap: { name: 'cfg' } }],
+  })
   await world.assign(pod)
   await world.pass(120_000)
   assert.ok(world.events().includes('FailedMount: MountVolume.SetUp failed for volume "v" : configmap "cfg" not found'))
   world.configs.setConfigMap('cfg', { a: 'yes' })
   await world.assign(pod)
   assert.deepEqual(world.running('web'), ['main'])
-  assert.deepEqual(world.runtime.configOf(world.containerId('web'))?.env.find(({ name }) => name === 'A'), { name: 'A', value: 'yes' })
+  assert.deepEqual(
+    world.runtime.configOf(world.containerId('web'))?.env.find(({ name }) => name === 'A'),
+    { name: 'A', value: 'yes' },
+  )
   world.configs.setConfigMap('cfg', { a: 'changed' })
   await world.assign(pod)
   assert.equal(world.files.volumes.get('uid-web')?.get('v')?.get('a')?.data.toString(), 'changed', 'volumes follow while the pod runs')
@@ -291,10 +348,17 @@ test('a changed image restarts that container alone', async () => {
 
 test('a failing liveness probe restarts the container, a failing readiness probe makes it not ready', async () => {
   const world = new PodWorld()
-  await world.assign(aPod('web', { containers: [aContainer('main', {
-    livenessProbe: { httpGet: { port: 80, path: '/live' }, periodSeconds: 5, failureThreshold: 2 },
-    readinessProbe: { httpGet: { port: 'http', path: '/ready' }, periodSeconds: 5, failureThreshold: 1 }, ports: [{ name: 'http', containerPort: 80 }],
-  })] }))
+  await world.assign(
+    aPod('web', {
+      containers: [
+        aContainer('main', {
+          livenessProbe: { httpGet: { port: 80, path: '/live' }, periodSeconds: 5, failureThreshold: 2 },
+          readinessProbe: { httpGet: { port: 'http', path: '/ready' }, periodSeconds: 5, failureThreshold: 1 },
+          ports: [{ name: 'http', containerPort: 80 }],
+        }),
+      ],
+    }),
+  )
   await world.pass(1_000)
   assert.equal(conditionOf(world, 'web', 'Ready'), 'True')
   world.dialer.answers.set('/ready', 503)
@@ -308,19 +372,33 @@ test('a failing liveness probe restarts the container, a failing readiness probe
   await world.pass(6_000)
   assert.notEqual(world.containerId('web'), id)
   assert.equal(conditionOf(world, 'web', 'Ready'), 'True')
-  for (const event of ['Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503', 'Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500', 'Killing: Container main failed liveness probe, will be restarted'])
+  for (const event of [
+    'Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503',
+    'Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500',
+    'Killing: Container main failed liveness probe, will be restarted',
+  ])
     assert.ok(world.events().includes(event), event)
 })
 
 test('a startup probe gates the others, and kills what never starts', async () => {
   const world = new PodWorld()
   world.dialer.answers.set('/started', 500)
-  await world.assign(aPod('web', { containers: [aContainer('main', {
-    startupProbe: { httpGet: { port: 80, path: '/started' }, periodSeconds: 10, failureThreshold: 3 }, livenessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1, failureThreshold: 1 },
-  })] }))
+  await world.assign(
+    aPod('web', {
+      containers: [
+        aContainer('main', {
+          startupProbe: { httpGet: { port: 80, path: '/started' }, periodSeconds: 10, failureThreshold: 3 },
+          livenessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1, failureThreshold: 1 },
+        }),
+      ],
+    }),
+  )
   world.dialer.closed.add('10.42.0.2')
   await world.pass(15_000)
-  assert.deepEqual([containerOf(world, 'web')?.started, containerOf(world, 'web')?.ready, containerOf(world, 'web')?.restartCount], [false, false, 0])
+  assert.deepEqual(
+    [containerOf(world, 'web')?.started, containerOf(world, 'web')?.ready, containerOf(world, 'web')?.restartCount],
+    [false, false, 0],
+  )
   await world.pass(10_000)
   assert.equal(containerOf(world, 'web')?.restartCount, 1)
   world.dialer.answers.clear()
@@ -331,7 +409,11 @@ test('a startup probe gates the others, and kills what never starts', async () =
 
 test('an exec probe asks inside the container', async () => {
   const world = new PodWorld()
-  await world.assign(aPod('web', { containers: [aContainer('main', { readinessProbe: { exec: { command: ['sh', '-c', 'echo no; exit 1'] }, failureThreshold: 1 } })] }))
+  await world.assign(
+    aPod('web', {
+      containers: [aContainer('main', { readinessProbe: { exec: { command: ['sh', '-c', 'echo no; exit 1'] }, failureThreshold: 1 } })],
+    }),
+  )
   await world.pass(100)
   assert.equal(conditionOf(world, 'web', 'Ready'), 'False')
   assert.ok(world.events().includes('Unhealthy: Readiness probe failed: no\n'))

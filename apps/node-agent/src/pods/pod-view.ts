@@ -47,7 +47,8 @@ export interface Problem {
 export type ImageProgress = { readonly attempt: number; readonly reference: string } & (
   | { readonly type: 'pulling' }
   | { readonly type: 'ready'; readonly imageId: string }
-  | { readonly type: 'failed'; readonly retryAtMs: number; readonly reason: string; readonly message: string })
+  | { readonly type: 'failed'; readonly retryAtMs: number; readonly reason: string; readonly message: string }
+)
 
 export interface ProbeVerdict {
   readonly ready: boolean
@@ -91,14 +92,16 @@ export function outcomeOf(view: PodView): PodOutcome | undefined {
 export function nextAttempt(view: PodView, name: string): number {
   const [latest = view.history.get(name)] = attemptsOf(currentSandbox(view), name)
   if (latest) return latest.attempt + 1
-  const stored = [...(view.pod.status?.containerStatuses ?? []), ...(view.pod.status?.initContainerStatuses ?? [])].find((status) => status.name === name)
+  const stored = [...(view.pod.status?.containerStatuses ?? []), ...(view.pod.status?.initContainerStatuses ?? [])].find(
+    (status) => status.name === name,
+  )
   return stored?.containerID ? stored.restartCount + 1 : 0
 }
 
 /** Initialization is over once a container that is not part of it exists in the sandbox. */
 export const isInitialized = (view: PodView): boolean =>
-  view.pod.spec.containers.some(({ name }) => attemptsOf(currentSandbox(view), name).length > 0)
-  || (view.pod.spec.initContainers ?? []).every((init) => initIsDone(view, init))
+  view.pod.spec.containers.some(({ name }) => attemptsOf(currentSandbox(view), name).length > 0) ||
+  (view.pod.spec.initContainers ?? []).every((init) => initIsDone(view, init))
 
 /** An init container that ended well; a sidecar that has started. */
 export function initIsDone(view: PodView, init: Container): boolean {

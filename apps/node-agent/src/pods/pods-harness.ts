@@ -11,21 +11,41 @@ import { MemoryPodFiles } from './volumes/memory-pod-files.ts'
 
 // For tests of pods: one node under virtual time, with a fake runtime, and short ways to write pods.
 
-export const aContainer = (name: string, change: Partial<Container> = {}): Container => ({ name, image: `localhost/${name}:1`, imagePullPolicy: 'IfNotPresent', ...change })
+export const aContainer = (name: string, change: Partial<Container> = {}): Container => ({
+  name,
+  image: `localhost/${name}:1`,
+  imagePullPolicy: 'IfNotPresent',
+  ...change,
+})
 
 /** Runs `sh -c script`; see the fake runtime for what it understands. */
-export const aScript = (name: string, script: string, change: Partial<Container> = {}): Container => aContainer(name, { command: ['sh', '-c', script], ...change })
+export const aScript = (name: string, script: string, change: Partial<Container> = {}): Container =>
+  aContainer(name, { command: ['sh', '-c', script], ...change })
 
 let version = 1
 
 export const aPod = (name: string, spec: Partial<PodSpec> = {}, metadata: Partial<Pod['metadata']> = {}): Pod => ({
-  apiVersion: 'v1', kind: 'Pod',
-  metadata: { name, namespace: 'default', uid: `uid-${name}`, resourceVersion: String(version++), creationTimestamp: '2026-01-01T00:00:00Z', ...metadata },
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: {
+    name,
+    namespace: 'default',
+    uid: `uid-${name}`,
+    resourceVersion: String(version++),
+    creationTimestamp: '2026-01-01T00:00:00Z',
+    ...metadata,
+  },
   spec: { containers: [aContainer('main')], nodeName: 'pi-1', terminationGracePeriodSeconds: 30, ...spec },
 })
 
 export const deleted = (pod: Pod, graceSeconds = pod.spec.terminationGracePeriodSeconds ?? 30): Pod => ({
-  ...pod, metadata: { ...pod.metadata, resourceVersion: String(version++), deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: graceSeconds },
+  ...pod,
+  metadata: {
+    ...pod.metadata,
+    resourceVersion: String(version++),
+    deletionTimestamp: '2026-01-01T00:00:00Z',
+    deletionGracePeriodSeconds: graceSeconds,
+  },
 })
 
 export class FakeConfigs implements ConfigSource {
@@ -43,11 +63,17 @@ export class FakeConfigs implements ConfigSource {
     return this.serviceList
   }
   setConfigMap(name: string, data: Record<string, string>): void {
-    this.configMaps.set(`default/${name}`, { metadata: { name, namespace: 'default', uid: `uid-${name}`, resourceVersion: String(version++), creationTimestamp: '' }, data })
+    this.configMaps.set(`default/${name}`, {
+      metadata: { name, namespace: 'default', uid: `uid-${name}`, resourceVersion: String(version++), creationTimestamp: '' },
+      data,
+    })
   }
   setSecret(name: string, data: Record<string, string>): void {
     const base64 = Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')]))
-    this.secrets.set(`default/${name}`, { metadata: { name, namespace: 'default', uid: `uid-${name}`, resourceVersion: String(version++), creationTimestamp: '' }, data: base64 })
+    this.secrets.set(`default/${name}`, {
+      metadata: { name, namespace: 'default', uid: `uid-${name}`, resourceVersion: String(version++), creationTimestamp: '' },
+      data: base64,
+    })
   }
 }
 
@@ -66,14 +92,24 @@ export class PodWorld {
   /** @param slow Operations of the runtime take time, so that an agent can die in the middle of them. */
   constructor(seed = 1, slow = false) {
     this.env = simEnv(seed)
-    this.runtime = new FakeRuntime({ clock: this.env.clock, pullable: (reference) => !reference.includes('missing'), ...(slow && { startMs: 200, pullMs: 300 }) })
+    this.runtime = new FakeRuntime({
+      clock: this.env.clock,
+      pullable: (reference) => !reference.includes('missing'),
+      ...(slow && { startMs: 200, pullMs: 300 }),
+    })
     this.startAgent()
   }
 
   startAgent(): void {
     this.#stop = new AbortController()
     this.reconciler = new PodReconciler({
-      env: this.env, nodeName: 'pi-1', runtime: this.runtime, files: this.files, dialer: this.dialer, source: this.configs, logFolder: '/var/log/pods',
+      env: this.env,
+      nodeName: 'pi-1',
+      runtime: this.runtime,
+      files: this.files,
+      dialer: this.dialer,
+      source: this.configs,
+      logFolder: '/var/log/pods',
       node: () => ({ hostname: 'pi-1', hostIp: '192.0.2.1', memoryBytes: 2 ** 32, allocatable: { cpuMillis: 3900, memoryBytes: 2 ** 31 } }),
       send: (report) => this.reports.push(report),
     })
@@ -108,11 +144,16 @@ export class PodWorld {
 
   /** `Reason: message` of every event, repeats left out. */
   events(): readonly string[] {
-    return [...new Set(this.reports.flatMap((report) => (report.type === 'event' ? [`${report.event.reason}: ${report.event.message}`] : [])))]
+    return [
+      ...new Set(this.reports.flatMap((report) => (report.type === 'event' ? [`${report.event.reason}: ${report.event.message}`] : []))),
+    ]
   }
 
   running(name: string): readonly string[] {
-    return this.runtime.running(`uid-${name}`).map((state) => state.name).sort()
+    return this.runtime
+      .running(`uid-${name}`)
+      .map((state) => state.name)
+      .sort()
   }
 
   /** Id of the container that runs now. */

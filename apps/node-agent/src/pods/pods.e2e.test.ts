@@ -32,15 +32,37 @@ function tests(): void {
     world.configs.setConfigMap('cfg', { greeting: 'hello', 'page.html': 'page' })
     world.configs.setSecret('key', { word: 'xyzzy' })
     const pod = aPodOn(world, {
-      volumes: [{ name: 'cfg', configMap: { name: 'cfg' } }, { name: 'key', secret: { secretName: 'key' } }, { name: 'shared', emptyDir: { medium: 'Memory' } }],
-      initContainers: [aContainer('init', { image: BUSYBOX_IMAGE, command: ['sh', '-c', 'echo $(POD) > /shared/name'], env: [{ name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }], volumeMounts: [{ name: 'shared', mountPath: '/shared' }] })],
-      containers: [aContainer('main', {
-        image: BUSYBOX_IMAGE, command: ['sh', '-c', 'echo "$GREETING $(cat /key/word) $(cat /shared/name) at $IP"; exec httpd -f -p 8080 -h /cfg'],
-        env: [{ name: 'GREETING', valueFrom: { configMapKeyRef: { name: 'cfg', key: 'greeting' } } }, { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }],
-        volumeMounts: [{ name: 'cfg', mountPath: '/cfg' }, { name: 'key', mountPath: '/key' }, { name: 'shared', mountPath: '/shared' }],
-        readinessProbe: { httpGet: { port: 8080, path: '/page.html' }, periodSeconds: 1 }, livenessProbe: { exec: { command: ['cat', '/key/word'] }, periodSeconds: 2, timeoutSeconds: 5 },
-        resources: { limits: { memory: '64Mi', cpu: '500m' } },
-      })],
+      volumes: [
+        { name: 'cfg', configMap: { name: 'cfg' } },
+        { name: 'key', secret: { secretName: 'key' } },
+        { name: 'shared', emptyDir: { medium: 'Memory' } },
+      ],
+      initContainers: [
+        aContainer('init', {
+          image: BUSYBOX_IMAGE,
+          command: ['sh', '-c', 'echo $(POD) > /shared/name'],
+          env: [{ name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+          volumeMounts: [{ name: 'shared', mountPath: '/shared' }],
+        }),
+      ],
+      containers: [
+        aContainer('main', {
+          image: BUSYBOX_IMAGE,
+          command: ['sh', '-c', 'echo "$GREETING $(cat /key/word) $(cat /shared/name) at $IP"; exec httpd -f -p 8080 -h /cfg'],
+          env: [
+            { name: 'GREETING', valueFrom: { configMapKeyRef: { name: 'cfg', key: 'greeting' } } },
+            { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+          ],
+          volumeMounts: [
+            { name: 'cfg', mountPath: '/cfg' },
+            { name: 'key', mountPath: '/key' },
+            { name: 'shared', mountPath: '/shared' },
+          ],
+          readinessProbe: { httpGet: { port: 8080, path: '/page.html' }, periodSeconds: 1 },
+          livenessProbe: { exec: { command: ['cat', '/key/word'] }, periodSeconds: 2, timeoutSeconds: 5 },
+          resources: { limits: { memory: '64Mi', cpu: '500m' } },
+        }),
+      ],
     })
     world.reconciler.assign([pod])
     const running = await world.until((status) => ready(status), 'ready')
@@ -66,14 +88,24 @@ function tests(): void {
       restartPolicy: 'Never',
       containers: [
         aContainer('words', { image: BUSYBOX_IMAGE, command: ['sh', '-c', 'echo -n sorry > /dev/termination-log; exit 3'] }),
-        aContainer('log', { image: BUSYBOX_IMAGE, command: ['sh', '-c', 'echo broken; exit 4'], terminationMessagePolicy: 'FallbackToLogsOnError' }),
+        aContainer('log', {
+          image: BUSYBOX_IMAGE,
+          command: ['sh', '-c', 'echo broken; exit 4'],
+          terminationMessagePolicy: 'FallbackToLogsOnError',
+        }),
         aContainer('none', { image: BUSYBOX_IMAGE, command: ['/no/such/program'] }),
       ],
     })
     world.reconciler.assign([pod])
     const status = await world.until(({ phase }) => phase === 'Failed', 'Failed')
     const ends = status.containerStatuses!.map(({ state }) => state?.terminated)
-    assert.deepEqual(ends.slice(0, 2).map((end) => [end?.exitCode, end?.reason, end?.message]), [[3, 'Error', 'sorry'], [4, 'Error', 'broken\n']])
+    assert.deepEqual(
+      ends.slice(0, 2).map((end) => [end?.exitCode, end?.reason, end?.message]),
+      [
+        [3, 'Error', 'sorry'],
+        [4, 'Error', 'broken\n'],
+      ],
+    )
     assert.deepEqual([ends[2]?.exitCode, ends[2]?.reason], [128, 'StartError'])
   })
 }
@@ -111,10 +143,20 @@ class World {
     this.folder = folder
     this.runtime = runtime
     this.reconciler = new PodReconciler({
-      env: { clock: systemClock, random: () => 0.5, log: silentLog }, nodeName: 'pi-1', runtime, dialer: socketDialer(systemClock), source: this.configs,
-      files: new DiskPodFiles({ dataFolder: join(folder, 'data'), runFolder: join(folder, 'run'), logFolder: join(folder, 'log'), dns: { domain: 'cluster.local' } }),
+      env: { clock: systemClock, random: () => 0.5, log: silentLog },
+      nodeName: 'pi-1',
+      runtime,
+      dialer: socketDialer(systemClock),
+      source: this.configs,
+      files: new DiskPodFiles({
+        dataFolder: join(folder, 'data'),
+        runFolder: join(folder, 'run'),
+        logFolder: join(folder, 'log'),
+        dns: { domain: 'cluster.local' },
+      }),
       node: () => ({ hostname: 'pi-1', hostIp: '192.0.2.1', memoryBytes: 2 ** 32, allocatable: { cpuMillis: 1900, memoryBytes: 2 ** 31 } }),
-      logFolder: join(folder, 'log'), send: (report) => this.reports.push(report),
+      logFolder: join(folder, 'log'),
+      send: (report) => this.reports.push(report),
     })
   }
 
@@ -126,7 +168,14 @@ class World {
 
   async waitFor(good: () => boolean, what: string): Promise<void> {
     for (let pauses = 0; !good(); pauses++) {
-      assert.ok(pauses < PAUSES_MAX, `not ${what} in time: ${JSON.stringify(this.reports.map((report) => (report.type === 'event' ? report.event.message : report)), null, 1)}`)
+      assert.ok(
+        pauses < PAUSES_MAX,
+        `not ${what} in time: ${JSON.stringify(
+          this.reports.map((report) => (report.type === 'event' ? report.event.message : report)),
+          null,
+          1,
+        )}`,
+      )
       await systemClock.sleep(PAUSE_MS)
     }
   }

@@ -8,7 +8,8 @@ export function qosClass(pod: Pod): QosClass {
   const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers]
   const amounts = (container: Container, kind: 'limits' | 'requests'): readonly number[] =>
     (['cpu', 'memory'] as const).map((name) => quantityValue(container.resources?.[kind]?.[name] ?? 0) ?? 0)
-  if (containers.every((container) => [...amounts(container, 'limits'), ...amounts(container, 'requests')].every((amount) => amount === 0))) return 'BestEffort'
+  if (containers.every((container) => [...amounts(container, 'limits'), ...amounts(container, 'requests')].every((amount) => amount === 0)))
+    return 'BestEffort'
   const guaranteed = containers.every((container) => {
     const limits = amounts(container, 'limits')
     const requests = amounts(container, 'requests')

@@ -25,7 +25,8 @@ export const restartWaitMs = (backoff: Backoff | undefined, endedAtMs: number, n
 
 /** The back-off after one more try at `nowMs`. */
 export const nextBackoff = (before: Backoff | undefined, endedAtMs: number, nowMs: number): Backoff => ({
-  delayMs: before === undefined || isForgiven(before, endedAtMs) ? BACKOFF_MIN_MS : Math.min(before.delayMs * 2, BACKOFF_MAX_MS), atMs: nowMs,
+  delayMs: before === undefined || isForgiven(before, endedAtMs) ? BACKOFF_MIN_MS : Math.min(before.delayMs * 2, BACKOFF_MAX_MS),
+  atMs: nowMs,
 })
 
 const isForgiven = (backoff: Backoff, endedAtMs: number): boolean => endedAtMs - backoff.atMs > FORGIVEN_AFTER_MS
@@ -47,7 +48,10 @@ export function restarts(pod: Pod, container: Container, exitCode: number, isIni
  * What became of a pod that nothing will run in again; undefined while something will.
  * @param ended The last state of a container that has ended for good or waits for its restart; undefined when it runs or has not run.
  */
-export function podOutcome(pod: Pod, ended: (container: Container) => { readonly exitCode: number } | undefined): 'Succeeded' | 'Failed' | undefined {
+export function podOutcome(
+  pod: Pod,
+  ended: (container: Container) => { readonly exitCode: number } | undefined,
+): 'Succeeded' | 'Failed' | undefined {
   for (const init of pod.spec.initContainers ?? []) {
     const end = isSidecar(init) ? undefined : ended(init)
     if (end && end.exitCode !== 0 && !restarts(pod, init, end.exitCode, true)) return 'Failed'

@@ -29,7 +29,7 @@ export function podStatus(context: PodStatusContext): PodStatus {
   const outcome = outcomeOf(view)
   const phase = phaseOf(view, outcome, initContainerStatuses, containerStatuses)
   const sandbox = currentSandbox(view)
-  const podIp = pod.spec.hostNetwork ? (sandbox ? hostIp : undefined) : (sandbox?.ready ? sandbox.ip : outcome && previous?.podIP)
+  const podIp = pod.spec.hostNetwork ? (sandbox ? hostIp : undefined) : sandbox?.ready ? sandbox.ip : outcome && previous?.podIP
   return {
     phase,
     conditions: conditionsOf(context, phase, initContainerStatuses, containerStatuses),
@@ -45,7 +45,12 @@ export function podStatus(context: PodStatusContext): PodStatus {
   }
 }
 
-function phaseOf(view: PodView, outcome: PodOutcome | undefined, inits: readonly ContainerStatus[], containers: readonly ContainerStatus[]): PodPhase {
+function phaseOf(
+  view: PodView,
+  outcome: PodOutcome | undefined,
+  inits: readonly ContainerStatus[],
+  containers: readonly ContainerStatus[],
+): PodPhase {
   if (outcome) return anyRuns(view) && outcome.reason === undefined ? 'Running' : outcome.phase
   if (!initIsOver(view.pod, inits) && !containers.some((status) => status.containerID)) return 'Pending'
   const waiting = containers.some(({ state, lastState }) => state?.waiting && !lastState?.terminated)
@@ -62,21 +67,30 @@ const anyRuns = ({ sandboxes, pod }: PodView): boolean => {
   return sandboxes.some(({ containers }) => containers.some(({ state, name }) => state === 'running' && !sidecars.has(name)))
 }
 
-const initIsOver = (pod: Pod, statuses: readonly ContainerStatus[]): boolean => incomplete(pod.spec.initContainers ?? [], statuses).length === 0
+const initIsOver = (pod: Pod, statuses: readonly ContainerStatus[]): boolean =>
+  incomplete(pod.spec.initContainers ?? [], statuses).length === 0
 
 const incomplete = (inits: readonly Container[], statuses: readonly ContainerStatus[]): readonly string[] =>
   inits.filter((init, index) => (isSidecar(init) ? !statuses[index]?.started : !statuses[index]?.ready)).map(({ name }) => name)
 
 type OwnCondition = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>
 
-function conditionsOf(context: PodStatusContext, phase: PodPhase, inits: readonly ContainerStatus[], containers: readonly ContainerStatus[]): PodCondition[] {
+function conditionsOf(
+  context: PodStatusContext,
+  phase: PodPhase,
+  inits: readonly ContainerStatus[],
+  containers: readonly ContainerStatus[],
+): PodCondition[] {
   const { view, previous, nowMs } = context
   const before = previous?.conditions ?? []
   const foreign = (view.pod.status?.conditions ?? before).filter(({ type }) => !OWN_CONDITIONS.includes(type))
   const containersReady = containersReadyCondition(view.pod, phase, inits, containers)
   const sandbox = currentSandbox(view)
   const own: readonly OwnCondition[] = [
-    { type: 'PodReadyToStartContainers', status: sandbox?.ready && (sandbox.ip !== undefined || view.pod.spec.hostNetwork === true) ? 'True' : 'False' },
+    {
+      type: 'PodReadyToStartContainers',
+      status: sandbox?.ready && (sandbox.ip !== undefined || view.pod.spec.hostNetwork === true) ? 'True' : 'False',
+    },
     initializedCondition(view.pod, phase, inits, containers),
     readyCondition(view.pod, foreign, containersReady),
     containersReady,
@@ -85,25 +99,49 @@ function conditionsOf(context: PodStatusContext, phase: PodPhase, inits: readonl
   const now = timestamp(nowMs)
   const stamped = own.map((condition): PodCondition => {
     const old = before.find(({ type }) => type === condition.type)
-    return { lastProbeTime: null, ...condition, lastTransitionTime: old?.status === condition.status ? (old.lastTransitionTime ?? now) : now }
+    return {
+      lastProbeTime: null,
+      ...condition,
+      lastTransitionTime: old?.status === condition.status ? (old.lastTransitionTime ?? now) : now,
+    }
   })
   return [...stamped, ...foreign]
 }
 
-function initializedCondition(pod: Pod, phase: PodPhase, inits: readonly ContainerStatus[], containers: readonly ContainerStatus[]): OwnCondition {
+function initializedCondition(
+  pod: Pod,
+  phase: PodPhase,
+  inits: readonly ContainerStatus[],
+  containers: readonly ContainerStatus[],
+): OwnCondition {
   if (phase === 'Succeeded') return { type: 'Initialized', status: 'True', reason: 'PodCompleted' }
   const missing = incomplete(pod.spec.initContainers ?? [], inits)
   if (missing.length === 0 || containers.some((status) => status.containerID)) return { type: 'Initialized', status: 'True' }
-  return { type: 'Initialized', status: 'False', reason: 'ContainersNotInitialized', message: `containers with incomplete status: [${missing.join(' ')}]` }
+  return {
+    type: 'Initialized',
+    status: 'False',
+    reason: 'ContainersNotInitialized',
+    message: `containers with incomplete status: [${missing.join(' ')}]`,
+  }
 }
 
-function containersReadyCondition(pod: Pod, phase: PodPhase, inits: readonly ContainerStatus[], containers: readonly ContainerStatus[]): OwnCondition {
+function containersReadyCondition(
+  pod: Pod,
+  phase: PodPhase,
+  inits: readonly ContainerStatus[],
+  containers: readonly ContainerStatus[],
+): OwnCondition {
   if (phase === 'Succeeded' || phase === 'Failed')
     return { type: 'ContainersReady', status: 'False', reason: phase === 'Succeeded' ? 'PodCompleted' : 'PodFailed' }
   const sidecars = inits.filter((_status, index) => isSidecar(pod.spec.initContainers![index]!))
   const unready = [...sidecars, ...containers].filter(({ ready }) => !ready).map(({ name }) => name)
   if (unready.length === 0) return { type: 'ContainersReady', status: 'True' }
-  return { type: 'ContainersReady', status: 'False', reason: 'ContainersNotReady', message: `containers with unready status: [${unready.join(' ')}]` }
+  return {
+    type: 'ContainersReady',
+    status: 'False',
+    reason: 'ContainersNotReady',
+    message: `containers with unready status: [${unready.join(' ')}]`,
+  }
 }
 
 function readyCondition(pod: Pod, foreign: readonly PodCondition[], containersReady: OwnCondition): OwnCondition {
@@ -113,5 +151,7 @@ function readyCondition(pod: Pod, foreign: readonly PodCondition[], containersRe
     if (!gate) return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`]
     return gate.status === 'True' ? [] : [`the status of pod readiness gate "${conditionType}" is not "True", but ${gate.status}`]
   })
-  return messages.length === 0 ? { type: 'Ready', status: 'True' } : { type: 'Ready', status: 'False', reason: 'ReadinessGatesNotReady', message: messages.join(', ') }
+  return messages.length === 0
+    ? { type: 'Ready', status: 'True' }
+    : { type: 'Ready', status: 'False', reason: 'ReadinessGatesNotReady', message: messages.join(', ') }
 }

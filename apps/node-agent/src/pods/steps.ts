@@ -44,13 +44,17 @@ export class PodSteps {
   async perform(step: Step, memory: PodMemory, signal: AbortSignal): Promise<boolean> {
     const { runtime, pulls, files, env } = this.#parts
     switch (step.type) {
-      case 'prepare': return this.prepare(memory, signal)
-      case 'run-sandbox': return this.#runSandbox(memory, signal)
+      case 'prepare':
+        return this.prepare(memory, signal)
+      case 'run-sandbox':
+        return this.#runSandbox(memory, signal)
       case 'get-image':
         await pulls.get(memory.pod, step.container, step.attempt, step.mayUsePresent, signal)
         return true
-      case 'create-and-start': return this.#createAndStart(step, memory, signal)
-      case 'start': return this.#start(memory, step.container, step.id, signal)
+      case 'create-and-start':
+        return this.#createAndStart(step, memory, signal)
+      case 'start':
+        return this.#start(memory, step.container, step.id, signal)
       case 'stop':
         this.#stop(step, memory, signal)
         return true
@@ -89,7 +93,9 @@ export class PodSteps {
   async #runSandbox(memory: PodMemory, signal: AbortSignal): Promise<boolean> {
     const { env, runtime, events, logFolder, hostname } = this.#parts
     try {
-      await within(env.clock, STEP_LIMIT_MS, 'running the sandbox', signal, (until) => runtime.runSandbox(sandboxConfig(memory.pod, logFolder, hostname()), until))
+      await within(env.clock, STEP_LIMIT_MS, 'running the sandbox', signal, (until) =>
+        runtime.runSandbox(sandboxConfig(memory.pod, logFolder, hostname()), until),
+      )
     } catch (error) {
       signal.throwIfAborted()
       events.record(memory.pod, 'Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`)
@@ -106,19 +112,26 @@ export class PodSteps {
     let id: string
     try {
       id = await within(env.clock, STEP_LIMIT_MS, 'creating the container', signal, async (until) =>
-        runtime.createContainer(step.sandboxId, await this.#config(step, memory), until))
+        runtime.createContainer(step.sandboxId, await this.#config(step, memory), until),
+      )
     } catch (error) {
       signal.throwIfAborted()
       const message = messageOf(error)
       events.record(memory.pod, 'Warning', 'Failed', `Error: ${message}`, named(memory.pod, container))
-      memory.addProblem(container.name, error instanceof RuntimeError ? error.reason : 'CreateContainerError', message, env.clock.monotonicMs())
+      memory.addProblem(
+        container.name,
+        error instanceof RuntimeError ? error.reason : 'CreateContainerError',
+        message,
+        env.clock.monotonicMs(),
+      )
       pulls.forget(memory.pod.metadata.uid, container.name)
       return false
     }
     events.record(memory.pod, 'Normal', 'Created', `Created container: ${container.name}`, named(memory.pod, container))
     memory.problems.delete(container.name)
     pulls.forget(memory.pod.metadata.uid, container.name)
-    if (step.endedAtMs !== undefined) memory.backoffs.set(container.name, nextBackoff(memory.backoffs.get(container.name), step.endedAtMs, env.clock.monotonicMs()))
+    if (step.endedAtMs !== undefined)
+      memory.backoffs.set(container.name, nextBackoff(memory.backoffs.get(container.name), step.endedAtMs, env.clock.monotonicMs()))
     return this.#start(memory, container, id, signal)
   }
 
@@ -155,17 +168,30 @@ export class PodSteps {
     const { pod, stopping } = memory
     if (!stopping.has(state.id)) events.record(pod, 'Normal', 'Killing', message, named(pod, state))
     stopping.set(state.id, env.clock.monotonicMs() + graceMs)
-    const stopped = within(env.clock, graceMs + STEP_LIMIT_MS, `stopping container ${state.name}`, signal, () => runtime.stopContainer(state.id, graceMs))
-    void stopped.then(() => wake(pod.metadata.uid), async (error: unknown) => {
-      if (signal.aborted) return
-      env.log.warn('a container could not be stopped; trying again', { pod: `${pod.metadata.namespace}/${pod.metadata.name}`, container: state.name, error })
-      await env.clock.sleep(RETRY_STOP_MS, signal)
-      stopping.delete(state.id)
-      wake(pod.metadata.uid)
-    })
+    const stopped = within(env.clock, graceMs + STEP_LIMIT_MS, `stopping container ${state.name}`, signal, () =>
+      runtime.stopContainer(state.id, graceMs),
+    )
+    void stopped.then(
+      () => wake(pod.metadata.uid),
+      async (error: unknown) => {
+        if (signal.aborted) return
+        env.log.warn('a container could not be stopped; trying again', {
+          pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
+          container: state.name,
+          error,
+        })
+        await env.clock.sleep(RETRY_STOP_MS, signal)
+        stopping.delete(state.id)
+        wake(pod.metadata.uid)
+      },
+    )
   }
 
-  async #removeSandbox({ sandbox, changed }: Extract<Step, { type: 'remove-sandbox' }>, memory: PodMemory, signal: AbortSignal): Promise<void> {
+  async #removeSandbox(
+    { sandbox, changed }: Extract<Step, { type: 'remove-sandbox' }>,
+    memory: PodMemory,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { env, runtime, files, events } = this.#parts
     if (changed) {
       events.record(memory.pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
@@ -179,7 +205,9 @@ export class PodSteps {
 
 const RETRY_STOP_MS = 1_000
 
-const named = (pod: Pod, { name }: { readonly name: string }): { readonly name: string; readonly isInit: boolean } =>
-  ({ name, isInit: (pod.spec.initContainers ?? []).some((init) => init.name === name) })
+const named = (pod: Pod, { name }: { readonly name: string }): { readonly name: string; readonly isInit: boolean } => ({
+  name,
+  isInit: (pod.spec.initContainers ?? []).some((init) => init.name === name),
+})
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -5,7 +5,13 @@ import type { Clock } from '@bramble/reconcile/env'
  *
  * @throws what `work` throws; an Error that names `what` when the time is over; the signal's reason when it aborts.
  */
-export async function within<T>(clock: Clock, limitMs: number, what: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function within<T>(
+  clock: Clock,
+  limitMs: number,
+  what: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   signal.throwIfAborted()
   const stop = new AbortController()
   const over = clock.sleep(limitMs, AbortSignal.any([signal, stop.signal])).then((): never => {

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
-import { type ContainerConfig, type ContainerState, type Runtime, RuntimeError, type RuntimeReason, type SandboxConfig, type SandboxState } from './runtime.ts'
+import {
+  type ContainerConfig,
+  type ContainerState,
+  type Runtime,
+  RuntimeError,
+  type RuntimeReason,
+  type SandboxConfig,
+  type SandboxState,
+} from './runtime.ts'
 
 /** A runtime to test and what the suite needs around it. */
 export interface RuntimeHarness {
@@ -27,7 +35,11 @@ const NEVER = new AbortController().signal
  *
  * @param skip Title of a test → why this runtime cannot pass it.
  */
-export function runtimeContract(name: string, make: (t: TestContext) => Promise<RuntimeHarness>, skip: Readonly<Record<string, string>> = {}): void {
+export function runtimeContract(
+  name: string,
+  make: (t: TestContext) => Promise<RuntimeHarness>,
+  skip: Readonly<Record<string, string>> = {},
+): void {
   const promise = (title: string, body: (pod: PodUnderTest, t: TestContext) => Promise<void>, realOnly = false): void => {
     it(title, async (t) => {
       if (skip[title] !== undefined) return t.skip(skip[title])
@@ -62,9 +74,13 @@ function sandboxPromises(promise: PromiseOf): void {
     const seen = await pod.observe()
     assert.deepEqual(
       { id: seen.id, podUid: seen.podUid, namespace: seen.namespace, name: seen.name, ready: seen.ready, containers: seen.containers },
-      { id, podUid: pod.uid, namespace: 'default', name: 'web', ready: true, containers: [] })
+      { id, podUid: pod.uid, namespace: 'default', name: 'web', ready: true, containers: [] },
+    )
     assert.match(seen.ip ?? '', /^\d+\.\d+\.\d+\.\d+$/)
-    assert.ok((await pod.harness.runtime.observe()).some((sandbox) => sandbox.podUid === pod.uid), 'observe() without a uid finds it too')
+    assert.ok(
+      (await pod.harness.runtime.observe()).some((sandbox) => sandbox.podUid === pod.uid),
+      'observe() without a uid finds it too',
+    )
   })
   promise('a pod on the host network has no address of its own', async (pod) => {
     await pod.sandbox({ hostNetwork: true })
@@ -92,7 +108,8 @@ function containerPromises(promise: PromiseOf): void {
     assert.equal(seen.exitCode, undefined)
     assert.deepEqual(
       { name: seen.name, attempt: seen.attempt, reference: seen.imageReference, note: seen.annotations['bramble.test/note'] },
-      { name: 'main', attempt: 0, reference: pod.harness.image, note: 'kept = as it is' })
+      { name: 'main', attempt: 0, reference: pod.harness.image, note: 'kept = as it is' },
+    )
   })
   promise('creating the same name and attempt twice returns the same container', async (pod) => {
     assert.equal(await pod.create({}), await pod.create({}))
@@ -137,7 +154,10 @@ function containerPromises(promise: PromiseOf): void {
     const second = await pod.start({ attempt: 1, args: ['echo second; sleep 600'] })
     await pod.logged(second, /second/)
     const { containers } = await pod.observe()
-    assert.deepEqual(containers.map(({ attempt, state }) => [attempt, state]).sort(), [[0, 'exited'], [1, 'running']])
+    assert.deepEqual(containers.map(({ attempt, state }) => [attempt, state]).sort(), [
+      [0, 'exited'],
+      [1, 'running'],
+    ])
     assert.doesNotMatch(await pod.log(second), /first/)
   })
   promise('a command that cannot be run is a RunContainerError', async (pod) => {
@@ -162,7 +182,10 @@ function processPromises(promise: PromiseOf): void {
     const id = await pod.start({ args: ['echo one; echo two >&2; exit 0'] })
     await pod.exited(id)
     await pod.logged(id, /two/)
-    const lines = (await pod.log(id)).trimEnd().split('\n').map((line) => line.split(' '))
+    const lines = (await pod.log(id))
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(' '))
     for (const [time] of lines) assert.match(time!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}(Z|[+-]\d\d:\d\d)$/)
     assert.deepEqual(lines.map((line) => line.slice(1).join(' ')).sort(), ['stderr F two', 'stdout F one'])
   })
@@ -174,24 +197,34 @@ function processPromises(promise: PromiseOf): void {
     const id = await pod.start({ args: ['sleep 600'] })
     await assert.rejects(pod.passing(pod.harness.runtime.exec(id, ['/bin/sh', '-c', 'sleep 60'], 300)), isRuntimeError('ExecTimeout'))
   })
-  promise('environment, arguments, working directory and mounts reach the process', async (pod) => {
-    const { folder, real } = pod.harness
-    await real!.writeFile(`${folder}/greeting`, 'good morning')
-    const id = await pod.start({
-      args: ['echo "$WHO|$1|$(pwd)|$(cat /data/greeting)"; echo x > /data/greeting; exit $?', 'name', 'a b$c'],
-      env: [{ name: 'WHO', value: 'a "pod" = $HOME' }], workingDirectory: '/tmp',
-      mounts: [{ hostPath: folder, containerPath: '/data', readOnly: true }],
-    })
-    assert.notEqual((await pod.exited(id)).exitCode, 0, 'a read-only mount cannot be written')
-    await pod.logged(id, /stdout F a "pod" = \$HOME\|a b\$c\|\/tmp\|good morning\n/)
-  }, true)
-  promise('containers of one pod share its network and its host name', async (pod) => {
-    const server = await pod.start({ name: 'server', args: ['echo up; sleep 600'] })
-    const client = await pod.start({ name: 'client', args: ['hostname; cat /proc/net/route; sleep 600'] })
-    const name = async (id: string): Promise<string> => (await pod.harness.runtime.exec(id, ['/bin/sh', '-c', 'hostname; readlink /proc/self/ns/net'], 10_000)).output
-    assert.equal(await name(server), await name(client))
-    assert.match(await name(server), /^web\n/)
-  }, true)
+  promise(
+    'environment, arguments, working directory and mounts reach the process',
+    async (pod) => {
+      const { folder, real } = pod.harness
+      await real!.writeFile(`${folder}/greeting`, 'good morning')
+      const id = await pod.start({
+        args: ['echo "$WHO|$1|$(pwd)|$(cat /data/greeting)"; echo x > /data/greeting; exit $?', 'name', 'a b$c'],
+        env: [{ name: 'WHO', value: 'a "pod" = $HOME' }],
+        workingDirectory: '/tmp',
+        mounts: [{ hostPath: folder, containerPath: '/data', readOnly: true }],
+      })
+      assert.notEqual((await pod.exited(id)).exitCode, 0, 'a read-only mount cannot be written')
+      await pod.logged(id, /stdout F a "pod" = \$HOME\|a b\$c\|\/tmp\|good morning\n/)
+    },
+    true,
+  )
+  promise(
+    'containers of one pod share its network and its host name',
+    async (pod) => {
+      const server = await pod.start({ name: 'server', args: ['echo up; sleep 600'] })
+      const client = await pod.start({ name: 'client', args: ['hostname; cat /proc/net/route; sleep 600'] })
+      const name = async (id: string): Promise<string> =>
+        (await pod.harness.runtime.exec(id, ['/bin/sh', '-c', 'hostname; readlink /proc/self/ns/net'], 10_000)).output
+      assert.equal(await name(server), await name(client))
+      assert.match(await name(server), /^web\n/)
+    },
+    true,
+  )
 }
 
 function imagePromises(promise: PromiseOf): void {
@@ -210,11 +243,13 @@ function imagePromises(promise: PromiseOf): void {
   })
 }
 
-const isRuntimeError = (reason: RuntimeReason) => (error: unknown): boolean => {
-  assert.ok(error instanceof RuntimeError, String(error))
-  assert.equal(error.reason, reason, error.message)
-  return true
-}
+const isRuntimeError =
+  (reason: RuntimeReason) =>
+  (error: unknown): boolean => {
+    assert.ok(error instanceof RuntimeError, String(error))
+    assert.equal(error.reason, reason, error.message)
+    return true
+  }
 
 /** One pod with a uid of its own, and short ways to do things to it. */
 class PodUnderTest {
@@ -226,10 +261,22 @@ class PodUnderTest {
   }
 
   sandbox(change: Partial<SandboxConfig> = {}): Promise<string> {
-    return this.harness.runtime.runSandbox({
-      podUid: this.uid, namespace: 'default', name: 'web', hostname: 'web', hostNetwork: false, hostPid: false, hostIpc: false, portMappings: [],
-      logDirectory: `${this.harness.folder}/${this.uid}`, sysctls: {}, ...change,
-    }, NEVER)
+    return this.harness.runtime.runSandbox(
+      {
+        podUid: this.uid,
+        namespace: 'default',
+        name: 'web',
+        hostname: 'web',
+        hostNetwork: false,
+        hostPid: false,
+        hostIpc: false,
+        portMappings: [],
+        logDirectory: `${this.harness.folder}/${this.uid}`,
+        sysctls: {},
+        ...change,
+      },
+      NEVER,
+    )
   }
 
   /** Without a command, `args` are `sh -c` and its arguments. */
@@ -237,13 +284,37 @@ class PodUnderTest {
     const { runtime, folder, image } = this.harness
     const sandboxId = await this.sandbox()
     const { name = 'main', attempt = 0 } = change
-    return runtime.createContainer(sandboxId, {
-      name, attempt, image: (await runtime.imageStatus(image))!.id, imageReference: image,
-      command: ['/bin/sh', '-c'], args: ['sleep 600'], env: [], mounts: [], logPath: `${folder}/${this.uid}/${name}/${attempt}.log`, limits: {},
-      cpuRequestMillis: 10, oomScoreAdj: 1000, tty: false, stdin: false, terminationMessagePath: '/dev/termination-log', annotations: {},
-      security: { supplementalGroups: [], privileged: false, readOnlyRoot: false, noNewPrivileges: false, addCapabilities: [], dropCapabilities: [] },
-      ...change,
-    }, NEVER)
+    return runtime.createContainer(
+      sandboxId,
+      {
+        name,
+        attempt,
+        image: (await runtime.imageStatus(image))!.id,
+        imageReference: image,
+        command: ['/bin/sh', '-c'],
+        args: ['sleep 600'],
+        env: [],
+        mounts: [],
+        logPath: `${folder}/${this.uid}/${name}/${attempt}.log`,
+        limits: {},
+        cpuRequestMillis: 10,
+        oomScoreAdj: 1000,
+        tty: false,
+        stdin: false,
+        terminationMessagePath: '/dev/termination-log',
+        annotations: {},
+        security: {
+          supplementalGroups: [],
+          privileged: false,
+          readOnlyRoot: false,
+          noNewPrivileges: false,
+          addCapabilities: [],
+          dropCapabilities: [],
+        },
+        ...change,
+      },
+      NEVER,
+    )
   }
 
   async start(change: Partial<ContainerConfig>): Promise<string> {
@@ -265,7 +336,11 @@ class PodUnderTest {
   }
 
   async exited(id: string): Promise<ContainerState> {
-    return this.#until(() => this.container(id), ({ state }) => state === 'exited', 'exited')
+    return this.#until(
+      () => this.container(id),
+      ({ state }) => state === 'exited',
+      'exited',
+    )
   }
 
   async log(id: string): Promise<string> {
@@ -273,13 +348,24 @@ class PodUnderTest {
   }
 
   async logged(id: string, pattern: RegExp): Promise<void> {
-    await this.#until(() => this.log(id), (text) => pattern.test(text), `logged ${pattern}`)
+    await this.#until(
+      () => this.log(id),
+      (text) => pattern.test(text),
+      `logged ${pattern}`,
+    )
   }
 
   /** The result of `work`, while time passes. */
   async passing<T>(work: Promise<T>): Promise<T> {
     let done = false
-    const ended = work.then(() => { done = true }, () => { done = true })
+    const ended = work.then(
+      () => {
+        done = true
+      },
+      () => {
+        done = true
+      },
+    )
     for (let pauses = 0; !done && pauses < PAUSES_MAX; pauses++) await Promise.race([ended, this.harness.pause()])
     assert.ok(done, 'it ends in time')
     return work

@@ -54,7 +54,12 @@ export interface SandboxConfig {
   readonly hostNetwork: boolean
   readonly hostPid: boolean
   readonly hostIpc: boolean
-  readonly portMappings: readonly { readonly hostPort: number; readonly containerPort: number; readonly protocol: 'tcp' | 'udp'; readonly hostIp?: string }[]
+  readonly portMappings: readonly {
+    readonly hostPort: number
+    readonly containerPort: number
+    readonly protocol: 'tcp' | 'udp'
+    readonly hostIp?: string
+  }[]
   /** Folder of the pod's container logs, absolute. */
   readonly logDirectory: string
   readonly sysctls: Readonly<Record<string, string>>

@@ -9,9 +9,15 @@ import { silentLog } from '@bramble/reconcile/log'
 import { AssignedFile } from './assigned-file.ts'
 
 const object = (kind: string, name: string, rest: object = {}): KubeObject => ({
-  kind, apiVersion: 'v1', metadata: { name, namespace: 'default', uid: `uid-${name}`, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' }, ...rest,
+  kind,
+  apiVersion: 'v1',
+  metadata: { name, namespace: 'default', uid: `uid-${name}`, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' },
+  ...rest,
 })
-const assigned = (version: string, ...objects: KubeObject[]): Assigned => ({ version, objects: new Map(objects.map((each) => [assignedId(each), each])) })
+const assigned = (version: string, ...objects: KubeObject[]): Assigned => ({
+  version,
+  objects: new Map(objects.map((each) => [assignedId(each), each])),
+})
 
 async function aFile(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'bramble-assigned-'))
@@ -54,7 +60,11 @@ for (const [damage, apply] of damages)
 
 const changes: readonly (readonly [string, KubeObject, boolean])[] = [
   ['a version alone', object('Pod', 'web', { spec: {} }), false],
-  ['a resourceVersion', { ...object('Pod', 'web', { spec: {} }), metadata: { ...object('Pod', 'web').metadata, resourceVersion: '2' } }, false],
+  [
+    'a resourceVersion',
+    { ...object('Pod', 'web', { spec: {} }), metadata: { ...object('Pod', 'web').metadata, resourceVersion: '2' } },
+    false,
+  ],
   ['the progress of a pod', object('Pod', 'web', { spec: {}, status: { phase: 'Running' } }), false],
   ['the end of a pod', object('Pod', 'web', { spec: {}, status: { phase: 'Succeeded' } }), true],
   ['a spec', object('Pod', 'web', { spec: { containers: [] } }), true],

@@ -36,7 +36,9 @@ export class AssignedFile implements AssignedStore {
     }
     const aside = `${this.#path}.damaged`
     await rename(this.#path, aside)
-    this.#log.error('the saved assignment is damaged; it was put aside, and pods start when the control plane has been reached', { path: aside })
+    this.#log.error('the saved assignment is damaged; it was put aside, and pods start when the control plane has been reached', {
+      path: aside,
+    })
     return undefined
   }
 

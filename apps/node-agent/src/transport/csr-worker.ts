@@ -6,7 +6,13 @@ import { parentPort, workerData } from 'node:worker_threads'
 
 const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
-async function request({ privateKeyDer, publicKeyDer }: { privateKeyDer: Uint8Array<ArrayBuffer>; publicKeyDer: Uint8Array<ArrayBuffer> }): Promise<Uint8Array> {
+async function request({
+  privateKeyDer,
+  publicKeyDer,
+}: {
+  privateKeyDer: Uint8Array<ArrayBuffer>
+  publicKeyDer: Uint8Array<ArrayBuffer>
+}): Promise<Uint8Array> {
   const keys = {
     privateKey: await crypto.subtle.importKey('pkcs8', privateKeyDer, EC, false, ['sign']),
     publicKey: await crypto.subtle.importKey('spki', publicKeyDer, EC, true, ['verify']),

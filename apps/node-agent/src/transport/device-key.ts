@@ -7,7 +7,11 @@ const WORKER = import.meta.url.endsWith('.ts') ? './csr-worker.ts' : './csr-work
 
 /** A new device key: EC P-256, PEM (PKCS #8). It is the node's identity and never leaves it. */
 export const newDeviceKey = (): string =>
-  generateKeyPairSync('ec', { namedCurve: 'P-256', privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } }).privateKey
+  generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  }).privateKey
 
 /** A PKCS #10 request, DER, signed by the key; it proves possession and asks for nothing else. */
 export function certificateRequest(keyPem: string): Promise<Uint8Array> {
@@ -19,10 +23,14 @@ export function certificateRequest(keyPem: string): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL(WORKER, import.meta.url), { workerData })
     const limit = AbortSignal.timeout(LIMIT_MS)
-    limit.addEventListener('abort', () => {
-      void worker.terminate()
-      reject(new Error(`making a certificate request took more than ${LIMIT_MS / 1000} s`))
-    }, { once: true })
+    limit.addEventListener(
+      'abort',
+      () => {
+        void worker.terminate()
+        reject(new Error(`making a certificate request took more than ${LIMIT_MS / 1000} s`))
+      },
+      { once: true },
+    )
     worker.once('message', (der: Uint8Array) => {
       resolve(der)
       void worker.terminate()

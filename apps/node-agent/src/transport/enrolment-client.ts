@@ -53,43 +53,71 @@ export class GrpcEnrolmentClient implements EnrolmentClient {
   async enrol(token: string, nodeName: string, csr: Uint8Array): Promise<Enrolled> {
     const { authorityFingerprint, wireToken } = parseJoinToken(token)
     const authority = await this.#presentedAuthority(authorityFingerprint)
-    return this.#call(authority, (client, metadata, options, reply) => client.enrol({ token: wireToken, nodeName, csr: Buffer.from(csr) }, metadata, options, reply))
+    return this.#call(authority, (client, metadata, options, reply) =>
+      client.enrol({ token: wireToken, nodeName, csr: Buffer.from(csr) }, metadata, options, reply),
+    )
   }
 
   renew(identity: Identity, csr: Uint8Array): Promise<Enrolled> {
     const certificate = new X509Certificate(identity.certificate).raw
-    return this.#call(identity.authority, (client, metadata, options, reply) => client.renew({ certificate, csr: Buffer.from(csr) }, metadata, options, reply))
+    return this.#call(identity.authority, (client, metadata, options, reply) =>
+      client.renew({ certificate, csr: Buffer.from(csr) }, metadata, options, reply),
+    )
   }
 
   /** PEM of the authority that the server shows, if its key is the one that the token names. */
   #presentedAuthority(fingerprint: string): Promise<string> {
     return new Promise((resolve, reject) => {
       const where = `${this.#host}:${this.#port}`
-      const socket = connect({ host: this.#host, port: this.#port, servername: SERVER_NAME, rejectUnauthorized: false, ALPNProtocols: ['h2'], timeout: LIMIT_MS })
+      const socket = connect({
+        host: this.#host,
+        port: this.#port,
+        servername: SERVER_NAME,
+        rejectUnauthorized: false,
+        ALPNProtocols: ['h2'],
+        timeout: LIMIT_MS,
+      })
       socket.once('secureConnect', () => {
         const authority = chainOf(socket.getPeerCertificate(true)).find((certificate) => fingerprintOf(certificate) === fingerprint)
         if (authority) resolve(authority.toString())
-        else reject(new EnrolmentError(`the control plane at ${where} is not the one that made this token (its authority differs); check --server, or create a token there`, true))
+        else
+          reject(
+            new EnrolmentError(
+              `the control plane at ${where} is not the one that made this token (its authority differs); check --server, or create a token there`,
+              true,
+            ),
+          )
         socket.destroy()
       })
       socket.once('timeout', () => socket.destroy(new Error(`no answer within ${LIMIT_MS / 1000} s`)))
-      socket.once('error', (error) => reject(new EnrolmentError(`cannot reach the control plane's stream port at ${where}: ${error.message}`, false, { cause: error })))
+      socket.once('error', (error) =>
+        reject(new EnrolmentError(`cannot reach the control plane's stream port at ${where}: ${error.message}`, false, { cause: error })),
+      )
     })
   }
 
-  async #call(authority: string, send: (client: GrpcClient, metadata: Metadata, options: CallOptions, reply: Reply) => unknown): Promise<Enrolled> {
+  async #call(
+    authority: string,
+    send: (client: GrpcClient, metadata: Metadata, options: CallOptions, reply: Reply) => unknown,
+  ): Promise<Enrolled> {
     const [grpc, { EnrolmentClient: Client }] = await Promise.all([import('../host/grpc.ts'), import('@bramble/link/grpc/stream')])
     const client = new Client(`${this.#host}:${this.#port}`, grpc.credentials.createSsl(Buffer.from(authority)), {
-      'grpc.ssl_target_name_override': SERVER_NAME, 'grpc.default_authority': SERVER_NAME,
+      'grpc.ssl_target_name_override': SERVER_NAME,
+      'grpc.default_authority': SERVER_NAME,
     })
     try {
       const response = await new Promise<EnrolResponse>((resolve, reject) => {
-        send(client, new grpc.Metadata(), { deadline: this.#clock.nowMs() + LIMIT_MS }, (error, answer) => (error ? reject(error) : resolve(answer)))
+        send(client, new grpc.Metadata(), { deadline: this.#clock.nowMs() + LIMIT_MS }, (error, answer) =>
+          error ? reject(error) : resolve(answer),
+        )
       })
       return {
         certificate: new X509Certificate(response.certificate).toString(),
         authority: response.authorities.map((der) => new X509Certificate(der).toString()).join(''),
-        mqttPort: response.mqttPort, streamPort: response.streamPort, podNetwork: response.podNetwork, serviceNetwork: response.serviceNetwork,
+        mqttPort: response.mqttPort,
+        streamPort: response.streamPort,
+        podNetwork: response.podNetwork,
+        serviceNetwork: response.serviceNetwork,
       }
     } catch (error) {
       const { code, details } = error as { code?: number; details?: string }
@@ -114,10 +142,16 @@ export function parseJoinToken(token: string): ReturnType<typeof parseToken> {
 /** The chain as presented, leaf first. Node links each certificate to its issuer; the root links to itself. */
 function chainOf(leaf: DetailedPeerCertificate): X509Certificate[] {
   const chain: X509Certificate[] = []
-  for (let at: DetailedPeerCertificate | undefined = leaf; at?.raw && chain.length < 10; at = at.issuerCertificate === at ? undefined : at.issuerCertificate)
+  for (
+    let at: DetailedPeerCertificate | undefined = leaf;
+    at?.raw && chain.length < 10;
+    at = at.issuerCertificate === at ? undefined : at.issuerCertificate
+  )
     chain.push(new X509Certificate(at.raw))
   return chain
 }
 
 const fingerprintOf = (certificate: X509Certificate): string =>
-  createHash('sha256').update(certificate.publicKey.export({ type: 'spki', format: 'der' })).digest('hex')
+  createHash('sha256')
+    .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex')

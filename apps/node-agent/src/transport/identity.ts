@@ -32,7 +32,9 @@ export class IdentityFiles {
 
   /** undefined before the node has joined. @throws MembershipError when the files are damaged. */
   async load(): Promise<Identity | undefined> {
-    const [key, certificate, authority, place] = await Promise.all(['node.key', 'node.crt', 'ca.crt', 'place.json'].map((name) => readIfPresent(join(this.#folder, name))))
+    const [key, certificate, authority, place] = await Promise.all(
+      ['node.key', 'node.crt', 'ca.crt', 'place.json'].map((name) => readIfPresent(join(this.#folder, name))),
+    )
     if (certificate === undefined) return undefined // written last
     const parsed = this.#check('node.crt', () => new X509Certificate(certificate))
     const nodeName = this.#check('node.crt', () => nodeNameOf(certificate) ?? refuse('it is no node certificate'))
@@ -58,7 +60,10 @@ export class IdentityFiles {
     try {
       return body()
     } catch (error) {
-      throw new MembershipError(`${join(this.#folder, file)} is damaged (${(error as Error).message}); remove ${this.#folder} and join again with a new token`, { cause: error })
+      throw new MembershipError(
+        `${join(this.#folder, file)} is damaged (${(error as Error).message}); remove ${this.#folder} and join again with a new token`,
+        { cause: error },
+      )
     }
   }
 
@@ -70,7 +75,15 @@ export class IdentityFiles {
   }
 
   /** The certificate last: it says that everything else is there. */
-  async save({ certificate, authority, mqttPort, streamPort, podNetwork, serviceNetwork, server }: Omit<Identity, 'key' | 'nodeName'>): Promise<void> {
+  async save({
+    certificate,
+    authority,
+    mqttPort,
+    streamPort,
+    podNetwork,
+    serviceNetwork,
+    server,
+  }: Omit<Identity, 'key' | 'nodeName'>): Promise<void> {
     const place: Place = { mqttPort, streamPort, podNetwork, serviceNetwork, server }
     await atomicWrite(join(this.#folder, 'ca.crt'), authority, 0o644)
     await atomicWrite(join(this.#folder, 'place.json'), JSON.stringify(place), 0o644)
@@ -82,7 +95,13 @@ export class IdentityFiles {
  * Joins with a token: key, request, certificate for `nodeName`, all kept.
  * @throws EnrolmentError with the control plane's reason.
  */
-export async function joinCluster(files: IdentityFiles, client: EnrolmentClient, token: string, nodeName: string, server: string): Promise<Identity> {
+export async function joinCluster(
+  files: IdentityFiles,
+  client: EnrolmentClient,
+  token: string,
+  nodeName: string,
+  server: string,
+): Promise<Identity> {
   const key = await files.deviceKey()
   const enrolled = { ...(await client.enrol(token, nodeName, await certificateRequest(key))), server }
   await files.save(enrolled)
@@ -97,7 +116,8 @@ export async function renew(files: IdentityFiles, client: EnrolmentClient, ident
   return renewed
 }
 
-export const nodeNameOf = (certificate: string): string | undefined => /^CN=system:node:(.+)$/m.exec(new X509Certificate(certificate).subject)?.[1]
+export const nodeNameOf = (certificate: string): string | undefined =>
+  /^CN=system:node:(.+)$/m.exec(new X509Certificate(certificate).subject)?.[1]
 
 function parsePlace(text: string): Place {
   const { server, mqttPort, streamPort, podNetwork, serviceNetwork } = (JSON.parse(text) ?? {}) as Partial<Place>

@@ -49,8 +49,12 @@ export class Membership {
       await forgetToken(config)
       return new Membership(files, identity, false, env)
     }
-    if (config.server === undefined) throw new MembershipError('this machine has not joined a cluster; say --server and --token, as "bramble token create" prints them')
-    if (token === undefined || token === '') throw new MembershipError('this machine has not joined a cluster; say --token (create one on the control plane with "bramble token create")')
+    if (config.server === undefined)
+      throw new MembershipError('this machine has not joined a cluster; say --server and --token, as "bramble token create" prints them')
+    if (token === undefined || token === '')
+      throw new MembershipError(
+        'this machine has not joined a cluster; say --token (create one on the control plane with "bramble token create")',
+      )
     const identity = await join(files, config, config.server, token, env, signal)
     if (!identity) return undefined
     await forgetToken(config)
@@ -82,7 +86,14 @@ export class Membership {
   }
 }
 
-async function join(files: IdentityFiles, config: AgentConfig, server: string, token: string, env: Env, signal: AbortSignal): Promise<Identity | undefined> {
+async function join(
+  files: IdentityFiles,
+  config: AgentConfig,
+  server: string,
+  token: string,
+  env: Env,
+  signal: AbortSignal,
+): Promise<Identity | undefined> {
   const client = new GrpcEnrolmentClient(new URL(server).hostname, config.streamPort, env.clock)
   for (let failures = 1; !signal.aborted; failures++) {
     try {
@@ -98,10 +109,14 @@ async function join(files: IdentityFiles, config: AgentConfig, server: string, t
 
 function refuseOther(kept: Identity, config: AgentConfig, token: string | undefined, folder: string): void {
   if (config.nodeName !== undefined && config.nodeName !== kept.nodeName)
-    throw new MembershipError(`this machine has joined as node "${kept.nodeName}", not "${config.nodeName}"; leave --node-name out, or start over with "bramble reset --yes"`)
+    throw new MembershipError(
+      `this machine has joined as node "${kept.nodeName}", not "${config.nodeName}"; leave --node-name out, or start over with "bramble reset --yes"`,
+    )
   if (token === undefined || token === '') return
   if (parseJoinToken(token).authorityFingerprint !== fingerprintOf(kept.authority))
-    throw new MembershipError(`this machine is a node of another cluster (its certificate is in ${folder}); to move it to the token's cluster, run "bramble reset --yes" first`)
+    throw new MembershipError(
+      `this machine is a node of another cluster (its certificate is in ${folder}); to move it to the token's cluster, run "bramble reset --yes" first`,
+    )
 }
 
 /** A token is good once; a file with one would be a secret that nobody needs. */
@@ -110,4 +125,6 @@ const forgetToken = async ({ tokenFile }: AgentConfig): Promise<void> => {
 }
 
 const fingerprintOf = (pem: string): string =>
-  createHash('sha256').update(new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' })).digest('hex')
+  createHash('sha256')
+    .update(new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex')

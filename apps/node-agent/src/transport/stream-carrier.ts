@@ -80,7 +80,10 @@ export class StreamCarrier {
       call.write({ frame: { $case: 'ended', value: { code: 0, reason: '', message: '' } } })
     } catch (error) {
       if (signal.aborted) return
-      const known = error instanceof StatusError ? error : new StatusError(500, 'InternalError', 'the node could not read the log; see the agent\'s own log')
+      const known =
+        error instanceof StatusError
+          ? error
+          : new StatusError(500, 'InternalError', "the node could not read the log; see the agent's own log")
       if (known !== error) this.#env.log.error('reading a log failed', { error })
       call.write({ frame: { $case: 'ended', value: { code: known.code, reason: known.reason, message: known.message } } })
     }
@@ -88,7 +91,12 @@ export class StreamCarrier {
 
   async #firstFrame(call: Carry, signal: AbortSignal): Promise<ServerFrame | undefined> {
     const done = new AbortController()
-    const first = new Promise<ServerFrame>((resolve) => call.once('data', (frame: ServerFrame) => { call.pause(); resolve(frame) }))
+    const first = new Promise<ServerFrame>((resolve) =>
+      call.once('data', (frame: ServerFrame) => {
+        call.pause()
+        resolve(frame)
+      }),
+    )
     const late = this.#env.clock.sleep(OPEN_LIMIT_MS, AbortSignal.any([signal, done.signal])).then(() => undefined)
     try {
       return await Promise.race([first, late])
@@ -101,9 +109,15 @@ export class StreamCarrier {
     if (this.#client) return this.#client
     const [grpc, { StreamsClient: Client }] = await Promise.all([import('../host/grpc.ts'), import('@bramble/link/grpc/stream')])
     const { authority, key, certificate, server, streamPort } = this.#identity()
-    this.#client ??= new Client(`${new URL(server).hostname}:${streamPort}`, grpc.credentials.createSsl(Buffer.from(authority), Buffer.from(key), Buffer.from(certificate)), {
-      'grpc.ssl_target_name_override': SERVER_NAME, 'grpc.default_authority': SERVER_NAME, 'grpc.max_send_message_length': 256 * 1024,
-    })
+    this.#client ??= new Client(
+      `${new URL(server).hostname}:${streamPort}`,
+      grpc.credentials.createSsl(Buffer.from(authority), Buffer.from(key), Buffer.from(certificate)),
+      {
+        'grpc.ssl_target_name_override': SERVER_NAME,
+        'grpc.default_authority': SERVER_NAME,
+        'grpc.max_send_message_length': 256 * 1024,
+      },
+    )
     return this.#client
   }
 

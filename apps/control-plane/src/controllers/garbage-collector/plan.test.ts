@@ -18,15 +18,13 @@ function object(text: string, name = 'x'): KubeObject {
       ownerReferences:
         owners === ''
           ? []
-          : owners!
-              .split(',')
-              .map((owner) => ({
-                apiVersion: 'v1',
-                kind: 'K',
-                name: owner,
-                uid: `uid-${owner}`,
-                blockOwnerDeletion: marks!.includes('+'),
-              })),
+          : owners!.split(',').map((owner) => ({
+              apiVersion: 'v1',
+              kind: 'K',
+              name: owner,
+              uid: `uid-${owner}`,
+              blockOwnerDeletion: marks!.includes('+'),
+            })),
     },
   }
 }

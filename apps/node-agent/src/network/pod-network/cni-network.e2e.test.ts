@@ -51,7 +51,9 @@ function tests(): void {
       ['POSTROUTING', '-s', `${server.ip}/32`, '-d', `${server.ip}/32`, '-j', 'MASQUERADE'], // as a service proxy does
     ]
     for (const rule of rules) await runCommand('iptables', ['-t', 'nat', '-A', ...rule])
-    t.after(async () => { for (const rule of rules) await runCommand('iptables', ['-t', 'nat', '-D', ...rule]) })
+    t.after(async () => {
+      for (const rule of rules) await runCommand('iptables', ['-t', 'nat', '-D', ...rule])
+    })
     assert.equal(await ask(client.netnsPath, '10.43.0.9', 80), client.ip)
     assert.equal(await ask(server.netnsPath, '10.43.0.9', 80), GATEWAY)
   })
@@ -104,7 +106,10 @@ function tests(): void {
     for (let round = 0; round < 2; round++) {
       const pods = Array.from({ length: 5 }, aPod)
       await Promise.all(pods.map((pod) => added(t, network, pod)))
-      await assert.rejects(network.add(aPod(), NEVER), (error) => error instanceof PodNetworkError && /ptp, ADD .*no IP addresses available/.test(error.message))
+      await assert.rejects(
+        network.add(aPod(), NEVER),
+        (error) => error instanceof PodNetworkError && /ptp, ADD .*no IP addresses available/.test(error.message),
+      )
       await Promise.all(pods.map((pod) => network.remove(pod.podUid)))
     }
     for (const { podUid } of await network.list()) await network.remove(podUid)

@@ -4,7 +4,15 @@ import { join } from 'node:path'
 import { HostError, runCommand } from '../../host/exec.ts'
 import { atomicWrite, readIfPresent } from '../../host/files.ts'
 import {
-  type Conflist, conflist, type JsonRecord, pluginEnvironment, pluginInput, pluginProblem, pluginsFor, renderConflist, resultIp,
+  type Conflist,
+  conflist,
+  type JsonRecord,
+  pluginEnvironment,
+  pluginInput,
+  pluginProblem,
+  pluginsFor,
+  renderConflist,
+  resultIp,
 } from './convert.ts'
 import type { PodNetwork, PodNetworkConfig } from './pod-network.ts'
 
@@ -97,28 +105,33 @@ export class CniNetwork implements PodNetwork {
       ...records!.filter((name) => name.endsWith('.json') && !name.startsWith('.')).map((name) => name.slice(0, -'.json'.length)),
       ...namespaces!.filter((name) => name.startsWith(NETNS_PREFIX)).map((name) => name.slice(NETNS_PREFIX.length)),
     ])
-    return Promise.all([...uids].sort().map(async (podUid) => {
-      const result = (await this.#read(podUid))?.result
-      const ip = result && resultIp(result)
-      return { podUid, netnsPath: this.#netnsPath(podUid), ...(ip !== undefined && { ip }) }
-    }))
+    return Promise.all(
+      [...uids].sort().map(async (podUid) => {
+        const result = (await this.#read(podUid))?.result
+        const ip = result && resultIp(result)
+        return { podUid, netnsPath: this.#netnsPath(podUid), ...(ip !== undefined && { ip }) }
+      }),
+    )
   }
 
   async #plug(record: PlugRecord, netnsPath: string, signal: AbortSignal): Promise<JsonRecord> {
     let result: JsonRecord | undefined
-    for (const plugin of pluginsFor(record.network, record.portMappings)) result = await this.#run('ADD', plugin, record, netnsPath, result, signal)
+    for (const plugin of pluginsFor(record.network, record.portMappings))
+      result = await this.#run('ADD', plugin, record, netnsPath, result, signal)
     return result!
   }
 
   async #unplug(record: PlugRecord, netnsPath: string): Promise<void> {
-    for (const plugin of pluginsFor(record.network, record.portMappings).toReversed()) await this.#run('DEL', plugin, record, netnsPath, record.result)
+    for (const plugin of pluginsFor(record.network, record.portMappings).toReversed())
+      await this.#run('DEL', plugin, record, netnsPath, record.result)
   }
 
   /** What was made may have been broken since: an interface deleted by hand, the namespace gone with a reboot. */
   async #isWhole(record: PlugRecord, netnsPath: string): Promise<boolean> {
     if (!(await isNamespace(netnsPath))) return false
     try {
-      for (const plugin of pluginsFor(record.network, record.portMappings)) await this.#run('CHECK', plugin, record, netnsPath, record.result)
+      for (const plugin of pluginsFor(record.network, record.portMappings))
+        await this.#run('CHECK', plugin, record, netnsPath, record.result)
       return true
     } catch (error) {
       if (error instanceof PodNetworkError) return false
@@ -127,8 +140,12 @@ export class CniNetwork implements PodNetwork {
   }
 
   async #run(
-    command: 'ADD' | 'DEL' | 'CHECK', plugin: Conflist['plugins'][number], record: PlugRecord, netnsPath: string,
-    prevResult: JsonRecord | undefined, signal?: AbortSignal,
+    command: 'ADD' | 'DEL' | 'CHECK',
+    plugin: Conflist['plugins'][number],
+    record: PlugRecord,
+    netnsPath: string,
+    prevResult: JsonRecord | undefined,
+    signal?: AbortSignal,
   ): Promise<JsonRecord | undefined> {
     const problem = (words: string, cause?: unknown): PodNetworkError =>
       new PodNetworkError(`CNI plugin ${plugin.type}, ${command} for pod ${record.namespace}/${record.name}: ${words}`, { cause })
@@ -136,7 +153,8 @@ export class CniNetwork implements PodNetwork {
       const { stdout } = await runCommand(await this.#find(plugin.type), [], {
         env: pluginEnvironment(command, record, netnsPath, this.#pluginFolders.join(':')),
         input: pluginInput(record.network, plugin, record.portMappings, prevResult),
-        timeoutMs: PLUGIN_MS_MAX, ...(signal && { signal }),
+        timeoutMs: PLUGIN_MS_MAX,
+        ...(signal && { signal }),
       })
       return command === 'ADD' ? (JSON.parse(stdout) as JsonRecord) : undefined
     } catch (error) {
@@ -148,9 +166,17 @@ export class CniNetwork implements PodNetwork {
   async #find(type: string): Promise<string> {
     for (const folder of this.#pluginFolders) {
       const path = join(folder, type)
-      if (await access(path, constants.X_OK).then(() => true, () => false)) return path
+      if (
+        await access(path, constants.X_OK).then(
+          () => true,
+          () => false,
+        )
+      )
+        return path
     }
-    throw new PodNetworkError(`CNI plugin ${type} is not in ${this.#pluginFolders.join(' or ')}: apt-get install containernetworking-plugins`)
+    throw new PodNetworkError(
+      `CNI plugin ${type} is not in ${this.#pluginFolders.join(' or ')}: apt-get install containernetworking-plugins`,
+    )
   }
 
   async #read(podUid: string): Promise<PlugRecord | undefined> {
@@ -176,8 +202,10 @@ export class CniNetwork implements PodNetwork {
  * reaches itself through a Service is told a shorter way that does not exist.
  */
 const NAMESPACE_SETTINGS = [
-  'net.ipv4.conf.all.accept_redirects=0', 'net.ipv4.conf.default.accept_redirects=0',
-  'net.ipv4.ip_unprivileged_port_start=0', 'net.ipv4.ping_group_range=0 2147483647',
+  'net.ipv4.conf.all.accept_redirects=0',
+  'net.ipv4.conf.default.accept_redirects=0',
+  'net.ipv4.ip_unprivileged_port_start=0',
+  'net.ipv4.ping_group_range=0 2147483647',
 ]
 
 async function makeNamespace(path: string): Promise<void> {
@@ -205,4 +233,3 @@ async function uplinkMtu(): Promise<number> {
   const { stdout: links } = await runCommand('ip', ['-json', 'link', 'show', 'dev', device])
   return (JSON.parse(links) as { mtu: number }[])[0]?.mtu ?? MTU_WITHOUT_UPLINK
 }
-

@@ -26,7 +26,9 @@ export function conflist(cidr: string, mtu: number, dataDirectory: string): Conf
     name: NETWORK_NAME,
     plugins: [
       {
-        type: 'ptp', ipMasq: false, mtu,
+        type: 'ptp',
+        ipMasq: false,
+        mtu,
         ipam: { type: 'host-local', ranges: [[{ subnet: cidr }]], routes: [{ dst: '0.0.0.0/0' }], dataDir: dataDirectory },
       },
       { type: 'portmap', capabilities: { portMappings: true }, snat: true },
@@ -42,7 +44,10 @@ export const pluginsFor = (list: Conflist, portMappings: PodNetworkConfig['portM
 
 /** What a plugin reads on its standard input. @see Source: CNI Specification, "Deriving execution configuration from plugin configuration". */
 export function pluginInput(
-  list: Conflist, plugin: Conflist['plugins'][number], portMappings: PodNetworkConfig['portMappings'], prevResult: JsonRecord | undefined,
+  list: Conflist,
+  plugin: Conflist['plugins'][number],
+  portMappings: PodNetworkConfig['portMappings'],
+  prevResult: JsonRecord | undefined,
 ): string {
   const { capabilities, ...own } = plugin
   return JSON.stringify({
@@ -55,15 +60,25 @@ export function pluginInput(
 }
 
 const portMapping = ({ hostPort, containerPort, protocol, hostIp }: PodNetworkConfig['portMappings'][number]): JsonRecord => ({
-  hostPort, containerPort, protocol, ...(hostIp !== undefined && hostIp !== '' && hostIp !== '0.0.0.0' && { hostIP: hostIp }),
+  hostPort,
+  containerPort,
+  protocol,
+  ...(hostIp !== undefined && hostIp !== '' && hostIp !== '0.0.0.0' && { hostIP: hostIp }),
 })
 
 /** @see Source: CNI Specification, "Parameters". */
 export function pluginEnvironment(
-  command: 'ADD' | 'DEL' | 'CHECK', pod: Pick<PodNetworkConfig, 'podUid' | 'namespace' | 'name'>, netnsPath: string, pluginPath: string,
+  command: 'ADD' | 'DEL' | 'CHECK',
+  pod: Pick<PodNetworkConfig, 'podUid' | 'namespace' | 'name'>,
+  netnsPath: string,
+  pluginPath: string,
 ): Readonly<Record<string, string>> {
   return {
-    CNI_COMMAND: command, CNI_CONTAINERID: pod.podUid, CNI_NETNS: netnsPath, CNI_IFNAME: INTERFACE, CNI_PATH: pluginPath,
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: pod.podUid,
+    CNI_NETNS: netnsPath,
+    CNI_IFNAME: INTERFACE,
+    CNI_PATH: pluginPath,
     CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${pod.namespace};K8S_POD_NAME=${pod.name};K8S_POD_UID=${pod.podUid}`,
   }
 }

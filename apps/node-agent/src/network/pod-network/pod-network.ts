@@ -15,5 +15,10 @@ export interface PodNetworkConfig {
   readonly podUid: string
   readonly namespace: string
   readonly name: string
-  readonly portMappings: readonly { readonly hostPort: number; readonly containerPort: number; readonly protocol: 'tcp' | 'udp'; readonly hostIp?: string }[]
+  readonly portMappings: readonly {
+    readonly hostPort: number
+    readonly containerPort: number
+    readonly protocol: 'tcp' | 'udp'
+    readonly hostIp?: string
+  }[]
 }

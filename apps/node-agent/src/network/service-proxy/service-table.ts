@@ -65,7 +65,12 @@ const built = new WeakMap<Service, Built>()
 
 function forwardsOf(service: Service, slices: readonly EndpointSlice[], nodeName: string): readonly ServiceForward[] {
   const known = built.get(service)
-  if (known?.nodeName === nodeName && known.slices.length === slices.length && known.slices.every((slice, index) => slice === slices[index])) return known.forwards
+  if (
+    known?.nodeName === nodeName &&
+    known.slices.length === slices.length &&
+    known.slices.every((slice, index) => slice === slices[index])
+  )
+    return known.forwards
   const forwards = buildForwards(service, slices, nodeName)
   built.set(service, { nodeName, slices, forwards })
   return forwards
@@ -75,17 +80,23 @@ function buildForwards(service: Service, slices: readonly EndpointSlice[], nodeN
   const clusterIp = service.spec.clusterIP
   if (!clusterIp || !isIPv4(clusterIp) || service.spec.type === 'ExternalName') return []
   const own = slices.filter((slice) => slice.addressType === 'IPv4')
-  return (service.spec.ports ?? []).filter(({ protocol = 'TCP' }) => protocol !== 'SCTP').map((port): ServiceForward => ({
-    id: `${keyOf(service)}:${port.name ?? port.port}`,
-    protocol: port.protocol === 'UDP' ? 'UDP' : 'TCP',
-    clusterIp,
-    port: port.port,
-    ...(port.nodePort && { nodePort: port.nodePort }),
-    ...(service.spec.sessionAffinity === 'ClientIP' && { affinitySeconds: service.spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS }),
-    externalLocal: service.spec.externalTrafficPolicy === 'Local',
-    internalLocal: service.spec.internalTrafficPolicy === 'Local',
-    backends: backends(own, port.name ?? '', port.protocol ?? 'TCP', nodeName),
-  }))
+  return (service.spec.ports ?? [])
+    .filter(({ protocol = 'TCP' }) => protocol !== 'SCTP')
+    .map(
+      (port): ServiceForward => ({
+        id: `${keyOf(service)}:${port.name ?? port.port}`,
+        protocol: port.protocol === 'UDP' ? 'UDP' : 'TCP',
+        clusterIp,
+        port: port.port,
+        ...(port.nodePort && { nodePort: port.nodePort }),
+        ...(service.spec.sessionAffinity === 'ClientIP' && {
+          affinitySeconds: service.spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS,
+        }),
+        externalLocal: service.spec.externalTrafficPolicy === 'Local',
+        internalLocal: service.spec.internalTrafficPolicy === 'Local',
+        backends: backends(own, port.name ?? '', port.protocol ?? 'TCP', nodeName),
+      }),
+    )
 }
 
 function backends(slices: readonly EndpointSlice[], portName: string, protocol: string, nodeName: string): readonly Backend[] {

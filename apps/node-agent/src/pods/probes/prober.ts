@@ -76,9 +76,12 @@ export class Prober {
   }
 
   #conclude(kind: ProbeKind, good: boolean): void {
-    const next: ProbeVerdict = kind === 'readiness' ? { ...this.#verdict, ready: good }
-      : good ? { ...this.#verdict, started: true }
-      : { ...this.#verdict, unhealthy: kind }
+    const next: ProbeVerdict =
+      kind === 'readiness'
+        ? { ...this.#verdict, ready: good }
+        : good
+          ? { ...this.#verdict, started: true }
+          : { ...this.#verdict, unhealthy: kind }
     if (next.ready === this.#verdict.ready && next.started === this.#verdict.started && next.unhealthy === this.#verdict.unhealthy) return
     this.#verdict = next
     this.#startChange.notify()
@@ -99,7 +102,10 @@ export class Prober {
     const { dialer, runtime } = this.#parts
     if (probe.httpGet) {
       const { path = '/', host = this.#host, scheme = 'HTTP', httpHeaders = [], port } = probe.httpGet
-      const { statusCode } = await dialer.http({ scheme, host, port: this.#port(port), path: path.startsWith('/') ? path : `/${path}`, headers: httpHeaders }, timeoutMs)
+      const { statusCode } = await dialer.http(
+        { scheme, host, port: this.#port(port), path: path.startsWith('/') ? path : `/${path}`, headers: httpHeaders },
+        timeoutMs,
+      )
       return statusCode >= 200 && statusCode < 400 ? undefined : `HTTP probe failed with statuscode: ${statusCode}`
     }
     if (probe.tcpSocket) await dialer.tcp(probe.tcpSocket.host ?? this.#host, this.#port(probe.tcpSocket.port), timeoutMs)
@@ -112,15 +118,22 @@ export class Prober {
   }
 
   #port(port: number | string): number {
-    const number = typeof port === 'number' || /^\d+$/.test(port) ? Number(port) : this.container.ports?.find(({ name }) => name === port)?.containerPort
+    const number =
+      typeof port === 'number' || /^\d+$/.test(port) ? Number(port) : this.container.ports?.find(({ name }) => name === port)?.containerPort
     if (number === undefined) throw new Error(`couldn't find port: ${port} in container ${this.container.name}`)
     return number
   }
 }
 
 export const probesOf = (container: Container): readonly (readonly [ProbeKind, Probe])[] =>
-  ([['startup', container.startupProbe], ['liveness', container.livenessProbe], ['readiness', container.readinessProbe]] as const)
-    .flatMap(([kind, probe]) => (probe ? [[kind, probe] as const] : []))
+  (
+    [
+      ['startup', container.startupProbe],
+      ['liveness', container.livenessProbe],
+      ['readiness', container.readinessProbe],
+    ] as const
+  ).flatMap(([kind, probe]) => (probe ? [[kind, probe] as const] : []))
 
 /** Where a pod is probed. */
-export const probeHost = (pod: Pod, podIp: string | undefined, hostIp: string): string => (pod.spec.hostNetwork ? hostIp : (podIp ?? hostIp))
+export const probeHost = (pod: Pod, podIp: string | undefined, hostIp: string): string =>
+  pod.spec.hostNetwork ? hostIp : (podIp ?? hostIp)

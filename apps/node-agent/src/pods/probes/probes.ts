@@ -47,10 +47,17 @@ export class Probes {
       const state = [...running.values()].find(({ name }) => name === container.name)
       if (!state || probers.has(state.id) || probesOf(container).length === 0) continue
       if (isFirst) this.#adopted.set(state.id, this.#parts.env.clock.monotonicMs())
-      probers.set(state.id, new Prober(container, state, host, {
-        clock: this.#parts.env.clock, runtime: this.#parts.runtime, dialer: this.#parts.dialer, changed: () => this.#parts.wake(uid),
-        failed: (kind, message) => this.#parts.events.record(pod, 'Warning', 'Unhealthy', `${TITLE[kind]} probe failed: ${message}`, container),
-      }))
+      probers.set(
+        state.id,
+        new Prober(container, state, host, {
+          clock: this.#parts.env.clock,
+          runtime: this.#parts.runtime,
+          dialer: this.#parts.dialer,
+          changed: () => this.#parts.wake(uid),
+          failed: (kind, message) =>
+            this.#parts.events.record(pod, 'Warning', 'Unhealthy', `${TITLE[kind]} probe failed: ${message}`, container),
+        }),
+      )
     }
   }
 

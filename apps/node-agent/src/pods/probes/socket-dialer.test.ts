@@ -13,16 +13,26 @@ async function listening(t: TestContext, server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 const serving = (t: TestContext, answer: RequestListener): Promise<number> => listening(t, createServer(answer))
-const at = (port: number, path = '/') => ({ scheme: 'HTTP' as const, host: '127.0.0.1', port, path, headers: [{ name: 'X-Mine', value: 'yes' }] })
+const at = (port: number, path = '/') => ({
+  scheme: 'HTTP' as const,
+  host: '127.0.0.1',
+  port,
+  path,
+  headers: [{ name: 'X-Mine', value: 'yes' }],
+})
 
 test('http: the status is the answer, headers and path arrive', async (t) => {
-  const port = await serving(t, (request, response) => response.writeHead(request.headers['x-mine'] === 'yes' && request.url === '/healthz?x=1' ? 204 : 500).end())
+  const port = await serving(t, (request, response) =>
+    response.writeHead(request.headers['x-mine'] === 'yes' && request.url === '/healthz?x=1' ? 204 : 500).end(),
+  )
   assert.deepEqual(await dialer.http(at(port, '/healthz?x=1'), 1_000), { statusCode: 204 })
   assert.deepEqual(await dialer.http(at(port), 1_000), { statusCode: 500 })
 })
 
 test('http: silence ends with the time limit', async (t) => {
-  const port = await serving(t, (_request, response) => { t.after(() => response.destroy()) })
+  const port = await serving(t, (_request, response) => {
+    t.after(() => response.destroy())
+  })
   await assert.rejects(dialer.http(at(port), 30), /Get "http:\/\/127\.0\.0\.1:\d+\/" did not end within 30 ms/)
 })
 

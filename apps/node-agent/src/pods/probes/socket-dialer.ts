@@ -15,19 +15,41 @@ export const socketDialer = (clock: Clock): ProbeDialer => ({
     const url = `${request.scheme.toLowerCase()}://${request.host}:${request.port}${request.path}`
     return within(clock, timeoutMs, `Get "${url}"`, NEVER, (signal) => get(request, url, signal))
   },
-  tcp: (host, port, timeoutMs) => within(clock, timeoutMs, `dial tcp ${host}:${port}`, NEVER, (signal) => new Promise<void>((resolve, reject) => {
-    const socket = connect({ host, port, signal })
-    socket.once('connect', () => { socket.destroy(); resolve() })
-    socket.once('error', (error) => { socket.destroy(); reject(new Error(dialError(host, port, error), { cause: error })) })
-  })),
-  grpc: (host, port, service, timeoutMs) => within(clock, timeoutMs, `health check of ${host}:${port}`, NEVER, () => checkHealth(host, port, service)),
+  tcp: (host, port, timeoutMs) =>
+    within(
+      clock,
+      timeoutMs,
+      `dial tcp ${host}:${port}`,
+      NEVER,
+      (signal) =>
+        new Promise<void>((resolve, reject) => {
+          const socket = connect({ host, port, signal })
+          socket.once('connect', () => {
+            socket.destroy()
+            resolve()
+          })
+          socket.once('error', (error) => {
+            socket.destroy()
+            reject(new Error(dialError(host, port, error), { cause: error }))
+          })
+        }),
+    ),
+  grpc: (host, port, service, timeoutMs) =>
+    within(clock, timeoutMs, `health check of ${host}:${port}`, NEVER, () => checkHealth(host, port, service)),
 })
 
-function get({ scheme, host, port, path, headers }: HttpProbeRequest, url: string, signal: AbortSignal): Promise<{ readonly statusCode: number }> {
+function get(
+  { scheme, host, port, path, headers }: HttpProbeRequest,
+  url: string,
+  signal: AbortSignal,
+): Promise<{ readonly statusCode: number }> {
   const given = Object.fromEntries(headers.map(({ name, value }) => [name, value]))
   const options = { host, port, path, signal, headers: { 'User-Agent': 'kube-probe/1.36', Accept: '*/*', Connection: 'close', ...given } }
   return new Promise((resolve, reject) => {
-    const call = scheme === 'HTTPS' ? httpsRequest({ ...options, rejectUnauthorized: false, agent: false }) : httpRequest({ ...options, agent: NO_REUSE })
+    const call =
+      scheme === 'HTTPS'
+        ? httpsRequest({ ...options, rejectUnauthorized: false, agent: false })
+        : httpRequest({ ...options, agent: NO_REUSE })
     call.once('response', (response) => {
       response.on('error', () => {}) // the status is all that counts
       resolve({ statusCode: response.statusCode ?? 0 })
@@ -40,7 +62,12 @@ function get({ scheme, host, port, path, headers }: HttpProbeRequest, url: strin
 
 /** Connection errors as Go words them, which is what people know from Kubernetes. */
 function dialError(host: string, port: number, error: Error): string {
-  const words: Readonly<Record<string, string>> = { ECONNREFUSED: 'connection refused', EHOSTUNREACH: 'no route to host', ENETUNREACH: 'network is unreachable', ECONNRESET: 'connection reset by peer' }
+  const words: Readonly<Record<string, string>> = {
+    ECONNREFUSED: 'connection refused',
+    EHOSTUNREACH: 'no route to host',
+    ENETUNREACH: 'network is unreachable',
+    ECONNRESET: 'connection reset by peer',
+  }
   const word = words[(error as NodeJS.ErrnoException).code ?? '']
   return word === undefined ? error.message : `dial tcp ${host}:${port}: connect: ${word}`
 }
@@ -59,6 +86,12 @@ async function checkHealth(host: string, port: number, service: string): Promise
       else if (status !== SERVING) reject(new Error('service unhealthy (responded with "NOT_SERVING")'))
       else resolve()
     }
-    client.makeUnaryRequest('/grpc.health.v1.Health/Check', (bytes: Buffer) => bytes, (bytes: Buffer) => (bytes[0] === 0x08 ? (bytes[1] ?? 0) : 0), message, answered)
+    client.makeUnaryRequest(
+      '/grpc.health.v1.Health/Check',
+      (bytes: Buffer) => bytes,
+      (bytes: Buffer) => (bytes[0] === 0x08 ? (bytes[1] ?? 0) : 0),
+      message,
+      answered,
+    )
   }).finally(() => client.close())
 }

@@ -24,7 +24,8 @@ export async function writeAtomicFolder(folder: string, content: VolumeContent, 
   await symlink(version, join(folder, `${DATA}_tmp`))
   await rename(join(folder, `${DATA}_tmp`), join(folder, DATA))
   await linkNames(folder, new Set([...content.keys()].map((path) => path.split('/')[0]!)))
-  for (const name of await readdir(folder)) if (name.startsWith('..') && name !== DATA && name !== version) await rm(join(folder, name), { recursive: true, force: true })
+  for (const name of await readdir(folder))
+    if (name.startsWith('..') && name !== DATA && name !== version) await rm(join(folder, name), { recursive: true, force: true })
 }
 
 async function writeOne(path: string, data: Buffer, mode: number, group: number | undefined): Promise<void> {

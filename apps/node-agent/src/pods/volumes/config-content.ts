@@ -16,17 +16,35 @@ export function configContent(pod: Pod, volume: Volume, source: ConfigSource): V
   const namespace = pod.metadata.namespace ?? ''
   if (volume.configMap) {
     const { name = '', items, defaultMode, optional } = volume.configMap
-    return content(volume.name, `configmap "${name}" not found`, configMapData(source.configMap(namespace, name)), items, defaultMode, optional)
+    return content(
+      volume.name,
+      `configmap "${name}" not found`,
+      configMapData(source.configMap(namespace, name)),
+      items,
+      defaultMode,
+      optional,
+    )
   }
   const { secretName = '', items, defaultMode, optional } = volume.secret ?? {}
-  return content(volume.name, `secret "${secretName}" not found`, secretData(source.secret(namespace, secretName)), items, defaultMode, optional)
+  return content(
+    volume.name,
+    `secret "${secretName}" not found`,
+    secretData(source.secret(namespace, secretName)),
+    items,
+    defaultMode,
+    optional,
+  )
 }
 
 const DEFAULT_MODE = 0o644
 
 function content(
-  volume: string, missing: string, data: ReadonlyMap<string, Buffer> | undefined, items: readonly KeyToPath[] | undefined,
-  defaultMode: number = DEFAULT_MODE, optional: boolean = false,
+  volume: string,
+  missing: string,
+  data: ReadonlyMap<string, Buffer> | undefined,
+  items: readonly KeyToPath[] | undefined,
+  defaultMode: number = DEFAULT_MODE,
+  optional: boolean = false,
 ): VolumeContent {
   if (!data) {
     if (optional) return new Map()
@@ -40,14 +58,17 @@ function content(
     else if (!optional) throw new VolumeError(volume, `references non-existent config key: ${key}`)
   }
   for (const path of files.keys())
-    if (path === '' || path.startsWith('/') || path.startsWith('..') || path.split('/').includes('..')) throw new VolumeError(volume, `path "${path}" must be relative and not contain '..'`)
+    if (path === '' || path.startsWith('/') || path.startsWith('..') || path.split('/').includes('..'))
+      throw new VolumeError(volume, `path "${path}" must be relative and not contain '..'`)
   return files
 }
 
-const configMapData = (object: ConfigMap | undefined): ReadonlyMap<string, Buffer> | undefined => object && new Map([
-  ...Object.entries(object.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'utf8')] as const),
-  ...Object.entries(object.binaryData ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')] as const),
-])
+const configMapData = (object: ConfigMap | undefined): ReadonlyMap<string, Buffer> | undefined =>
+  object &&
+  new Map([
+    ...Object.entries(object.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'utf8')] as const),
+    ...Object.entries(object.binaryData ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')] as const),
+  ])
 
 const secretData = (object: Secret | undefined): ReadonlyMap<string, Buffer> | undefined =>
   object && new Map(Object.entries(object.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')] as const))

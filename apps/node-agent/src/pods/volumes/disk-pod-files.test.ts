@@ -13,7 +13,12 @@ const FACTS = { nodeName: 'pi-1', hostIp: '192.0.2.1', podIp: '10.42.0.5', alloc
 async function aDisk(t: TestContext, dnsIp?: string) {
   const folder = await mkdtemp(join(tmpdir(), 'bramble-files-'))
   t.after(() => rm(folder, { recursive: true }))
-  const files = new DiskPodFiles({ dataFolder: join(folder, 'data'), runFolder: join(folder, 'run'), logFolder: join(folder, 'log'), dns: { domain: 'cluster.local', ...(dnsIp && { serverIp: dnsIp }) } })
+  const files = new DiskPodFiles({
+    dataFolder: join(folder, 'data'),
+    runFolder: join(folder, 'run'),
+    logFolder: join(folder, 'log'),
+    dns: { domain: 'cluster.local', ...(dnsIp && { serverIp: dnsIp }) },
+  })
   return { folder, files, configs: new FakeConfigs() }
 }
 
@@ -22,7 +27,16 @@ const podWith = (volume: Volume, mounts: readonly VolumeMount[] = [{ name: 'v', 
 
 test('a ConfigMap volume holds its keys, changes in one instant and is left alone when nothing changed', async (t) => {
   const { files, configs } = await aDisk(t)
-  const pod = podWith({ name: 'v', configMap: { name: 'cfg', items: [{ key: 'a', path: 'deep/a' }, { key: 'b', path: 'b', mode: 0o600 }] } })
+  const pod = podWith({
+    name: 'v',
+    configMap: {
+      name: 'cfg',
+      items: [
+        { key: 'a', path: 'deep/a' },
+        { key: 'b', path: 'b', mode: 0o600 },
+      ],
+    },
+  })
   configs.setConfigMap('cfg', { a: '1', b: '2', ignored: '3' })
   await files.prepare(pod, configs)
   const [mount] = await files.containerMounts(pod, pod.spec.containers[0]!, 0, [], FACTS)
@@ -50,28 +64,49 @@ test('keys that are gone disappear from the volume', async (t) => {
   configs.setSecret('s', { b: '2' })
   await files.prepare(pod, configs)
   const volume = join(folder, 'run/pods/uid-web/volumes/v')
-  assert.deepEqual((await readdir(volume)).filter((name) => !name.startsWith('..')), ['b'])
+  assert.deepEqual(
+    (await readdir(volume)).filter((name) => !name.startsWith('..')),
+    ['b'],
+  )
   assert.equal((await stat(join(volume, 'b'))).mode & 0o777, 0o400)
 })
 
 const refusals: readonly { readonly name: string; readonly volume: Volume; readonly message: RegExp }[] = [
   { name: 'a missing ConfigMap', volume: { name: 'v', configMap: { name: 'no' } }, message: /^configmap "no" not found$/ },
-  { name: 'a missing key', volume: { name: 'v', configMap: { name: 'cfg', items: [{ key: 'no', path: 'x' }] } }, message: /^references non-existent config key: no$/ },
-  { name: 'a path that leads out', volume: { name: 'v', configMap: { name: 'cfg', items: [{ key: 'a', path: '../x' }] } }, message: /must be relative/ },
-  { name: 'a host folder that is none', volume: { name: 'v', hostPath: { path: '/etc/passwd', type: 'Directory' } }, message: /^hostPath type check failed: \/etc\/passwd is not a directory$/ },
+  {
+    name: 'a missing key',
+    volume: { name: 'v', configMap: { name: 'cfg', items: [{ key: 'no', path: 'x' }] } },
+    message: /^references non-existent config key: no$/,
+  },
+  {
+    name: 'a path that leads out',
+    volume: { name: 'v', configMap: { name: 'cfg', items: [{ key: 'a', path: '../x' }] } },
+    message: /must be relative/,
+  },
+  {
+    name: 'a host folder that is none',
+    volume: { name: 'v', hostPath: { path: '/etc/passwd', type: 'Directory' } },
+    message: /^hostPath type check failed: \/etc\/passwd is not a directory$/,
+  },
   { name: 'a claim', volume: { name: 'v', persistentVolumeClaim: { claimName: 'c' } }, message: /is not supported/ },
 ]
 for (const { name, volume, message } of refusals)
   test(`${name} is a VolumeError`, async (t) => {
     const { files, configs } = await aDisk(t)
     configs.setConfigMap('cfg', { a: '1' })
-    await assert.rejects(files.prepare(podWith(volume), configs), (error: Error & { volume?: string }) => error.name === 'VolumeError' && error.volume === 'v' && message.test(error.message))
+    await assert.rejects(
+      files.prepare(podWith(volume), configs),
+      (error: Error & { volume?: string }) => error.name === 'VolumeError' && error.volume === 'v' && message.test(error.message),
+    )
   })
 
 test('optional and missing is an empty folder', async (t) => {
   const { files, configs, folder } = await aDisk(t)
   await files.prepare(podWith({ name: 'v', secret: { secretName: 'no', optional: true } }), configs)
-  assert.deepEqual((await readdir(join(folder, 'run/pods/uid-web/volumes/v'))).filter((name) => !name.startsWith('..')), [])
+  assert.deepEqual(
+    (await readdir(join(folder, 'run/pods/uid-web/volumes/v'))).filter((name) => !name.startsWith('..')),
+    [],
+  )
 })
 
 test('an emptyDir keeps what is in it, in memory when asked, and everybody may write', async (t) => {
@@ -116,7 +151,9 @@ test('last words come from their file, or from the log where that is wanted', as
   const pod = aPod('web', { containers: [aContainer('main', { terminationMessagePolicy: 'FallbackToLogsOnError' })] })
   const container = pod.spec.containers[0]!
   await files.prepare(pod, configs)
-  const mount = (await files.containerMounts(pod, container, 2, [], FACTS)).find(({ containerPath }) => containerPath === '/dev/termination-log')!
+  const mount = (await files.containerMounts(pod, container, 2, [], FACTS)).find(
+    ({ containerPath }) => containerPath === '/dev/termination-log',
+  )!
   const logPath = join(folder, 'log/default_web_uid-web/main/2.log')
   const state = { name: 'main', attempt: 2, logPath, exitCode: 1 } as ContainerState
   assert.equal(await files.terminationMessage(pod, container, state), '')
@@ -126,14 +163,17 @@ test('last words come from their file, or from the log where that is wanted', as
   assert.equal((await files.terminationMessage(pod, container, state)).length, 4096)
 })
 
-test('names: host aliases and the cluster\'s name server are written where the pod wants them', async (t) => {
+test("names: host aliases and the cluster's name server are written where the pod wants them", async (t) => {
   const { files, configs } = await aDisk(t, '10.43.0.10')
   const pod = aPod('web', { hostAliases: [{ ip: '1.2.3.4', hostnames: ['a', 'b'] }] })
   await files.prepare(pod, configs)
   const mounts = await files.containerMounts(pod, pod.spec.containers[0]!, 0, [], FACTS)
   const text = (path: string) => readFile(mounts.find(({ containerPath }) => containerPath === path)!.hostPath, 'utf8')
   assert.match(await text('/etc/hosts'), /^10\.42\.0\.5\tweb$[\s\S]*^1\.2\.3\.4\ta\tb$/m)
-  assert.match(await text('/etc/resolv.conf'), /^search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local.*\nnameserver 10\.43\.0\.10\noptions ndots:5\n$/)
+  assert.match(
+    await text('/etc/resolv.conf'),
+    /^search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local.*\nnameserver 10\.43\.0\.10\noptions ndots:5\n$/,
+  )
 })
 
 test('a removed pod leaves nothing, and neither do pods that nobody knows', async (t) => {
@@ -148,5 +188,8 @@ test('a removed pod leaves nothing, and neither do pods that nobody knows', asyn
   await files.removePod(aPod('web'))
   assert.deepEqual(await readdir(join(folder, 'data/pods')), ['uid-old'])
   await files.removeUnknown(() => false)
-  assert.deepEqual([await readdir(join(folder, 'data/pods')), await readdir(join(folder, 'run/pods')), await readdir(join(folder, 'log'))], [[], [], ['foreign_pod_of-someone-else']])
+  assert.deepEqual(
+    [await readdir(join(folder, 'data/pods')), await readdir(join(folder, 'run/pods')), await readdir(join(folder, 'log'))],
+    [[], [], ['foreign_pod_of-someone-else']],
+  )
 })

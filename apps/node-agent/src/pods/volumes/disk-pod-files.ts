@@ -45,7 +45,13 @@ export class DiskPodFiles implements PodFiles {
     }
   }
 
-  async containerMounts(pod: Pod, container: Container, attempt: number, env: readonly EnvEntry[], facts: PodFacts): Promise<readonly Mount[]> {
+  async containerMounts(
+    pod: Pod,
+    container: Container,
+    attempt: number,
+    env: readonly EnvEntry[],
+    facts: PodFacts,
+  ): Promise<readonly Mount[]> {
     await mkdir(dirname(containerLogPath(this.#settings.logFolder, pod, container.name, attempt)), { recursive: true, mode: 0o755 })
     const mounts: Mount[] = []
     for (const mount of container.volumeMounts ?? []) mounts.push(await this.#mount(pod, mount, env))
@@ -67,24 +73,29 @@ export class DiskPodFiles implements PodFiles {
   }
 
   async removePod(pod: Pick<Pod, 'metadata'>): Promise<void> {
-    for (const folder of [this.#runFolder(pod), this.#dataFolder(pod), podLogFolder(this.#settings.logFolder, pod)]) await rm(folder, { recursive: true, force: true })
+    for (const folder of [this.#runFolder(pod), this.#dataFolder(pod), podLogFolder(this.#settings.logFolder, pod)])
+      await rm(folder, { recursive: true, force: true })
   }
 
   async removeUnknown(isKnown: (podUid: string) => boolean): Promise<void> {
     const { runFolder, dataFolder, logFolder } = this.#settings
-    const left = new Set([...(await namesIn(join(runFolder, 'pods'))), ...(await namesIn(join(dataFolder, 'pods')))].filter((uid) => !isKnown(uid)))
+    const left = new Set(
+      [...(await namesIn(join(runFolder, 'pods'))), ...(await namesIn(join(dataFolder, 'pods')))].filter((uid) => !isKnown(uid)),
+    )
     if (left.size === 0) return
     for (const uid of left) for (const root of [runFolder, dataFolder]) await rm(join(root, 'pods', uid), { recursive: true, force: true })
-    for (const name of await namesIn(logFolder)) if (left.has(name.slice(name.lastIndexOf('_') + 1))) await rm(join(logFolder, name), { recursive: true, force: true })
+    for (const name of await namesIn(logFolder))
+      if (left.has(name.slice(name.lastIndexOf('_') + 1))) await rm(join(logFolder, name), { recursive: true, force: true })
   }
 
   async #prepareVolume(pod: Pod, volume: Volume, source: ConfigSource): Promise<void> {
     const group = pod.spec.securityContext?.fsGroup
-    if (volume.configMap || volume.secret) return writeAtomicFolder(this.#volumePath(pod, volume), configContent(pod, volume, source), group)
+    if (volume.configMap || volume.secret)
+      return writeAtomicFolder(this.#volumePath(pod, volume), configContent(pod, volume, source), group)
     if (volume.hostPath) return checkHostPath(volume.name, volume.hostPath.path, volume.hostPath.type)
     if (!volume.emptyDir) throw new VolumeError(volume.name, UNSUPPORTED_VOLUME)
     const folder = this.#volumePath(pod, volume)
-    if (await mkdir(folder, { recursive: true }) === undefined) return // it has been used already
+    if ((await mkdir(folder, { recursive: true })) === undefined) return // it has been used already
     if (group !== undefined) await chown(folder, -1, group)
     await chmod(folder, group === undefined ? 0o777 : 0o2777)
   }
@@ -96,19 +107,25 @@ export class DiskPodFiles implements PodFiles {
     const subPath = mount.subPathExpr ? expand(mount.subPathExpr, (name) => values.get(name)) : mount.subPath
     const root = this.#volumePath(pod, volume)
     return {
-      hostPath: subPath ? await this.#inside(root, subPath, mount.name) : root, containerPath: mount.mountPath,
+      hostPath: subPath ? await this.#inside(root, subPath, mount.name) : root,
+      containerPath: mount.mountPath,
       readOnly: mount.readOnly === true || volume.configMap !== undefined || volume.secret !== undefined,
-      ...(mount.mountPropagation && mount.mountPropagation !== 'None' && { propagation: mount.mountPropagation === 'Bidirectional' ? 'rshared' : 'rslave' }),
+      ...(mount.mountPropagation &&
+        mount.mountPropagation !== 'None' && { propagation: mount.mountPropagation === 'Bidirectional' ? 'rshared' : 'rslave' }),
     }
   }
 
   /** A sub path as it really is; made as a folder when missing. Links may not lead out of the volume. */
   async #inside(root: string, subPath: string, volume: string): Promise<string> {
-    if (subPath.startsWith('/') || subPath.split('/').includes('..')) throw configError(`subPath "${subPath}" of volume "${volume}" must be relative and not contain '..'`)
+    if (subPath.startsWith('/') || subPath.split('/').includes('..'))
+      throw configError(`subPath "${subPath}" of volume "${volume}" must be relative and not contain '..'`)
     const realRoot = await realpath(root)
     const path = join(realRoot, subPath)
     for (let part = path; part !== realRoot; part = dirname(part)) {
-      const real = await realpath(part).catch((error: unknown) => { if (isMissing(error)) return undefined; throw error })
+      const real = await realpath(part).catch((error: unknown) => {
+        if (isMissing(error)) return undefined
+        throw error
+      })
       if (real === undefined) continue
       if (real !== realRoot && !real.startsWith(`${realRoot}/`)) throw configError(`subPath "${subPath}" leads out of volume "${volume}"`)
       if (part === path) return real
@@ -118,7 +135,12 @@ export class DiskPodFiles implements PodFiles {
     return path
   }
 
-  async #ownFiles(pod: Pod, container: Container, attempt: number, facts: PodFacts): Promise<readonly (readonly [containerPath: string, hostPath: string])[]> {
+  async #ownFiles(
+    pod: Pod,
+    container: Container,
+    attempt: number,
+    facts: PodFacts,
+  ): Promise<readonly (readonly [containerPath: string, hostPath: string])[]> {
     const { dns } = this.#settings
     const folder = this.#runFolder(pod)
     const message = this.#messageFile(pod, container.name, attempt)

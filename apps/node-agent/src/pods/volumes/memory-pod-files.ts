@@ -22,7 +22,11 @@ export class MemoryPodFiles implements PodFiles {
   }
 
   async containerMounts(pod: Pod, container: Container): Promise<readonly Mount[]> {
-    return (container.volumeMounts ?? []).map(({ name, mountPath, readOnly = false }) => ({ hostPath: `/pods/${pod.metadata.uid}/${name}`, containerPath: mountPath, readOnly }))
+    return (container.volumeMounts ?? []).map(({ name, mountPath, readOnly = false }) => ({
+      hostPath: `/pods/${pod.metadata.uid}/${name}`,
+      containerPath: mountPath,
+      readOnly,
+    }))
   }
 
   async terminationMessage(_pod: Pod, _container: Container, state: ContainerState): Promise<string> {

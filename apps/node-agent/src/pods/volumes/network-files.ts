@@ -20,9 +20,15 @@ export function hostsFile(pod: Pod, podIp: string, hostFile: string, domain: str
   const hostname = pod.spec.hostname ?? pod.metadata.name
   const full = pod.spec.subdomain ? [`${hostname}.${pod.spec.subdomain}.${pod.metadata.namespace}.svc.${domain}`] : []
   return `${[
-    '# Kubernetes-managed hosts file.', '127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback', 'fe00::0\tip6-localnet',
-    'fe00::0\tip6-mcastprefix', 'fe00::1\tip6-allnodes', 'fe00::2\tip6-allrouters',
-    ...(podIp === '' ? [] : [[podIp, ...full, hostname].join('\t')]), ...added,
+    '# Kubernetes-managed hosts file.',
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    'fe00::0\tip6-localnet',
+    'fe00::0\tip6-mcastprefix',
+    'fe00::1\tip6-allnodes',
+    'fe00::2\tip6-allrouters',
+    ...(podIp === '' ? [] : [[podIp, ...full, hostname].join('\t')]),
+    ...added,
   ].join('\n')}\n`
 }
 
@@ -34,7 +40,10 @@ export function resolvFile(pod: Pod, dns: DnsSettings, hostFile: string): string
   const policy = pod.spec.dnsPolicy ?? 'ClusterFirst'
   const ofCluster = policy === 'ClusterFirstWithHostNet' || (policy === 'ClusterFirst' && !pod.spec.hostNetwork)
   if (!ofCluster || !dns.serverIp) return undefined
-  const search = hostFile.split('\n').filter((line) => line.startsWith('search ')).flatMap((line) => line.split(/\s+/).slice(1))
+  const search = hostFile
+    .split('\n')
+    .filter((line) => line.startsWith('search '))
+    .flatMap((line) => line.split(/\s+/).slice(1))
   const domains = [`${pod.metadata.namespace}.svc.${dns.domain}`, `svc.${dns.domain}`, dns.domain, ...search]
   return `search ${domains.join(' ')}\nnameserver ${dns.serverIp}\noptions ndots:5\n`
 }

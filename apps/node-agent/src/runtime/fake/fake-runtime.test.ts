@@ -10,22 +10,63 @@ runtimeContract('fake', async () => {
   const runtime = new FakeRuntime({ clock, pullable: (reference) => !reference.includes('missing') })
   runtime.addImage('localhost/test:1')
   return {
-    runtime, folder: '/test', image: 'localhost/test:1', missingImage: 'localhost/missing:1',
-    pause: () => clock.advance(100), readLog: async (path) => runtime.logs.get(path) ?? '',
+    runtime,
+    folder: '/test',
+    image: 'localhost/test:1',
+    missingImage: 'localhost/missing:1',
+    pause: () => clock.advance(100),
+    readLog: async (path) => runtime.logs.get(path) ?? '',
   }
 })
 
 test('a reboot loses namespaces, processes and exit codes, not what is on the disk', async () => {
   const runtime = new FakeRuntime({ clock: new SimClock() })
   const never = new AbortController().signal
-  const sandbox = await runtime.runSandbox({
-    podUid: 'u', namespace: 'default', name: 'web', hostname: 'web', hostNetwork: false, hostPid: false, hostIpc: false, portMappings: [], logDirectory: '/', sysctls: {},
-  }, never)
-  const id = await runtime.createContainer(sandbox, {
-    name: 'main', attempt: 0, image: runtime.addImage('web').id, imageReference: 'web', command: [], args: [], env: [], mounts: [], logPath: '/log', limits: {},
-    cpuRequestMillis: 0, oomScoreAdj: 0, tty: false, stdin: false, terminationMessagePath: '', annotations: {},
-    security: { supplementalGroups: [], privileged: false, readOnlyRoot: false, noNewPrivileges: false, addCapabilities: [], dropCapabilities: [] },
-  }, never)
+  const sandbox = await runtime.runSandbox(
+    {
+      podUid: 'u',
+      namespace: 'default',
+      name: 'web',
+      hostname: 'web',
+      hostNetwork: false,
+      hostPid: false,
+      hostIpc: false,
+      portMappings: [],
+      logDirectory: '/',
+      sysctls: {},
+    },
+    never,
+  )
+  const id = await runtime.createContainer(
+    sandbox,
+    {
+      name: 'main',
+      attempt: 0,
+      image: runtime.addImage('web').id,
+      imageReference: 'web',
+      command: [],
+      args: [],
+      env: [],
+      mounts: [],
+      logPath: '/log',
+      limits: {},
+      cpuRequestMillis: 0,
+      oomScoreAdj: 0,
+      tty: false,
+      stdin: false,
+      terminationMessagePath: '',
+      annotations: {},
+      security: {
+        supplementalGroups: [],
+        privileged: false,
+        readOnlyRoot: false,
+        noNewPrivileges: false,
+        addCapabilities: [],
+        dropCapabilities: [],
+      },
+    },
+    never,
+  )
   await runtime.startContainer(id)
   runtime.reboot()
   const [seen] = await runtime.observe('u')
@@ -34,7 +75,11 @@ test('a reboot loses namespaces, processes and exit codes, not what is on the di
 })
 
 const scripts: readonly (readonly [string, readonly string[], Partial<ReturnType<typeof fakeScript>>])[] = [
-  ['a shell script ends with its exit', ['sh', '-c', 'echo hi; exit 4'], { exitCode: 4, actions: [{ type: 'print', stream: 'stdout', text: 'hi' }] }],
+  [
+    'a shell script ends with its exit',
+    ['sh', '-c', 'echo hi; exit 4'],
+    { exitCode: 4, actions: [{ type: 'print', stream: 'stdout', text: 'hi' }] },
+  ],
   ['sleep alone', ['sleep', '5'], { actions: [{ type: 'sleep', ms: 5000 }] }],
   ['true ends well at once', ['sh', '-c', 'true'], { exitCode: 0, actions: [] }],
   ['trap makes it deaf to SIGTERM', ['sh', '-c', "trap '' TERM; sleep 1"], { ignoresTerm: true }],

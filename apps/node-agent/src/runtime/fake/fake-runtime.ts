@@ -1,7 +1,13 @@
 import type { Clock } from '@bramble/reconcile/env'
 import { Signal } from '@bramble/reconcile/signal'
 import {
-  type ContainerConfig, type ContainerState, type ImageState, type Runtime, RuntimeError, type SandboxConfig, type SandboxState,
+  type ContainerConfig,
+  type ContainerState,
+  type ImageState,
+  type Runtime,
+  RuntimeError,
+  type SandboxConfig,
+  type SandboxState,
 } from '../runtime.ts'
 import { fakeScript, type FakeScript } from './fake-script.ts'
 
@@ -28,7 +34,15 @@ interface FakeSandbox {
   readonly state: Mutable<Omit<SandboxState, 'containers'>>
   readonly containers: Map<string, FakeContainer>
 }
-export type FakeOperation = 'runSandbox' | 'createContainer' | 'startContainer' | 'stopContainer' | 'removeContainer' | 'removeSandbox' | 'pullImage' | 'observe'
+export type FakeOperation =
+  | 'runSandbox'
+  | 'createContainer'
+  | 'startContainer'
+  | 'stopContainer'
+  | 'removeContainer'
+  | 'removeSandbox'
+  | 'pullImage'
+  | 'observe'
 
 /**
  * A runtime over maps: a real implementation, not a mock. Tests script what processes do (`fake-script.ts`), crash them, reboot the
@@ -56,7 +70,12 @@ export class FakeRuntime implements Runtime {
 
   /** Makes an image present, as a local build does. */
   addImage(reference: string): ImageState {
-    const image = { id: `sha256:${hash(reference)}`, names: [reference], digests: [`${reference.split(':')[0]}@sha256:${hash(`${reference}@`)}`], sizeBytes: 1_000_000 }
+    const image = {
+      id: `sha256:${hash(reference)}`,
+      names: [reference],
+      digests: [`${reference.split(':')[0]}@sha256:${hash(`${reference}@`)}`],
+      sizeBytes: 1_000_000,
+    }
     this.#images.set(image.id, image)
     return image
   }
@@ -86,7 +105,8 @@ export class FakeRuntime implements Runtime {
 
   /** Every container that runs now, of one pod when `podUid` is given. */
   running(podUid?: string): readonly ContainerState[] {
-    return [...this.#sandboxes.values()].filter((sandbox) => podUid === undefined || sandbox.config.podUid === podUid)
+    return [...this.#sandboxes.values()]
+      .filter((sandbox) => podUid === undefined || sandbox.config.podUid === podUid)
       .flatMap((sandbox) => [...sandbox.containers.values()].map(({ state }) => state).filter(({ state }) => state === 'running'))
   }
 
@@ -103,7 +123,8 @@ export class FakeRuntime implements Runtime {
 
   async observe(podUid?: string): Promise<readonly SandboxState[]> {
     this.#mayFail('observe')
-    return [...this.#sandboxes.values()].filter((sandbox) => podUid === undefined || sandbox.config.podUid === podUid)
+    return [...this.#sandboxes.values()]
+      .filter((sandbox) => podUid === undefined || sandbox.config.podUid === podUid)
       .map((sandbox) => structuredClone({ ...sandbox.state, containers: [...sandbox.containers.values()].map(({ state }) => state) }))
   }
 
@@ -128,12 +149,22 @@ export class FakeRuntime implements Runtime {
     signal.throwIfAborted()
     const existing = [...this.#sandboxes.values()].find((sandbox) => sandbox.config.podUid === config.podUid)
     if (existing?.state.ready) return existing.state.id
-    if (existing) throw new RuntimeError('CreatePodSandboxError', `sandbox ${existing.state.id} of pod ${config.name} is dead: remove it first`)
+    if (existing)
+      throw new RuntimeError('CreatePodSandboxError', `sandbox ${existing.state.id} of pod ${config.name} is dead: remove it first`)
     const { podUid, namespace, name } = config
     const id = `sandbox-${this.#next++}`
     this.#sandboxes.set(id, {
-      config, containers: new Map(),
-      state: { id, podUid, namespace, name, ready: true, createdAtMs: this.#clock.nowMs(), ...(!config.hostNetwork && { ip: this.#freeAddress() }) },
+      config,
+      containers: new Map(),
+      state: {
+        id,
+        podUid,
+        namespace,
+        name,
+        ready: true,
+        createdAtMs: this.#clock.nowMs(),
+        ...(!config.hostNetwork && { ip: this.#freeAddress() }),
+      },
     })
     return id
   }
@@ -148,7 +179,9 @@ export class FakeRuntime implements Runtime {
     const { name, attempt, image, imageReference, logPath, annotations } = config
     const id = hash(`${sandboxId}/${name}/${attempt}/${this.#next++}`)
     sandbox.containers.set(id, {
-      config, script: fakeScript([...config.command, ...config.args]), death: new AbortController(),
+      config,
+      script: fakeScript([...config.command, ...config.args]),
+      death: new AbortController(),
       state: { id, name, attempt, state: 'created', image, imageReference, createdAtMs: this.#clock.nowMs(), logPath, annotations },
     })
     return id
@@ -162,7 +195,12 @@ export class FakeRuntime implements Runtime {
     if (this.#options.startMs) await this.#clock.sleep(this.#options.startMs)
     const command = container.config.command[0]
     if (command?.startsWith('/no/such/')) {
-      Object.assign(container.state, { state: 'exited', exitCode: 128, startedAtMs: this.#clock.nowMs(), finishedAtMs: this.#clock.nowMs() })
+      Object.assign(container.state, {
+        state: 'exited',
+        exitCode: 128,
+        startedAtMs: this.#clock.nowMs(),
+        finishedAtMs: this.#clock.nowMs(),
+      })
       throw new RuntimeError('RunContainerError', `exec: "${command}": stat ${command}: no such file or directory`)
     }
     Object.assign(container.state, { state: 'running', startedAtMs: this.#clock.nowMs() })
@@ -191,8 +229,13 @@ export class FakeRuntime implements Runtime {
     this.#sandboxes.delete(id)
   }
 
-  async exec(containerId: string, command: readonly string[], timeoutMs: number): Promise<{ readonly exitCode: number; readonly output: string }> {
-    if (this.#container(containerId)?.state.state !== 'running') throw new RuntimeError('RuntimeUnavailable', `container ${containerId} is not running`)
+  async exec(
+    containerId: string,
+    command: readonly string[],
+    timeoutMs: number,
+  ): Promise<{ readonly exitCode: number; readonly output: string }> {
+    if (this.#container(containerId)?.state.state !== 'running')
+      throw new RuntimeError('RuntimeUnavailable', `container ${containerId} is not running`)
     const script = fakeScript(command)
     const output: string[] = []
     let leftMs = timeoutMs
@@ -210,15 +253,19 @@ export class FakeRuntime implements Runtime {
   // ── ImageService ──────────────────────────────────────────────────────────
 
   async imageStatus(reference: string): Promise<ImageState | undefined> {
-    if (!/^[\w./:@-]+$/.test(reference) || /[A-Z]/.test(reference.split(/[:@]/)[0]!)) throw new RuntimeError('InvalidImageName', `image "${reference}" has no valid name`)
-    return [...this.#images.values()].find((image) => image.id === reference || image.names.includes(reference) || image.digests.includes(reference))
+    if (!/^[\w./:@-]+$/.test(reference) || /[A-Z]/.test(reference.split(/[:@]/)[0]!))
+      throw new RuntimeError('InvalidImageName', `image "${reference}" has no valid name`)
+    return [...this.#images.values()].find(
+      (image) => image.id === reference || image.names.includes(reference) || image.digests.includes(reference),
+    )
   }
 
   async pullImage(reference: string, signal: AbortSignal): Promise<ImageState> {
     if (this.#options.pullMs) await this.#clock.sleep(this.#options.pullMs, signal)
     signal.throwIfAborted()
     this.#mayFail('pullImage')
-    if (!(this.#options.pullable?.(reference) ?? true)) throw new RuntimeError('ErrImagePull', `reading manifest of ${reference}: manifest unknown`)
+    if (!(this.#options.pullable?.(reference) ?? true))
+      throw new RuntimeError('ErrImagePull', `reading manifest of ${reference}: manifest unknown`)
     return this.addImage(reference)
   }
 

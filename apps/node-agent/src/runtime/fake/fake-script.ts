@@ -35,6 +35,9 @@ const FOREVER_MS = 100 * 365 * 24 * 3_600_000
 
 function printed(line: string): FakeAction {
   const toStderr = line.endsWith('>&2')
-  const text = line.replace(/^echo\s*/, '').replace(/\s*>&2$/, '').replace(/^(['"])(.*)\1$/, '$2')
+  const text = line
+    .replace(/^echo\s*/, '')
+    .replace(/\s*>&2$/, '')
+    .replace(/^(['"])(.*)\1$/, '$2')
   return { type: 'print', stream: toStderr ? 'stderr' : 'stdout', text }
 }

@@ -47,8 +47,9 @@ export class PodCgroups {
   async setCpuRequest(podUid: string, cpuMillis: number): Promise<void> {
     const shares = Math.min(SHARES_MAX, Math.max(SHARES_MIN, Math.floor((cpuMillis * 1024) / 1000)))
     const base = this.#path(podUid)
-    await writeFile(join(ROOT, 'cpu', base, 'cpu.shares'), String(shares)).catch(
-      () => writeFile(join(ROOT, base, 'cpu.weight'), String(weightOf(shares))).catch(() => {}))
+    await writeFile(join(ROOT, 'cpu', base, 'cpu.shares'), String(shares)).catch(() =>
+      writeFile(join(ROOT, base, 'cpu.weight'), String(weightOf(shares))).catch(() => {}),
+    )
   }
 
   /**

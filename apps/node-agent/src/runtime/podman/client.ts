@@ -52,7 +52,10 @@ export class PodmanClient {
       const response = await this.#send('POST', path, options, signal)
       const text = await textOf(response)
       if (response.statusCode! >= 400) throw errorOf(response.statusCode!, text)
-      return text.split('\n').filter((line) => line.trim() !== '').map((line) => JSON.parse(line) as T)
+      return text
+        .split('\n')
+        .filter((line) => line.trim() !== '')
+        .map((line) => JSON.parse(line) as T)
     })
   }
 
@@ -61,16 +64,27 @@ export class PodmanClient {
   }
 
   #send(method: string, path: string, options: PodmanRequest, signal: AbortSignal): Promise<IncomingMessage> {
-    const query = new URLSearchParams(Object.entries(options.query ?? {}).map(([name, value]): [string, string] => [name, String(value)])).toString()
+    const query = new URLSearchParams(
+      Object.entries(options.query ?? {}).map(([name, value]): [string, string] => [name, String(value)]),
+    ).toString()
     const data = options.body === undefined ? undefined : JSON.stringify(options.body)
-    const send = (): Promise<IncomingMessage> => new Promise((resolve, reject) => {
-      const outgoing = request({
-        ...this.#target(method, query === '' ? path : `${path}?${query}`), agent: this.#agent, signal,
-        headers: data === undefined ? { 'content-length': 0 } : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(data) },
-      }, resolve)
-      outgoing.once('error', reject)
-      outgoing.end(data)
-    })
+    const send = (): Promise<IncomingMessage> =>
+      new Promise((resolve, reject) => {
+        const outgoing = request(
+          {
+            ...this.#target(method, query === '' ? path : `${path}?${query}`),
+            agent: this.#agent,
+            signal,
+            headers:
+              data === undefined
+                ? { 'content-length': 0 }
+                : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(data) },
+          },
+          resolve,
+        )
+        outgoing.once('error', reject)
+        outgoing.end(data)
+      })
     return this.#retried(send, signal, options.repeatable ?? true)
   }
 
@@ -91,7 +105,12 @@ export class PodmanClient {
     }
   }
 
-  async #within<T>(timeoutMs: number, what: string, caller: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #within<T>(
+    timeoutMs: number,
+    what: string,
+    caller: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const limit = AbortSignal.timeout(timeoutMs)
     try {
       return await work(caller ? AbortSignal.any([caller, limit]) : limit)

@@ -9,7 +9,10 @@ import { execExitCode } from './convert.ts'
 const OUTPUT_BYTES_MAX = 10 << 10
 const SLACK_MS = 5_000
 /** Where the OCI runtimes keep what they know of a running container. */
-const RUNTIMES = [{ program: 'crun', state: '/run/crun' }, { program: 'runc', state: '/run/runc' }]
+const RUNTIMES = [
+  { program: 'crun', state: '/run/crun' },
+  { program: 'runc', state: '/run/runc' },
+]
 
 /**
  * Runs a command inside a running container to its end, by the OCI runtime itself: Podman's own way writes to the disk for each
@@ -20,7 +23,10 @@ const RUNTIMES = [{ program: 'crun', state: '/run/crun' }, { program: 'runc', st
  * @throws RuntimeError `ExecTimeout`, the command is killed then; `RuntimeUnavailable` when the container does not run.
  */
 export async function execInContainer(
-  containerId: string, command: readonly string[], timeoutMs: number, directory: string,
+  containerId: string,
+  command: readonly string[],
+  timeoutMs: number,
+  directory: string,
 ): Promise<{ readonly exitCode: number; readonly output: string }> {
   const program = await runtimeOf(containerId)
   const pidFile = join(directory, `exec-${randomUUID()}`)
@@ -29,7 +35,8 @@ export async function execInContainer(
   limit.addEventListener('abort', kill, { once: true })
   try {
     const { exitCode, output } = await runTalkative(program, ['exec', '--pid-file', pidFile, containerId, ...command], {
-      timeoutMs: timeoutMs + SLACK_MS, keepBytes: OUTPUT_BYTES_MAX,
+      timeoutMs: timeoutMs + SLACK_MS,
+      keepBytes: OUTPUT_BYTES_MAX,
     })
     if (limit.aborted) throw new RuntimeError('ExecTimeout', `command "${command[0]}" did not end within ${timeoutMs} ms`)
     const code = execExitCode(exitCode, output)
@@ -45,7 +52,14 @@ export async function execInContainer(
 }
 
 async function runtimeOf(containerId: string): Promise<string> {
-  for (const { program, state } of RUNTIMES) if (await stat(join(state, containerId)).then(() => true, () => false)) return program
+  for (const { program, state } of RUNTIMES)
+    if (
+      await stat(join(state, containerId)).then(
+        () => true,
+        () => false,
+      )
+    )
+      return program
   throw new RuntimeError('RuntimeUnavailable', `container ${containerId} is not running`)
 }
 

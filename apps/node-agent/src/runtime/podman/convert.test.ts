@@ -1,71 +1,254 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type ContainerConfig, RuntimeError } from '../runtime.ts'
-import { containerDetail, containerName, containerSpec, containerState, etcHosts, execExitCode, type HostTraits, imageState, LABEL, podResolvConf } from './convert.ts'
+import {
+  containerDetail,
+  containerName,
+  containerSpec,
+  containerState,
+  etcHosts,
+  execExitCode,
+  type HostTraits,
+  imageState,
+  LABEL,
+  podResolvConf,
+} from './convert.ts'
 import type { ContainerSpec, InspectedContainer, ListedContainer, ListedState } from './libpod.ts'
 import type { SandboxPlaces, SandboxRecord } from './sandboxes.ts'
 
 const NEVER = '0001-01-01T00:00:00Z'
 const sandbox: SandboxRecord = {
-  podUid: 'u1', namespace: 'default', name: 'web', createdAtMs: 0, hostNetwork: false, hostPid: false, hostIpc: false, hostname: 'web',
-  bootId: 'b', made: { netnsPath: '/run/netns/n', ip: '10.42.0.5' },
+  podUid: 'u1',
+  namespace: 'default',
+  name: 'web',
+  createdAtMs: 0,
+  hostNetwork: false,
+  hostPid: false,
+  hostIpc: false,
+  hostname: 'web',
+  bootId: 'b',
+  made: { netnsPath: '/run/netns/n', ip: '10.42.0.5' },
 }
-const places: SandboxPlaces = { ipc: '/s/ipc', uts: '/s/uts', shm: '/s/shm', hosts: '/s/hosts', hostname: '/s/hostname', resolvConf: '/s/resolv.conf' }
+const places: SandboxPlaces = {
+  ipc: '/s/ipc',
+  uts: '/s/uts',
+  shm: '/s/shm',
+  hosts: '/s/hosts',
+  hostname: '/s/hostname',
+  resolvConf: '/s/resolv.conf',
+}
 const host: HostTraits = {
-  limits: { openFilesMax: 20_000, processesMax: 30_000, oomScoreAdjMin: 0 }, cgroupParent: '/bramble/podu1', controllers: ['cpu', 'memory'], logBytesMax: 1 << 20,
+  limits: { openFilesMax: 20_000, processesMax: 30_000, oomScoreAdjMin: 0 },
+  cgroupParent: '/bramble/podu1',
+  controllers: ['cpu', 'memory'],
+  logBytesMax: 1 << 20,
 }
 const config: ContainerConfig = {
-  name: 'main', attempt: 0, image: 'sha256:abc', imageReference: 'nginx', command: [], args: [], env: [], mounts: [], logPath: '/log/0.log',
-  limits: {}, cpuRequestMillis: 100, oomScoreAdj: 500, tty: false, stdin: false, terminationMessagePath: '/dev/termination-log', annotations: {},
-  security: { supplementalGroups: [], privileged: false, readOnlyRoot: false, noNewPrivileges: false, addCapabilities: [], dropCapabilities: [] },
+  name: 'main',
+  attempt: 0,
+  image: 'sha256:abc',
+  imageReference: 'nginx',
+  command: [],
+  args: [],
+  env: [],
+  mounts: [],
+  logPath: '/log/0.log',
+  limits: {},
+  cpuRequestMillis: 100,
+  oomScoreAdj: 500,
+  tty: false,
+  stdin: false,
+  terminationMessagePath: '/dev/termination-log',
+  annotations: {},
+  security: {
+    supplementalGroups: [],
+    privileged: false,
+    readOnlyRoot: false,
+    noNewPrivileges: false,
+    addCapabilities: [],
+    dropCapabilities: [],
+  },
 }
-const specOf = (change: Partial<ContainerConfig> = {}, pod: Partial<SandboxRecord> = {}, machine: Partial<HostTraits> = {}): ContainerSpec =>
-  containerSpec({ ...sandbox, ...pod }, places, { ...config, ...change }, { ...host, ...machine })
-const security = (change: Partial<ContainerConfig['security']>): Partial<ContainerConfig> => ({ security: { ...config.security, ...change } })
+const specOf = (
+  change: Partial<ContainerConfig> = {},
+  pod: Partial<SandboxRecord> = {},
+  machine: Partial<HostTraits> = {},
+): ContainerSpec => containerSpec({ ...sandbox, ...pod }, places, { ...config, ...change }, { ...host, ...machine })
+const security = (change: Partial<ContainerConfig['security']>): Partial<ContainerConfig> => ({
+  security: { ...config.security, ...change },
+})
 
 describe('what Podman is told', () => {
   const cases: readonly { name: string; got: () => unknown; want: unknown }[] = [
-    { name: 'command replaces the entry point, args are the command', got: () => pick(specOf({ command: ['a'], args: ['b'] }), 'entrypoint', 'command'), want: { entrypoint: ['a'], command: ['b'] } },
-    { name: 'without either the image decides', got: () => pick(specOf(), 'entrypoint', 'command'), want: { entrypoint: undefined, command: undefined } },
-    { name: 'the host name is in the environment, unless the pod says another', got: () => [specOf().env, specOf({ env: [{ name: 'HOSTNAME', value: 'x' }, { name: 'A', value: '1' }] }).env], want: [{ HOSTNAME: 'web' }, { HOSTNAME: 'x', A: '1' }] },
-    { name: 'namespaces are joined by path', got: () => pick(specOf(), 'netns', 'ipcns', 'utsns', 'pidns'), want: { netns: { nsmode: 'path', value: '/run/netns/n' }, ipcns: { nsmode: 'path', value: '/s/ipc' }, utsns: { nsmode: 'path', value: '/s/uts' }, pidns: { nsmode: 'private' } } },
-    { name: 'the host\'s namespaces are used when asked for', got: () => pick(specOf({}, { hostNetwork: true, hostIpc: true, hostPid: true, made: {} }), 'netns', 'ipcns', 'utsns', 'pidns'), want: { netns: { nsmode: 'host' }, ipcns: { nsmode: 'host' }, utsns: { nsmode: 'host' }, pidns: { nsmode: 'host' } } },
-    { name: 'the pod\'s files are mounted', got: () => specOf().mounts.map(({ destination }) => destination), want: ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/dev/shm'] },
-    { name: 'a mount of the container\'s own takes the place of the pod\'s', got: () => specOf({ mounts: [{ hostPath: '/x', containerPath: '/etc/hosts', readOnly: true }] }).mounts.filter(({ destination }) => destination === '/etc/hosts'), want: [{ type: 'bind', source: '/x', destination: '/etc/hosts', options: ['rbind', 'ro', 'rprivate'] }] },
-    { name: 'limits become quota and memory without swap', got: () => specOf({ limits: { cpuMillis: 250, memoryBytes: 1000 } }).resource_limits, want: { cpu: { shares: 102, quota: 25_000, period: 100_000 }, memory: { limit: 1000, swap: 1000 } } },
-    { name: 'a memory limit is left out where the kernel has no such controller', got: () => specOf({ limits: { memoryBytes: 1000 } }, {}, { controllers: ['cpu'] }).resource_limits, want: { cpu: { shares: 102 } } },
-    { name: 'a request of nothing still gets the smallest share', got: () => specOf({ cpuRequestMillis: 0 }).resource_limits.cpu, want: { shares: 2 } },
-    { name: 'process limits are the machine\'s, soft as hard', got: () => specOf().r_limits, want: [{ type: 'nofile', soft: 20_000, hard: 20_000 }, { type: 'nproc', soft: 30_000, hard: 30_000 }] },
-    { name: 'an oom score is not lower than may be set', got: () => [specOf({ oomScoreAdj: -997 }).oom_score_adj, specOf().oom_score_adj], want: [0, 500] },
-    { name: 'user and group are numbers', got: () => [specOf(security({ user: 1 })).user, specOf(security({ user: 0, group: 2, supplementalGroups: [3] })).user, specOf().user], want: ['1', '0:2', undefined] },
-    { name: 'Kubernetes\' usual rights are added', got: () => specOf().cap_add, want: ['AUDIT_WRITE', 'MKNOD', 'NET_RAW'] },
-    { name: 'dropping all leaves what is added by name', got: () => pick(specOf(security({ dropCapabilities: ['ALL'], addCapabilities: ['CAP_NET_BIND_SERVICE'] })), 'cap_add', 'cap_drop'), want: { cap_add: ['NET_BIND_SERVICE'], cap_drop: ['ALL'] } },
-    { name: 'a dropped right is not added', got: () => specOf(security({ dropCapabilities: ['net_raw'] })).cap_add, want: ['AUDIT_WRITE', 'MKNOD'] },
+    {
+      name: 'command replaces the entry point, args are the command',
+      got: () => pick(specOf({ command: ['a'], args: ['b'] }), 'entrypoint', 'command'),
+      want: { entrypoint: ['a'], command: ['b'] },
+    },
+    {
+      name: 'without either the image decides',
+      got: () => pick(specOf(), 'entrypoint', 'command'),
+      want: { entrypoint: undefined, command: undefined },
+    },
+    {
+      name: 'the host name is in the environment, unless the pod says another',
+      got: () => [
+        specOf().env,
+        specOf({
+          env: [
+            { name: 'HOSTNAME', value: 'x' },
+            { name: 'A', value: '1' },
+          ],
+        }).env,
+      ],
+      want: [{ HOSTNAME: 'web' }, { HOSTNAME: 'x', A: '1' }],
+    },
+    {
+      name: 'namespaces are joined by path',
+      got: () => pick(specOf(), 'netns', 'ipcns', 'utsns', 'pidns'),
+      want: {
+        netns: { nsmode: 'path', value: '/run/netns/n' },
+        ipcns: { nsmode: 'path', value: '/s/ipc' },
+        utsns: { nsmode: 'path', value: '/s/uts' },
+        pidns: { nsmode: 'private' },
+      },
+    },
+    {
+      name: "the host's namespaces are used when asked for",
+      got: () => pick(specOf({}, { hostNetwork: true, hostIpc: true, hostPid: true, made: {} }), 'netns', 'ipcns', 'utsns', 'pidns'),
+      want: { netns: { nsmode: 'host' }, ipcns: { nsmode: 'host' }, utsns: { nsmode: 'host' }, pidns: { nsmode: 'host' } },
+    },
+    {
+      name: "the pod's files are mounted",
+      got: () => specOf().mounts.map(({ destination }) => destination),
+      want: ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/dev/shm'],
+    },
+    {
+      name: "a mount of the container's own takes the place of the pod's",
+      got: () =>
+        specOf({ mounts: [{ hostPath: '/x', containerPath: '/etc/hosts', readOnly: true }] }).mounts.filter(
+          ({ destination }) => destination === '/etc/hosts',
+        ),
+      want: [{ type: 'bind', source: '/x', destination: '/etc/hosts', options: ['rbind', 'ro', 'rprivate'] }],
+    },
+    {
+      name: 'limits become quota and memory without swap',
+      got: () => specOf({ limits: { cpuMillis: 250, memoryBytes: 1000 } }).resource_limits,
+      want: { cpu: { shares: 102, quota: 25_000, period: 100_000 }, memory: { limit: 1000, swap: 1000 } },
+    },
+    {
+      name: 'a memory limit is left out where the kernel has no such controller',
+      got: () => specOf({ limits: { memoryBytes: 1000 } }, {}, { controllers: ['cpu'] }).resource_limits,
+      want: { cpu: { shares: 102 } },
+    },
+    {
+      name: 'a request of nothing still gets the smallest share',
+      got: () => specOf({ cpuRequestMillis: 0 }).resource_limits.cpu,
+      want: { shares: 2 },
+    },
+    {
+      name: "process limits are the machine's, soft as hard",
+      got: () => specOf().r_limits,
+      want: [
+        { type: 'nofile', soft: 20_000, hard: 20_000 },
+        { type: 'nproc', soft: 30_000, hard: 30_000 },
+      ],
+    },
+    {
+      name: 'an oom score is not lower than may be set',
+      got: () => [specOf({ oomScoreAdj: -997 }).oom_score_adj, specOf().oom_score_adj],
+      want: [0, 500],
+    },
+    {
+      name: 'user and group are numbers',
+      got: () => [specOf(security({ user: 1 })).user, specOf(security({ user: 0, group: 2, supplementalGroups: [3] })).user, specOf().user],
+      want: ['1', '0:2', undefined],
+    },
+    { name: "Kubernetes' usual rights are added", got: () => specOf().cap_add, want: ['AUDIT_WRITE', 'MKNOD', 'NET_RAW'] },
+    {
+      name: 'dropping all leaves what is added by name',
+      got: () => pick(specOf(security({ dropCapabilities: ['ALL'], addCapabilities: ['CAP_NET_BIND_SERVICE'] })), 'cap_add', 'cap_drop'),
+      want: { cap_add: ['NET_BIND_SERVICE'], cap_drop: ['ALL'] },
+    },
+    {
+      name: 'a dropped right is not added',
+      got: () => specOf(security({ dropCapabilities: ['net_raw'] })).cap_add,
+      want: ['AUDIT_WRITE', 'MKNOD'],
+    },
   ]
   for (const { name, got, want } of cases) it(name, () => assert.deepEqual(got(), want))
 
   it('a group without a user cannot be expressed', () => {
-    assert.throws(() => specOf(security({ group: 5 })), (error) => error instanceof RuntimeError && error.reason === 'CreateContainerConfigError')
+    assert.throws(
+      () => specOf(security({ group: 5 })),
+      (error) => error instanceof RuntimeError && error.reason === 'CreateContainerConfigError',
+    )
   })
 })
 
 describe('what Podman says', () => {
   const states: readonly { name: string; status: ListedState; started?: string; watched?: boolean; want: object }[] = [
     { name: 'created', status: 'created', want: { state: 'created' } },
-    { name: 'running', status: 'running', started: '2026-01-01T00:00:01.250Z', want: { state: 'running', startedAtMs: Date.UTC(2026, 0, 1, 0, 0, 1, 250) } },
-    { name: 'stopping is still running', status: 'stopping', started: '2026-01-01T00:00:00Z', want: { state: 'running', startedAtMs: Date.UTC(2026, 0, 1) } },
-    { name: 'exited has a code and a time', status: 'exited', started: '2026-01-01T00:00:00Z', want: { state: 'exited', startedAtMs: Date.UTC(2026, 0, 1), finishedAtMs: Date.UTC(2026, 0, 2), exitCode: 3 } },
-    { name: 'created that had started died in a power cut, nobody knows how', status: 'created', started: '2026-01-01T00:00:00Z', want: { state: 'exited', startedAtMs: Date.UTC(2026, 0, 1) } },
-    { name: 'running without a watcher has ended, nobody knows how', status: 'running', started: '2026-01-01T00:00:00Z', watched: false, want: { state: 'exited', startedAtMs: Date.UTC(2026, 0, 1) } },
+    {
+      name: 'running',
+      status: 'running',
+      started: '2026-01-01T00:00:01.250Z',
+      want: { state: 'running', startedAtMs: Date.UTC(2026, 0, 1, 0, 0, 1, 250) },
+    },
+    {
+      name: 'stopping is still running',
+      status: 'stopping',
+      started: '2026-01-01T00:00:00Z',
+      want: { state: 'running', startedAtMs: Date.UTC(2026, 0, 1) },
+    },
+    {
+      name: 'exited has a code and a time',
+      status: 'exited',
+      started: '2026-01-01T00:00:00Z',
+      want: { state: 'exited', startedAtMs: Date.UTC(2026, 0, 1), finishedAtMs: Date.UTC(2026, 0, 2), exitCode: 3 },
+    },
+    {
+      name: 'created that had started died in a power cut, nobody knows how',
+      status: 'created',
+      started: '2026-01-01T00:00:00Z',
+      want: { state: 'exited', startedAtMs: Date.UTC(2026, 0, 1) },
+    },
+    {
+      name: 'running without a watcher has ended, nobody knows how',
+      status: 'running',
+      started: '2026-01-01T00:00:00Z',
+      watched: false,
+      want: { state: 'exited', startedAtMs: Date.UTC(2026, 0, 1) },
+    },
   ]
   for (const { name, status, started = NEVER, watched = true, want } of states)
     it(name, () => {
       const detail = containerDetail(inspected({ Status: status, StartedAt: started, ExitCode: 3 }), false)
-      const { id, name: container, attempt, image, imageReference, createdAtMs, logPath, annotations, ...rest } = containerState(listed, detail, watched)
+      const {
+        id,
+        name: container,
+        attempt,
+        image,
+        imageReference,
+        createdAtMs,
+        logPath,
+        annotations,
+        ...rest
+      } = containerState(listed, detail, watched)
       assert.deepEqual(rest, want)
       assert.deepEqual(
         { id, container, attempt, image, imageReference, createdAtMs, logPath, annotations },
-        { id: 'c1', container: 'main', attempt: 2, image: 'sha256:abc', imageReference: 'nginx', createdAtMs: Date.UTC(2026, 0, 1), logPath: '/log/0.log', annotations: { a: 'b' } })
+        {
+          id: 'c1',
+          container: 'main',
+          attempt: 2,
+          image: 'sha256:abc',
+          imageReference: 'nginx',
+          createdAtMs: Date.UTC(2026, 0, 1),
+          logPath: '/log/0.log',
+          annotations: { a: 'b' },
+        },
+      )
     })
 
   for (const { name, code, podman, seen, want } of [
@@ -78,14 +261,23 @@ describe('what Podman says', () => {
 
   it('an image has a full id, and a user when it is a number', () => {
     const image = { Id: 'abc', RepoTags: null, RepoDigests: ['n@sha256:1'], Size: 5 }
-    assert.deepEqual(imageState({ ...image, Config: { User: '1000:1000' } }), { id: 'sha256:abc', names: [], digests: ['n@sha256:1'], sizeBytes: 5, userId: 1000 })
+    assert.deepEqual(imageState({ ...image, Config: { User: '1000:1000' } }), {
+      id: 'sha256:abc',
+      names: [],
+      digests: ['n@sha256:1'],
+      sizeBytes: 5,
+      userId: 1000,
+    })
     assert.equal(imageState({ ...image, Config: { User: 'nginx' } }).userId, undefined)
   })
 })
 
 describe('files of a pod', () => {
   it('hosts has the pod and its aliases', () => {
-    assert.match(etcHosts('web', '10.42.0.5', [{ ip: '192.0.2.1', hostnames: ['db', 'db.local'] }]), /\n10\.42\.0\.5\tweb\n192\.0\.2\.1\tdb\tdb\.local\n$/)
+    assert.match(
+      etcHosts('web', '10.42.0.5', [{ ip: '192.0.2.1', hostnames: ['db', 'db.local'] }]),
+      /\n10\.42\.0\.5\tweb\n192\.0\.2\.1\tdb\tdb\.local\n$/,
+    )
   })
   it('a name server on the loopback is no use to a pod', () => {
     assert.equal(podResolvConf('nameserver 127.0.0.53\n', 'nameserver 192.0.2.53\n'), 'nameserver 192.0.2.53\n')
@@ -95,7 +287,8 @@ describe('files of a pod', () => {
 })
 
 describe('the exit code of a command', () => {
-  const runc = (words: string): string => `time="2026-01-01T00:00:00Z" level=error msg="exec failed: unable to start container process: ${words}"\n`
+  const runc = (words: string): string =>
+    `time="2026-01-01T00:00:00Z" level=error msg="exec failed: unable to start container process: ${words}"\n`
   for (const { name, code = 255, output, want } of [
     { name: 'its own', code: 7, output: 'sh: nope: not found', want: 7 },
     { name: 'its own, even 255', output: 'ssh: no route', want: 255 },
@@ -114,15 +307,24 @@ it('a container is named after pod, container and attempt', () => {
 })
 
 const listed: ListedContainer = {
-  Id: 'c1', State: 'created', Created: '2026-01-01T00:00:00Z', StartedAt: 0, ImageID: 'abc',
+  Id: 'c1',
+  State: 'created',
+  Created: '2026-01-01T00:00:00Z',
+  StartedAt: 0,
+  ImageID: 'abc',
   Labels: {
-    [LABEL.podUid]: 'u1', [LABEL.container]: 'main', [LABEL.attempt]: '2', [LABEL.imageReference]: 'nginx', [LABEL.logPath]: '/log/0.log',
+    [LABEL.podUid]: 'u1',
+    [LABEL.container]: 'main',
+    [LABEL.attempt]: '2',
+    [LABEL.imageReference]: 'nginx',
+    [LABEL.logPath]: '/log/0.log',
     [LABEL.annotations]: '{"a":"b"}',
   },
 }
 
 const inspected = (state: Partial<InspectedContainer['State']>): InspectedContainer => ({
-  Id: 'c1', Config: { Labels: {} },
+  Id: 'c1',
+  Config: { Labels: {} },
   State: { Status: 'created', Pid: 0, ExitCode: 0, OOMKilled: false, StartedAt: NEVER, FinishedAt: '2026-01-02T00:00:00Z', ...state },
 })
 

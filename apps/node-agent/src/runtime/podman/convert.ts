@@ -1,6 +1,15 @@
 // Pure: what a pod wants to what Podman is told, what Podman says to what is observed.
 import { type ContainerConfig, type ContainerState, type ImageState, RuntimeError } from '../runtime.ts'
-import type { ContainerSpec, InspectedContainer, InspectedImage, ListedContainer, ListedImage, ListedState, MountSpec, NamespaceSpec } from './libpod.ts'
+import type {
+  ContainerSpec,
+  InspectedContainer,
+  InspectedImage,
+  ListedContainer,
+  ListedImage,
+  ListedState,
+  MountSpec,
+  NamespaceSpec,
+} from './libpod.ts'
 import type { ProcessLimits } from './process-limits.ts'
 import type { SandboxPlaces, SandboxRecord } from './sandboxes.ts'
 
@@ -92,12 +101,21 @@ function namespacesOf(sandbox: SandboxRecord, places: SandboxPlaces): Pick<Conta
 
 /** The pod's shared files come first; a mount of the container's own at the same path takes their place. */
 function mountsOf(sandbox: SandboxRecord, places: SandboxPlaces, config: ContainerConfig): MountSpec[] {
-  const bind = (source: string, destination: string, ...options: string[]): MountSpec => ({ type: 'bind', source, destination, options: ['rbind', ...options] })
+  const bind = (source: string, destination: string, ...options: string[]): MountSpec => ({
+    type: 'bind',
+    source,
+    destination,
+    options: ['rbind', ...options],
+  })
   const shared = [
-    bind(places.hosts, '/etc/hosts', 'rw'), bind(places.hostname, '/etc/hostname', 'rw'), bind(places.resolvConf, '/etc/resolv.conf', 'rw'),
+    bind(places.hosts, '/etc/hosts', 'rw'),
+    bind(places.hostname, '/etc/hostname', 'rw'),
+    bind(places.resolvConf, '/etc/resolv.conf', 'rw'),
     ...(sandbox.hostIpc ? [] : [bind(places.shm, '/dev/shm', 'rw')]),
   ]
-  const own = config.mounts.map((mount) => bind(mount.hostPath, mount.containerPath, mount.readOnly ? 'ro' : 'rw', mount.propagation ?? 'rprivate'))
+  const own = config.mounts.map((mount) =>
+    bind(mount.hostPath, mount.containerPath, mount.readOnly ? 'ro' : 'rw', mount.propagation ?? 'rprivate'),
+  )
   const taken = new Set(own.map((mount) => mount.destination))
   return [...shared.filter((mount) => !taken.has(mount.destination)), ...own]
 }
@@ -106,7 +124,10 @@ function mountsOf(sandbox: SandboxRecord, places: SandboxPlaces, config: Contain
 const USUAL_RIGHTS = ['AUDIT_WRITE', 'MKNOD', 'NET_RAW']
 const bare = (right: string): string => right.toUpperCase().replace(/^CAP_/, '')
 
-function capabilities(security: ContainerConfig['security']): { readonly cap_add: readonly string[]; readonly cap_drop: readonly string[] } {
+function capabilities(security: ContainerConfig['security']): {
+  readonly cap_add: readonly string[]
+  readonly cap_drop: readonly string[]
+} {
   const drop = new Set(security.dropCapabilities.map(bare))
   const usual = drop.has('ALL') ? [] : USUAL_RIGHTS
   const add = new Set([...usual, ...security.addCapabilities.map(bare)].filter((right) => !drop.has(right)))
@@ -122,20 +143,30 @@ const CPU_SHARES_MIN = 2
 /** @see Source: kubernetes pkg/kubelet/cm, `MilliCPUToShares` and `MilliCPUToQuota`. */
 function resourcesOf({ limits, cpuRequestMillis }: ContainerConfig, host: HostTraits): ContainerSpec['resource_limits'] {
   const shares = Math.max(CPU_SHARES_MIN, Math.floor((cpuRequestMillis * 1024) / 1000))
-  const quota = limits.cpuMillis === undefined
-    ? {}
-    : { quota: Math.max(CPU_QUOTA_US_MIN, Math.floor((limits.cpuMillis * CPU_PERIOD_US) / 1000)), period: CPU_PERIOD_US }
+  const quota =
+    limits.cpuMillis === undefined
+      ? {}
+      : { quota: Math.max(CPU_QUOTA_US_MIN, Math.floor((limits.cpuMillis * CPU_PERIOD_US) / 1000)), period: CPU_PERIOD_US }
   return {
     ...(host.controllers.includes('cpu') && { cpu: { shares, ...quota } }),
-    ...(limits.memoryBytes !== undefined && host.controllers.includes('memory') && { memory: { limit: limits.memoryBytes, swap: limits.memoryBytes } }),
+    ...(limits.memoryBytes !== undefined &&
+      host.controllers.includes('memory') && { memory: { limit: limits.memoryBytes, swap: limits.memoryBytes } }),
   }
 }
 
 /** `/etc/hosts` of a pod. */
-export function etcHosts(hostname: string, ip: string | undefined, aliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[]): string {
+export function etcHosts(
+  hostname: string,
+  ip: string | undefined,
+  aliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[],
+): string {
   const lines = [
-    '127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback', 'fe00::0\tip6-localnet', 'fe00::0\tip6-mcastprefix',
-    'fe00::1\tip6-allnodes', 'fe00::2\tip6-allrouters',
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    'fe00::0\tip6-localnet',
+    'fe00::0\tip6-mcastprefix',
+    'fe00::1\tip6-allnodes',
+    'fe00::2\tip6-allrouters',
     ...(ip === undefined ? [] : [`${ip}\t${hostname}`]),
     ...aliases.map((alias) => `${alias.ip}\t${alias.hostnames.join('\t')}`),
   ]
@@ -150,9 +181,16 @@ export const podResolvConf = (host: string, upstream: string | undefined): strin
   upstream !== undefined && /^nameserver\s+(127\.|::1)/m.test(host) ? upstream : host
 
 const STATE: Record<ListedState, ContainerState['state']> = {
-  configured: 'created', created: 'created', initialized: 'created',
-  running: 'running', paused: 'running', stopping: 'running',
-  stopped: 'exited', exited: 'exited', removing: 'exited', unknown: 'exited',
+  configured: 'created',
+  created: 'created',
+  initialized: 'created',
+  running: 'running',
+  paused: 'running',
+  stopping: 'running',
+  stopped: 'exited',
+  exited: 'exited',
+  removing: 'exited',
+  unknown: 'exited',
 }
 
 /** What only an inspection tells, or the host does. */

@@ -19,9 +19,23 @@ const names: readonly [short: string, full: string][] = [
 ]
 for (const [short, full] of names) test(`${short.slice(0, 40)} is ${full.slice(0, 40)}`, () => assert.equal(fullImageName(short), full))
 
-for (const bad of ['', 'Nginx', 'a//b', 'nginx:', 'nginx:a b', '-x/y.z', 'nginx@sha256:12', `a@${digest}@${digest}`, 'http://x/y', 'a/b:c/d:'])
+for (const bad of [
+  '',
+  'Nginx',
+  'a//b',
+  'nginx:',
+  'nginx:a b',
+  '-x/y.z',
+  'nginx@sha256:12',
+  `a@${digest}@${digest}`,
+  'http://x/y',
+  'a/b:c/d:',
+])
   test(`"${bad.slice(0, 40)}" is no image name`, () =>
-    assert.throws(() => fullImageName(bad), (error) => error instanceof RuntimeError && error.reason === 'InvalidImageName' && error.message.includes(`"${bad}"`)))
+    assert.throws(
+      () => fullImageName(bad),
+      (error) => error instanceof RuntimeError && error.reason === 'InvalidImageName' && error.message.includes(`"${bad}"`),
+    ))
 
 test('only localhost without a port is local', () => {
   assert.equal(isLocalImage(fullImageName('localhost/hello')), true)

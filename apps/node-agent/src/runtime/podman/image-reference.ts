@@ -1,6 +1,7 @@
 import { RuntimeError } from '../runtime.ts'
 
-const DOMAIN = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::\d+)?$|^\[[0-9a-fA-F:]+\](?::\d+)?$/
+const DOMAIN =
+  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::\d+)?$|^\[[0-9a-fA-F:]+\](?::\d+)?$/
 const PATH_PART = /^[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*$/
 const TAG = /^\w[\w.-]{0,127}$/
 const DIGEST = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,}$/
@@ -29,7 +30,8 @@ export function fullImageName(reference: string): string {
   const hasDomain = parts.length > 1 && (/[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase())
   const domain = hasDomain ? parts.shift()! : 'docker.io'
   if (!DOMAIN.test(domain)) throw invalid('its registry cannot be read')
-  if (parts.length === 0 || !parts.every((part) => PATH_PART.test(part))) throw invalid('its path must be lower-case letters, digits, ".", "_" and "-"')
+  if (parts.length === 0 || !parts.every((part) => PATH_PART.test(part)))
+    throw invalid('its path must be lower-case letters, digits, ".", "_" and "-"')
   if (domain === 'docker.io' && parts.length === 1) parts.unshift('library')
 
   const suffix = digest === undefined ? `:${tag ?? 'latest'}` : `${tag === undefined ? '' : `:${tag}`}@${digest}`

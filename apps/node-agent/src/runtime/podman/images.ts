@@ -20,14 +20,19 @@ export class PodmanImages implements ImageService {
       return imageState(await this.#client.call<InspectedImage>('GET', `/images/${encodeURIComponent(bareId(name))}/json`))
     } catch (error) {
       if (isStatus(error, 404)) return undefined
-      throw error instanceof PodmanError ? new RuntimeError('ImageInspectError', `image ${name}: ${error.message}`, { cause: error }) : error
+      throw error instanceof PodmanError
+        ? new RuntimeError('ImageInspectError', `image ${name}: ${error.message}`, { cause: error })
+        : error
     }
   }
 
   async pullImage(reference: string, signal: AbortSignal): Promise<ImageState> {
     const name = fullImageName(reference)
     if (isLocalImage(name))
-      throw new RuntimeError('ErrImagePull', `image ${name} is made on the node itself and is not here: build it, or load it with "podman load"`)
+      throw new RuntimeError(
+        'ErrImagePull',
+        `image ${name} is made on the node itself and is not here: build it, or load it with "podman load"`,
+      )
     await this.#pull(name, signal)
     const state = await this.imageStatus(name)
     if (!state) throw new RuntimeError('ErrImagePull', `image ${name} was pulled and is gone again`)
@@ -44,12 +49,15 @@ export class PodmanImages implements ImageService {
       await this.#client.call('DELETE', `/images/${encodeURIComponent(bareId(id))}`)
     } catch (error) {
       if (isStatus(error, 404)) return
-      throw error instanceof PodmanError ? new RuntimeError('ImageInspectError', `image ${id} cannot be removed: ${error.message}`, { cause: error }) : error
+      throw error instanceof PodmanError
+        ? new RuntimeError('ImageInspectError', `image ${id} cannot be removed: ${error.message}`, { cause: error })
+        : error
     }
   }
 
   async #pull(name: string, signal: AbortSignal): Promise<void> {
-    const failed = (words: string, cause?: unknown): RuntimeError => new RuntimeError('ErrImagePull', `pulling ${name}: ${words}`, { cause })
+    const failed = (words: string, cause?: unknown): RuntimeError =>
+      new RuntimeError('ErrImagePull', `pulling ${name}: ${words}`, { cause })
     try {
       const query = { reference: name, policy: 'always', tlsVerify: true, quiet: true }
       const lines = await this.#client.lines<{ error?: string }>('/images/pull', { query, signal, timeoutMs: PULL_MS_MAX })

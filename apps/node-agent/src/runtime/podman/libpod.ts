@@ -11,7 +11,16 @@ export interface ListedContainer {
   readonly Labels: Readonly<Record<string, string>> | null
 }
 export type ListedState =
-  | 'created' | 'initialized' | 'running' | 'paused' | 'stopping' | 'stopped' | 'exited' | 'removing' | 'unknown' | 'configured'
+  | 'created'
+  | 'initialized'
+  | 'running'
+  | 'paused'
+  | 'stopping'
+  | 'stopped'
+  | 'exited'
+  | 'removing'
+  | 'unknown'
+  | 'configured'
 
 /** `GET containers/ID/json`. */
 export interface InspectedContainer {

@@ -19,7 +19,12 @@ export class Observer {
   readonly #known = new Map<string, Known>()
   #podCgroups: PodCgroups | undefined
 
-  constructor(options: { readonly client: PodmanClient; readonly sandboxes: Sandboxes; readonly cgroups: () => Promise<PodCgroups>; readonly log: Log }) {
+  constructor(options: {
+    readonly client: PodmanClient
+    readonly sandboxes: Sandboxes
+    readonly cgroups: () => Promise<PodCgroups>
+    readonly log: Log
+  }) {
     this.#client = options.client
     this.#sandboxes = options.sandboxes
     this.#cgroups = options.cgroups
@@ -36,8 +41,14 @@ export class Observer {
     for (const { record, ready } of records) {
       if (podUid !== undefined && record.podUid !== podUid) continue
       pods.set(record.podUid, {
-        id: record.podUid, podUid: record.podUid, namespace: record.namespace, name: record.name, ready,
-        ...(ready && record.made?.ip !== undefined && { ip: record.made.ip }), createdAtMs: record.createdAtMs, containers: [],
+        id: record.podUid,
+        podUid: record.podUid,
+        namespace: record.namespace,
+        name: record.name,
+        ready,
+        ...(ready && record.made?.ip !== undefined && { ip: record.made.ip }),
+        createdAtMs: record.createdAtMs,
+        containers: [],
       })
     }
     for (const { labels, state } of containers) {
@@ -74,10 +85,14 @@ export class Observer {
 
   #list(podUid: string | undefined): Promise<readonly ListedContainer[]> {
     const label = podUid === undefined ? LABEL.podUid : `${LABEL.podUid}=${podUid}`
-    return this.#client.call<readonly ListedContainer[]>('GET', '/containers/json', { query: { all: true, filters: JSON.stringify({ label: [label] }) } })
+    return this.#client.call<readonly ListedContainer[]>('GET', '/containers/json', {
+      query: { all: true, filters: JSON.stringify({ label: [label] }) },
+    })
   }
 
-  async #look(listed: ListedContainer): Promise<{ readonly labels: Readonly<Record<string, string>>; readonly state: ContainerState } | undefined> {
+  async #look(
+    listed: ListedContainer,
+  ): Promise<{ readonly labels: Readonly<Record<string, string>>; readonly state: ContainerState } | undefined> {
     const labels = listed.Labels ?? {}
     this.adopt(listed.Id, labels[LABEL.podUid]!)
     const known = this.#known.get(listed.Id)!
@@ -135,8 +150,13 @@ interface Known {
 
 /** Containers whose namespaces are gone, as after a reboot. */
 const orphaned = (podUid: string, labels: Readonly<Record<string, string>>, container: ContainerState): SandboxState => ({
-  id: podUid, podUid, namespace: labels[LABEL.podNamespace] ?? '', name: labels[LABEL.podName] ?? '', ready: false,
-  createdAtMs: container.createdAtMs, containers: [],
+  id: podUid,
+  podUid,
+  namespace: labels[LABEL.podNamespace] ?? '',
+  name: labels[LABEL.podName] ?? '',
+  ready: false,
+  createdAtMs: container.createdAtMs,
+  containers: [],
 })
 
 /** Whether the end of a running container will be noticed. Nobody needs to watch one that does not run. */

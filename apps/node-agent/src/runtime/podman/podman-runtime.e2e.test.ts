@@ -32,7 +32,10 @@ async function contractHarness(t: TestContext): Promise<RuntimeHarness> {
   const runtime = await aRuntime(t)
   const folder = await aFolder(t)
   return {
-    runtime, folder, image: BUSYBOX_IMAGE, missingImage: 'localhost/no-such-image',
+    runtime,
+    folder,
+    image: BUSYBOX_IMAGE,
+    missingImage: 'localhost/no-such-image',
     pause: () => systemClock.sleep(PAUSE_MS),
     readLog: (path) => readFile(path, 'utf8').catch(() => ''),
     real: { writeFile: (path, text) => writeFile(path, text) },
@@ -53,9 +56,19 @@ function ownTests(): void {
   it('limits, rights, user and the files of the pod reach the process', async (t) => {
     const pod = await aPod(t, { hostname: 'pi-pod' })
     const id = await pod.start({
-      args: ['id -u; id -g; id -G; cat /etc/hosts /etc/hostname; grep CapEff /proc/self/status; touch /x; ulimit -n; grep NoNew /proc/self/status; sleep 600'],
+      args: [
+        'id -u; id -g; id -G; cat /etc/hosts /etc/hostname; grep CapEff /proc/self/status; touch /x; ulimit -n; grep NoNew /proc/self/status; sleep 600',
+      ],
       limits: { cpuMillis: 250, memoryBytes: 64 << 20 },
-      security: { ...SECURITY, user: 1000, group: 2000, supplementalGroups: [3000], readOnlyRoot: true, noNewPrivileges: true, dropCapabilities: ['ALL'] },
+      security: {
+        ...SECURITY,
+        user: 1000,
+        group: 2000,
+        supplementalGroups: [3000],
+        readOnlyRoot: true,
+        noNewPrivileges: true,
+        dropCapabilities: ['ALL'],
+      },
     })
     const log = await pod.logged(id, /NoNewPrivs/)
     assert.match(log, /F 1000\n.*F 2000\n.*F 2000 3000\n/)
@@ -81,7 +94,10 @@ function ownTests(): void {
     const id = await pod.start({})
     assert.equal((await pod.runtime.exec(id, ['no-such-program'], 10_000)).exitCode, 127)
     await assert.rejects(pod.runtime.exec(id, ['/bin/sh', '-c', 'trap "" TERM; sleep 567; sleep 567'], 200), { reason: 'ExecTimeout' })
-    await pod.waitFor(async () => !(await runCommand('ps', ['-e', '-o', 'args'])).stdout.includes('sleep 567'), 'the command is killed, and its child')
+    await pod.waitFor(
+      async () => !(await runCommand('ps', ['-e', '-o', 'args'])).stdout.includes('sleep 567'),
+      'the command is killed, and its child',
+    )
     await pod.runtime.stopContainer(id, 0)
     await assert.rejects(pod.runtime.exec(id, ['true'], 10_000), { reason: 'RuntimeUnavailable' })
   })
@@ -121,7 +137,10 @@ function ownTests(): void {
     await reboot()
     const { ready, containers, name } = await pod.observe()
     assert.deepEqual({ ready, name }, { ready: false, name: 'web' })
-    assert.deepEqual(containers.map((container) => [container.id, container.state, container.exitCode]), [[id, 'exited', undefined]])
+    assert.deepEqual(
+      containers.map((container) => [container.id, container.state, container.exitCode]),
+      [[id, 'exited', undefined]],
+    )
     await pod.runtime.removeSandbox(pod.uid)
     assert.deepEqual(await pod.runtime.observe(pod.uid), [])
     const next = await pod.start({ attempt: 1 })
@@ -130,11 +149,18 @@ function ownTests(): void {
 
   it('a pull that fails says why, in the words of the other side', async (t) => {
     const runtime = await aRuntime(t)
-    const registry = createServer((_request, response) => response.writeHead(404, { 'content-type': 'application/json' }).end('{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known to registry"}]}'))
+    const registry = createServer((_request, response) =>
+      response
+        .writeHead(404, { 'content-type': 'application/json' })
+        .end('{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known to registry"}]}'),
+    )
     await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve))
     t.after(() => registry.close())
     const at = `127.0.0.1:${(registry.address() as AddressInfo).port}`
-    await assert.rejects(runtime.pullImage(`${at}/web:1`, NEVER), (error: Error) => error.message.includes(`pulling ${at}/web:1:`) && /HTTPS|tls/i.test(error.message))
+    await assert.rejects(
+      runtime.pullImage(`${at}/web:1`, NEVER),
+      (error: Error) => error.message.includes(`pulling ${at}/web:1:`) && /HTTPS|tls/i.test(error.message),
+    )
     await assert.rejects(runtime.pullImage('localhost/hello', NEVER), /made on the node itself/)
   })
 
@@ -150,13 +176,22 @@ function ownTests(): void {
   it('without podman it says how to get it', async (t) => {
     const runtime = await aRuntime(t)
     const path = process.env['PATH']
-    t.after(() => { process.env['PATH'] = path })
+    t.after(() => {
+      process.env['PATH'] = path
+    })
     process.env['PATH'] = '/nowhere'
     assert.deepEqual(await runtime.status(), { ready: false, reason: 'podman is not installed: apt-get install podman', version: '' })
   })
 }
 
-const SECURITY = { supplementalGroups: [], privileged: false, readOnlyRoot: false, noNewPrivileges: false, addCapabilities: [], dropCapabilities: [] }
+const SECURITY = {
+  supplementalGroups: [],
+  privileged: false,
+  readOnlyRoot: false,
+  noNewPrivileges: false,
+  addCapabilities: [],
+  dropCapabilities: [],
+}
 
 async function aRuntime(t: TestContext): Promise<PodmanRuntime> {
   const network = new CniNetwork()
@@ -191,16 +226,46 @@ class PodInTest {
   }
 
   async start(change: Partial<ContainerConfig>): Promise<string> {
-    const sandboxId = await this.runtime.runSandbox({
-      podUid: this.uid, namespace: 'default', name: 'web', hostname: 'web', hostNetwork: false, hostPid: false, hostIpc: false,
-      portMappings: [], logDirectory: this.#folder, sysctls: {}, ...this.#change,
-    }, NEVER)
-    const id = await this.runtime.createContainer(sandboxId, {
-      name: 'main', attempt: 0, image: (await this.runtime.imageStatus(BUSYBOX_IMAGE))!.id, imageReference: BUSYBOX_IMAGE,
-      command: ['/bin/sh', '-c'], args: ['sleep 600'], env: [], mounts: [], logPath: join(this.#folder, `${change.name}-${change.attempt}.log`),
-      limits: {}, cpuRequestMillis: 100, oomScoreAdj: -997, security: SECURITY, tty: false, stdin: false,
-      terminationMessagePath: '/dev/termination-log', annotations: {}, ...change,
-    }, NEVER)
+    const sandboxId = await this.runtime.runSandbox(
+      {
+        podUid: this.uid,
+        namespace: 'default',
+        name: 'web',
+        hostname: 'web',
+        hostNetwork: false,
+        hostPid: false,
+        hostIpc: false,
+        portMappings: [],
+        logDirectory: this.#folder,
+        sysctls: {},
+        ...this.#change,
+      },
+      NEVER,
+    )
+    const id = await this.runtime.createContainer(
+      sandboxId,
+      {
+        name: 'main',
+        attempt: 0,
+        image: (await this.runtime.imageStatus(BUSYBOX_IMAGE))!.id,
+        imageReference: BUSYBOX_IMAGE,
+        command: ['/bin/sh', '-c'],
+        args: ['sleep 600'],
+        env: [],
+        mounts: [],
+        logPath: join(this.#folder, `${change.name}-${change.attempt}.log`),
+        limits: {},
+        cpuRequestMillis: 100,
+        oomScoreAdj: -997,
+        security: SECURITY,
+        tty: false,
+        stdin: false,
+        terminationMessagePath: '/dev/termination-log',
+        annotations: {},
+        ...change,
+      },
+      NEVER,
+    )
     await this.runtime.startContainer(id)
     return id
   }

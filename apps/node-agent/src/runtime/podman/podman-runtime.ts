@@ -2,7 +2,15 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Clock, Log } from '@bramble/reconcile/env'
 import type { PodNetwork } from '../../network/pod-network/pod-network.ts'
-import { type ContainerConfig, type ImageState, type Runtime, RuntimeError, type RuntimeReason, type SandboxConfig, type SandboxState } from '../runtime.ts'
+import {
+  type ContainerConfig,
+  type ImageState,
+  type Runtime,
+  RuntimeError,
+  type RuntimeReason,
+  type SandboxConfig,
+  type SandboxState,
+} from '../runtime.ts'
 import { CGROUP_NAME, PodCgroups } from './cgroups.ts'
 import { PodmanClient, PodmanError } from './client.ts'
 import { execInContainer } from './container-exec.ts'
@@ -56,11 +64,16 @@ export class PodmanRuntime implements Runtime {
     this.#cgroupName = options.cgroupName ?? CGROUP_NAME
     this.#logBytesMax = options.logBytesMax ?? LOG_BYTES_MAX
     this.#exitsDirectory = join(storage?.tmpDirectory ?? '/run/libpod', 'exits')
-    this.#client = new PodmanClient(new PodmanService({ socketPath: join(stateDirectory, 'podman.sock'), clock, ...(storage && { storage }) }))
+    this.#client = new PodmanClient(
+      new PodmanService({ socketPath: join(stateDirectory, 'podman.sock'), clock, ...(storage && { storage }) }),
+    )
     this.#images = new PodmanImages(this.#client)
     this.#sandboxes = new Sandboxes(join(stateDirectory, 'sandboxes'), network, () => clock.nowMs())
     this.#observer = new Observer({
-      client: this.#client, sandboxes: this.#sandboxes, log: options.log, cgroups: async () => (await this.#host()).cgroups,
+      client: this.#client,
+      sandboxes: this.#sandboxes,
+      log: options.log,
+      cgroups: async () => (await this.#host()).cgroups,
     })
   }
 
@@ -137,7 +150,11 @@ export class PodmanRuntime implements Runtime {
     this.#cpuRequests.delete(id)
   }
 
-  exec(containerId: string, command: readonly string[], timeoutMs: number): Promise<{ readonly exitCode: number; readonly output: string }> {
+  exec(
+    containerId: string,
+    command: readonly string[],
+    timeoutMs: number,
+  ): Promise<{ readonly exitCode: number; readonly output: string }> {
     return execInContainer(containerId, command, timeoutMs, this.#stateDirectory)
   }
 
@@ -168,9 +185,10 @@ export class PodmanRuntime implements Runtime {
       this.#fresh.add(Id)
       return Id
     } catch (error) {
-      const existing = error instanceof PodmanError && /already in use/.test(error.message)
-        ? await this.#find(containerName(sandbox.podUid, config))
-        : undefined
+      const existing =
+        error instanceof PodmanError && /already in use/.test(error.message)
+          ? await this.#find(containerName(sandbox.podUid, config))
+          : undefined
       if (existing !== undefined) return existing
       throw error instanceof PodmanError ? new RuntimeError('CreateContainerError', error.message, { cause: error }) : error
     }
@@ -217,7 +235,9 @@ export class PodmanRuntime implements Runtime {
   async #readTraits(): Promise<Traits> {
     const [info, limits] = await Promise.all([unavailable(this.#client.call<PodmanInfo>('GET', '/info')), readProcessLimits()])
     return {
-      version: info.version.Version, limits, controllers: info.host.cgroupControllers ?? [],
+      version: info.version.Version,
+      limits,
+      controllers: info.host.cgroupControllers ?? [],
       cgroups: new PodCgroups(info.host.cgroupManager, this.#cgroupName, this.#clock),
     }
   }

@@ -14,9 +14,12 @@ const OOM_SCORE_ADJ_MIN = -1000
 
 export async function readProcessLimits(): Promise<ProcessLimits> {
   const [limits, status, ownScore, pidMax] = await Promise.all(
-    ['/proc/self/limits', '/proc/self/status', '/proc/self/oom_score_adj', '/proc/sys/kernel/pid_max'].map((path) => readFile(path, 'utf8')))
+    ['/proc/self/limits', '/proc/self/status', '/proc/self/oom_score_adj', '/proc/sys/kernel/pid_max'].map((path) =>
+      readFile(path, 'utf8'),
+    ),
+  )
   const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status!)?.[1] ?? '0'}`)
-  const hasResourceRight = (capabilities >> CAP_SYS_RESOURCE & 1n) === 1n
+  const hasResourceRight = ((capabilities >> CAP_SYS_RESOURCE) & 1n) === 1n
   return {
     openFilesMax: Math.min(hardLimit(limits!, 'Max open files'), OPEN_FILES_MAX),
     processesMax: Math.min(hardLimit(limits!, 'Max processes'), Number(pidMax)), // Podman itself takes no more than pid_max

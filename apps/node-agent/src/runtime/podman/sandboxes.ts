@@ -61,7 +61,15 @@ export class Sandboxes {
 
     const { podUid, namespace, name, hostNetwork, hostPid, hostIpc, hostname, portMappings } = config
     const draft: SandboxRecord = {
-      podUid, namespace, name, hostNetwork, hostPid, hostIpc, hostname, createdAtMs: this.#nowMs(), bootId: await readBootId(),
+      podUid,
+      namespace,
+      name,
+      hostNetwork,
+      hostPid,
+      hostIpc,
+      hostname,
+      createdAtMs: this.#nowMs(),
+      bootId: await readBootId(),
     }
     await this.#write(draft)
     const plug = hostNetwork ? undefined : await this.#network.add({ podUid, namespace, name, portMappings }, signal)
@@ -110,7 +118,8 @@ export class Sandboxes {
   async #writeFiles(config: SandboxConfig, ip: string | undefined): Promise<void> {
     const places = this.places(config.podUid)
     const [hostHosts = '', hostResolvConf = '', upstream] = await Promise.all(
-      ['/etc/hosts', '/etc/resolv.conf', '/run/systemd/resolve/resolv.conf'].map(readIfPresent))
+      ['/etc/hosts', '/etc/resolv.conf', '/run/systemd/resolve/resolv.conf'].map(readIfPresent),
+    )
     await writeFile(places.hosts, config.hostNetwork ? hostHosts : etcHosts(config.hostname, ip, []))
     await writeFile(places.resolvConf, config.hostNetwork ? hostResolvConf : podResolvConf(hostResolvConf, upstream))
     await writeFile(places.hostname, `${config.hostname}\n`)
@@ -126,7 +135,10 @@ const RECORD = 'sandbox.json'
 async function isWhole(record: SandboxRecord): Promise<boolean> {
   if (!record.made || record.bootId !== (await readBootId())) return false
   if (record.made.netnsPath === undefined) return true
-  return stat(record.made.netnsPath).then(() => true, () => false)
+  return stat(record.made.netnsPath).then(
+    () => true,
+    () => false,
+  )
 }
 
 const readBootId = async (): Promise<string> => ((await readIfPresent('/proc/sys/kernel/random/boot_id')) ?? '').trim()

@@ -19,7 +19,8 @@ export function staleFlows(before: ServiceTable | undefined, after: ServiceTable
     if ((previous?.backends.length ?? 0) === 0 && now.size > 0) calls.push(...deletions(forward.clusterIp, forward.nodePort))
   }
   for (const forward of old.values()) // the Service itself is gone
-    for (const ip of new Set(forward.backends.map((backend) => backend.ip))) calls.push(...deletions(forward.clusterIp, forward.nodePort, ip))
+    for (const ip of new Set(forward.backends.map((backend) => backend.ip)))
+      calls.push(...deletions(forward.clusterIp, forward.nodePort, ip))
   return calls
 }
 

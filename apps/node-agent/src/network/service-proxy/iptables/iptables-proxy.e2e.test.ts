@@ -16,7 +16,23 @@ if (!INSIDE) {
     if (process.getuid?.() !== 0) return t.skip('needs root')
     const env: NodeJS.ProcessEnv = { ...process.env, BRAMBLE_TEST_INSIDE: '1' }
     delete env['NODE_TEST_CONTEXT']
-    const ran = spawnSync('unshare', ['--net', '--mount', '--propagation', 'private', 'sh', '-c', SETUP, 'sh', process.execPath, '--test-reporter=spec', fileURLToPath(import.meta.url)], { env, encoding: 'utf8', timeout: 180_000 })
+    const ran = spawnSync(
+      'unshare',
+      [
+        '--net',
+        '--mount',
+        '--propagation',
+        'private',
+        'sh',
+        '-c',
+        SETUP,
+        'sh',
+        process.execPath,
+        '--test-reporter=spec',
+        fileURLToPath(import.meta.url),
+      ],
+      { env, encoding: 'utf8', timeout: 180_000 },
+    )
     assert.equal(ran.status, 0, ran.stdout + ran.stderr)
   })
 } else {
@@ -34,17 +50,29 @@ if (!INSIDE) {
       sh(`ip netns add p${pod}; ip link add v${pod} type veth peer name eth0 netns p${pod}; ip link set v${pod} up; ip -n p${pod} link set lo up; ip -n p${pod} addr add 10.42.0.${pod}/32 dev eth0
         ip -n p${pod} link set eth0 up; ip route add 10.42.0.${pod}/32 dev v${pod}; ip -n p${pod} route add 169.254.1.1 dev eth0 scope link; ip -n p${pod} route add default via 169.254.1.1
         ip -n p${pod} neigh replace 169.254.1.1 lladdr $(cat /sys/class/net/v${pod}/address 2>/dev/null || ip -o link show v${pod} | sed 's/.*ether \\([^ ]*\\).*/\\1/') dev eth0 nud permanent`)
-      const server = spawn('ip', ['netns', 'exec', `p${pod}`, process.execPath, '-e', SERVER, `10.42.0.${pod}`], { stdio: ['ignore', 'pipe', 'inherit'] })
+      const server = spawn('ip', ['netns', 'exec', `p${pod}`, process.execPath, '-e', SERVER, `10.42.0.${pod}`], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
       servers.push(server)
       await new Promise((resolve) => server.stdout!.once('data', resolve))
     }
   })
-  after(() => { for (const server of servers) server.kill('SIGKILL') })
+  after(() => {
+    for (const server of servers) server.kill('SIGKILL')
+  })
 
   const proxy = new IptablesProxy(systemClock)
   const backend = (pod: number, local = true): Backend => ({ ip: `10.42.0.${pod}`, port: 8080, local })
   const forward = (change: Partial<ServiceForward>): ServiceForward => ({
-    id: 'default/web:80', protocol: 'TCP', clusterIp: '10.43.0.10', port: 80, nodePort: 30080, externalLocal: false, internalLocal: false, backends: [backend(1), backend(2)], ...change,
+    id: 'default/web:80',
+    protocol: 'TCP',
+    clusterIp: '10.43.0.10',
+    port: 80,
+    nodePort: 30080,
+    externalLocal: false,
+    internalLocal: false,
+    backends: [backend(1), backend(2)],
+    ...change,
   })
   const table = (...forwards: ServiceForward[]): ServiceTable => ({ podNetwork: '10.42.0.0/16', serviceNetwork: '10.43.0.0/16', forwards })
   const use = (...forwards: ServiceForward[]) => proxy.sync(table(...forwards), AbortSignal.timeout(30_000))
@@ -55,16 +83,31 @@ if (!INSIDE) {
     const ran = spawnSync(file!, args, { encoding: 'utf8' })
     return ran.status === 0 ? ran.stdout : `curl ${ran.status}`
   }
-  const askMany = (from: 'host' | 'out' | 'p1' | 'p2', where: string): Set<string> => new Set(Array.from({ length: 24 }, () => ask(from, where)))
-  const udp = (from: string, port: number): string => execFileSync('ip', ['netns', 'exec', from, process.execPath, '-e',
-    `const s=require('dgram').createSocket('udp4').bind(${port}).on('message',(m)=>{console.log(String(m));process.exit()});s.send('x',53,'10.43.0.53');setTimeout(()=>{console.log('silence');process.exit()},1500)`], { encoding: 'utf8' }).trim()
+  const askMany = (from: 'host' | 'out' | 'p1' | 'p2', where: string): Set<string> =>
+    new Set(Array.from({ length: 24 }, () => ask(from, where)))
+  const udp = (from: string, port: number): string =>
+    execFileSync(
+      'ip',
+      [
+        'netns',
+        'exec',
+        from,
+        process.execPath,
+        '-e',
+        `const s=require('dgram').createSocket('udp4').bind(${port}).on('message',(m)=>{console.log(String(m));process.exit()});s.send('x',53,'10.43.0.53');setTimeout(()=>{console.log('silence');process.exit()},1500)`,
+      ],
+      { encoding: 'utf8' },
+    ).trim()
 
   describe('iptables', { concurrency: false }, () => {
     test('a pod reaches a cluster IP, both backends answer, and its own address is kept', async () => {
       await use(forward({}))
       const seen = askMany('p1', '10.43.0.10')
       assert.ok(seen.has('10.42.0.2 10.42.0.1'), [...seen].join())
-      assert.ok([...seen].some((answer) => answer.startsWith('10.42.0.1 ')), 'hairpin: the pod reaches itself')
+      assert.ok(
+        [...seen].some((answer) => answer.startsWith('10.42.0.1 ')),
+        'hairpin: the pod reaches itself',
+      )
     })
     test('the host reaches a cluster IP and its own node port, also by 127.0.0.1', () => {
       assert.equal(askMany('host', '10.43.0.10').size, 2)
@@ -73,8 +116,14 @@ if (!INSIDE) {
     })
     test('a client outside reaches the node port', () => assert.equal(askMany('out', `${NODE_IP}:30080`).size, 2))
     test('nobody outside reaches 127.0.0.1 by the switch that lets the host do so', () => {
-      sh('ip netns exec out ip route add 127.0.0.0/8 via 198.51.100.11 table local 2>/dev/null || true; ip netns exec out sysctl -qw net.ipv4.conf.all.route_localnet=1')
-      const listener = spawn(process.execPath, ['-e', "require('http').createServer((q,s)=>s.end('private')).listen(9999,'127.0.0.1',()=>console.log('up'))"], { stdio: ['ignore', 'pipe', 'ignore'] })
+      sh(
+        'ip netns exec out ip route add 127.0.0.0/8 via 198.51.100.11 table local 2>/dev/null || true; ip netns exec out sysctl -qw net.ipv4.conf.all.route_localnet=1',
+      )
+      const listener = spawn(
+        process.execPath,
+        ['-e', "require('http').createServer((q,s)=>s.end('private')).listen(9999,'127.0.0.1',()=>console.log('up'))"],
+        { stdio: ['ignore', 'pipe', 'ignore'] },
+      )
       try {
         assert.notEqual(ask('out', '127.0.0.1:9999'), 'private')
       } finally {
@@ -95,10 +144,23 @@ if (!INSIDE) {
     })
     test('without backends everyone is refused at once', async () => {
       await use(forward({ backends: [] }))
-      for (const [from, where] of [['p1', '10.43.0.10'], ['host', '10.43.0.10'], ['out', `${NODE_IP}:30080`]] as const) assert.equal(ask(from, where), 'curl 7', `${from} ${where}`)
+      for (const [from, where] of [
+        ['p1', '10.43.0.10'],
+        ['host', '10.43.0.10'],
+        ['out', `${NODE_IP}:30080`],
+      ] as const)
+        assert.equal(ask(from, where), 'curl 7', `${from} ${where}`)
     })
     test('a UDP client follows when the backend moves', async () => {
-      const dns = (pod: number) => forward({ id: 'default/dns:53', protocol: 'UDP', clusterIp: '10.43.0.53', port: 53, nodePort: 30053, backends: [{ ip: `10.42.0.${pod}`, port: 5353, local: true }] })
+      const dns = (pod: number) =>
+        forward({
+          id: 'default/dns:53',
+          protocol: 'UDP',
+          clusterIp: '10.43.0.53',
+          port: 53,
+          nodePort: 30053,
+          backends: [{ ip: `10.42.0.${pod}`, port: 5353, local: true }],
+        })
       await use(dns(2))
       assert.equal(udp('p1', 4000), '10.42.0.2')
       await use(dns(1))
@@ -148,7 +210,11 @@ if (!INSIDE) {
   /** The monitor process exists and listens: its netlink socket is there. */
   async function monitorIsUp(): Promise<void> {
     for (let tries = 0; tries < 200; tries++) {
-      if (spawnSync('pgrep', ['-P', String(process.pid), '-f', 'xtables-monitor']).status === 0 && /\n\S+ 12 /.test(sh('cat /proc/net/netlink'))) return
+      if (
+        spawnSync('pgrep', ['-P', String(process.pid), '-f', 'xtables-monitor']).status === 0 &&
+        /\n\S+ 12 /.test(sh('cat /proc/net/netlink'))
+      )
+        return
       await systemClock.sleep(20)
     }
     throw new Error('xtables-monitor did not start')

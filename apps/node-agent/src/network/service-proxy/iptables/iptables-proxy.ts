@@ -134,12 +134,15 @@ async function whatIsThere(): Promise<Written> {
 }
 
 const allRules = async (table: string): Promise<readonly string[]> =>
-  (await runCommand('iptables', ['-w', LOCK_SECONDS, '-t', table, '-S'], { timeoutMs: RESTORE_LIMIT_MS, maxOutputBytes: SAVE_BYTES_MAX })).stdout.split('\n')
+  (
+    await runCommand('iptables', ['-w', LOCK_SECONDS, '-t', table, '-S'], { timeoutMs: RESTORE_LIMIT_MS, maxOutputBytes: SAVE_BYTES_MAX })
+  ).stdout.split('\n')
 
 async function builtInRules(table: 'nat' | 'filter'): Promise<readonly string[]> {
   const chains = table === 'nat' ? ['PREROUTING', 'OUTPUT', 'POSTROUTING'] : ['INPUT', 'FORWARD', 'OUTPUT']
   const rules: string[] = []
-  for (const chain of chains) rules.push(...(await runCommand('iptables', ['-w', LOCK_SECONDS, '-t', table, '-S', chain])).stdout.split('\n'))
+  for (const chain of chains)
+    rules.push(...(await runCommand('iptables', ['-w', LOCK_SECONDS, '-t', table, '-S', chain])).stdout.split('\n'))
   return rules
 }
 

@@ -36,7 +36,10 @@ export function planRestore(written: Written, wanted: Ruleset, rulesPerChunk: nu
 const same = (a: readonly string[] | undefined, b: readonly string[]): boolean =>
   a === b || (a !== undefined && a.length === b.length && a.every((rule, index) => rule === b[index]))
 
-function chunked(chains: readonly (readonly [string, readonly string[]])[], rulesPerChunk: number): (readonly (readonly [string, readonly string[]])[])[] {
+function chunked(
+  chains: readonly (readonly [string, readonly string[]])[],
+  rulesPerChunk: number,
+): (readonly (readonly [string, readonly string[]])[])[] {
   const chunks: (readonly [string, readonly string[]])[][] = []
   let size = Number.POSITIVE_INFINITY
   for (const chain of chains) {
@@ -58,7 +61,8 @@ function restoreInput(table: string, chains: Iterable<readonly [string, readonly
     ...gone.map((chain) => `:${chain} - [0:0]`),
     ...declared.flatMap(([chain, rules]) => rules.map((rule) => `-A ${chain} ${rule}`)),
     ...gone.map((chain) => `-X ${chain}`),
-    'COMMIT', '',
+    'COMMIT',
+    '',
   ].join('\n')
 }
 
@@ -83,8 +87,12 @@ export function planRemoval(table: 'nat' | 'filter', present: readonly string[])
   const jumps = present.filter((rule) => rule.startsWith('-A ') && !rule.startsWith('-A BRAMBLE-') && / -j BRAMBLE-[A-Z0-9-]+$/.test(rule))
   if (chains.length + jumps.length === 0) return undefined
   return [
-    `*${table}`, ...chains.map((chain) => `:${chain} - [0:0]`), ...jumps.map((rule) => rule.replace(/^-A/, '-D')),
-    ...chains.map((chain) => `-X ${chain}`), 'COMMIT', '',
+    `*${table}`,
+    ...chains.map((chain) => `:${chain} - [0:0]`),
+    ...jumps.map((rule) => rule.replace(/^-A/, '-D')),
+    ...chains.map((chain) => `-X ${chain}`),
+    'COMMIT',
+    '',
   ].join('\n')
 }
 

@@ -10,8 +10,16 @@ export interface Ruleset {
 
 /** Where the kernel enters our chains. Each jump stands first in its built-in chain. */
 export const JUMPS = {
-  nat: [['PREROUTING', 'BRAMBLE-SERVICES'], ['OUTPUT', 'BRAMBLE-SERVICES'], ['POSTROUTING', 'BRAMBLE-POSTROUTING']],
-  filter: [['INPUT', 'BRAMBLE-INPUT'], ['FORWARD', 'BRAMBLE-FORWARD'], ['OUTPUT', 'BRAMBLE-REJECT']],
+  nat: [
+    ['PREROUTING', 'BRAMBLE-SERVICES'],
+    ['OUTPUT', 'BRAMBLE-SERVICES'],
+    ['POSTROUTING', 'BRAMBLE-POSTROUTING'],
+  ],
+  filter: [
+    ['INPUT', 'BRAMBLE-INPUT'],
+    ['FORWARD', 'BRAMBLE-FORWARD'],
+    ['OUTPUT', 'BRAMBLE-REJECT'],
+  ],
 } as const
 
 /** Marks what must be masqueraded; Kubernetes' own bit. */
@@ -61,18 +69,19 @@ export function renderRuleset(table: ServiceTable): Ruleset {
 function filterChains(table: ServiceTable, reject: readonly string[], inputDrop: readonly string[]): Chains {
   return new Map([
     ['BRAMBLE-REJECT', reject],
-    ['BRAMBLE-INPUT', [
-      // route_localnet lets nodes reach node ports on 127.0.0.1; nobody else may reach 127.0.0.1 by it (CVE-2020-8558)
-      '! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP',
-      ...inputDrop,
-      '-j BRAMBLE-REJECT',
-    ]],
-    ['BRAMBLE-FORWARD', [
-      '-j BRAMBLE-REJECT',
-      `-m mark --mark ${MARK} -j ACCEPT`,
-      `-s ${table.podNetwork} -j ACCEPT`,
-      `-d ${table.podNetwork} -j ACCEPT`,
-    ]],
+    [
+      'BRAMBLE-INPUT',
+      [
+        // route_localnet lets nodes reach node ports on 127.0.0.1; nobody else may reach 127.0.0.1 by it (CVE-2020-8558)
+        '! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP',
+        ...inputDrop,
+        '-j BRAMBLE-REJECT',
+      ],
+    ],
+    [
+      'BRAMBLE-FORWARD',
+      ['-j BRAMBLE-REJECT', `-m mark --mark ${MARK} -j ACCEPT`, `-s ${table.podNetwork} -j ACCEPT`, `-d ${table.podNetwork} -j ACCEPT`],
+    ],
   ])
 }
 
@@ -125,7 +134,11 @@ function addNodePort(out: ForwardRules, forward: ServiceForward, match: string):
   if (!forward.externalLocal) out.nat.set(external, ['-j BRAMBLE-MARK-MASQ', `-j ${serves}`])
   else {
     const local = forward.backends.filter((backend) => backend.local)
-    const rules = [`-s ${out.podNetwork} -j ${serves}`, '-m addrtype --src-type LOCAL -j BRAMBLE-MARK-MASQ', `-m addrtype --src-type LOCAL -j ${serves}`]
+    const rules = [
+      `-s ${out.podNetwork} -j ${serves}`,
+      '-m addrtype --src-type LOCAL -j BRAMBLE-MARK-MASQ',
+      `-m addrtype --src-type LOCAL -j ${serves}`,
+    ]
     if (local.length > 0) {
       const chain = chainName('SVL', forward.id)
       addBalancer(out.nat, forward, local, chain)
@@ -144,8 +157,10 @@ function addServiceChain({ nat, podNetwork }: ForwardRules, forward: ServiceForw
 /** A chain that picks one backend: the client's last one within the affinity time, else any, each with the same chance. */
 function addBalancer(nat: Map<string, string[]>, forward: ServiceForward, backends: readonly Backend[], chain: string): void {
   const chains = backends.map((backend) => addBackend(nat, forward, backend))
-  const again = forward.affinitySeconds === undefined ? []
-    : chains.map((one) => `-m recent --name ${one} --rcheck --seconds ${forward.affinitySeconds} --reap -j ${one}`)
+  const again =
+    forward.affinitySeconds === undefined
+      ? []
+      : chains.map((one) => `-m recent --name ${one} --rcheck --seconds ${forward.affinitySeconds} --reap -j ${one}`)
   const any = chains.map((one, index) => {
     const left = chains.length - index
     return `${left === 1 ? '' : `-m statistic --mode random --probability ${(1 / left).toFixed(10)} `}-j ${one}`
@@ -165,12 +180,20 @@ function addBackend(nat: Map<string, string[]>, forward: ServiceForward, backend
 }
 
 function shardOf(shards: Map<string, string[]>, forward: ServiceForward): string[] {
-  const third = forward.clusterIp.split('.').slice(0, 3).map((byte) => Number(byte).toString(16).padStart(2, '0')).join('')
+  const third = forward.clusterIp
+    .split('.')
+    .slice(0, 3)
+    .map((byte) => Number(byte).toString(16).padStart(2, '0'))
+    .join('')
   const rules = shards.get(third) ?? []
   shards.set(third, rules)
   return rules
 }
-const shardNetwork = (third: string): string => `${third.match(/../g)!.map((byte) => Number.parseInt(byte, 16)).join('.')}.0/24`
+const shardNetwork = (third: string): string =>
+  `${third
+    .match(/../g)!
+    .map((byte) => Number.parseInt(byte, 16))
+    .join('.')}.0/24`
 
 const backendsFor = (forward: ServiceForward, localOnly: boolean): readonly Backend[] =>
   localOnly ? forward.backends.filter((backend) => backend.local) : forward.backends
