@@ -48,7 +48,8 @@ export interface NodeFacts {
 }
 
 const CONCURRENCY = 6
-const RELIST_MS = 60_000
+/** Rarely: it wakes the runtime's service, which is gone while nobody asks. */
+const RELIST_MS = 300_000
 /** More looks at one pod in a row are a mistake in a plan, or a runtime that contradicts itself. */
 const PASSES_MAX = 30
 const RUNTIME_RETRY_MS = 2_000
@@ -76,12 +77,32 @@ export class PodReconciler implements Reconciler<string>, LogLookup {
     this.#parts = parts
     this.#queue = new WorkQueue(env.clock, env.log)
     this.#events = new PodEvents(env, nodeName, parts.send)
-    this.#pulls = new ImagePulls({ images: runtime, env, events: this.#events, parallelMax: node().memoryBytes < SMALL_BOARD_BYTES ? 1 : 2, wake })
+    this.#pulls = new ImagePulls({
+      images: runtime,
+      env,
+      events: this.#events,
+      parallelMax: node().memoryBytes < SMALL_BOARD_BYTES ? 1 : 2,
+      wake,
+    })
     this.#probes = new Probes({ env, runtime, dialer: parts.dialer, events: this.#events, hostIp: () => node().hostIp, wake })
-    const facts = (podIp: string | undefined): PodFacts => ({ nodeName, hostIp: node().hostIp, podIp: podIp ?? node().hostIp, allocatable: node().allocatable })
+    const facts = (podIp: string | undefined): PodFacts => ({
+      nodeName,
+      hostIp: node().hostIp,
+      podIp: podIp ?? node().hostIp,
+      allocatable: node().allocatable,
+    })
     this.#steps = new PodSteps({
-      env, runtime, files, events: this.#events, pulls: this.#pulls, source, facts, logFolder, wake,
-      nodeMemoryBytes: () => node().memoryBytes, hostname: () => node().hostname,
+      env,
+      runtime,
+      files,
+      events: this.#events,
+      pulls: this.#pulls,
+      source,
+      facts,
+      logFolder,
+      wake,
+      nodeMemoryBytes: () => node().memoryBytes,
+      hostname: () => node().hostname,
     })
   }
 
@@ -89,10 +110,11 @@ export class PodReconciler implements Reconciler<string>, LogLookup {
   assign(pods: readonly Pod[]): void {
     const wanted = new Map(pods.map((pod) => [pod.metadata.uid, pod]))
     for (const [uid, pod] of wanted) this.#assignOne(uid, pod)
-    for (const [uid, memory] of this.#pods) if (!wanted.has(uid) && !memory.orphaned) {
-      memory.orphaned = true
-      this.#queue.add(uid)
-    }
+    for (const [uid, memory] of this.#pods)
+      if (!wanted.has(uid) && !memory.orphaned) {
+        memory.orphaned = true
+        this.#queue.add(uid)
+      }
     this.#isAssigned = true
     this.#assignedOnce.notify()
   }
@@ -108,7 +130,14 @@ export class PodReconciler implements Reconciler<string>, LogLookup {
   /** Tells all statuses again, as to a server that may have judged otherwise meanwhile. */
   tellAll(): void {
     for (const { pod, status, orphaned, gone } of this.#pods.values())
-      if (status && !orphaned && !gone) this.#parts.send({ type: 'pod-status', namespace: pod.metadata.namespace ?? '', name: pod.metadata.name, uid: pod.metadata.uid, status })
+      if (status && !orphaned && !gone)
+        this.#parts.send({
+          type: 'pod-status',
+          namespace: pod.metadata.namespace ?? '',
+          name: pod.metadata.name,
+          uid: pod.metadata.uid,
+          status,
+        })
   }
 
   /** Works until `signal` aborts. What runs goes on running then. */
@@ -151,10 +180,13 @@ export class PodReconciler implements Reconciler<string>, LogLookup {
     if (!memory || memory.gone) return undefined
     const statuses = [...(memory.status?.containerStatuses ?? []), ...(memory.status?.initContainerStatuses ?? [])]
     return [...memory.pod.spec.containers, ...(memory.pod.spec.initContainers ?? [])].map(({ name }) => {
-      const states = [...(memory.sandbox?.containers ?? []), ...memory.history.values()].filter((state) => state.name === name && state.startedAtMs !== undefined)
+      const states = [...(memory.sandbox?.containers ?? []), ...memory.history.values()].filter(
+        (state) => state.name === name && state.startedAtMs !== undefined,
+      )
       const reason = statuses.find((status) => status.name === name)?.state?.waiting?.reason
       return {
-        name, attempts: states.sort((a, b) => b.attempt - a.attempt).map(({ logPath, state }) => ({ logPath, running: state === 'running' })),
+        name,
+        attempts: states.sort((a, b) => b.attempt - a.attempt).map(({ logPath, state }) => ({ logPath, running: state === 'running' })),
         ...(reason !== undefined && { waitingReason: reason }),
       }
     })
@@ -218,7 +250,11 @@ export class PodReconciler implements Reconciler<string>, LogLookup {
     if (seconds === undefined || start === undefined || memory.outcome) return undefined
     const leftMs = Date.parse(start) + seconds * 1000 - this.#parts.env.clock.nowMs()
     if (leftMs > 0) return leftMs
-    memory.outcome = { phase: 'Failed', reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' }
+    memory.outcome = {
+      phase: 'Failed',
+      reason: 'DeadlineExceeded',
+      message: 'Pod was active on the node longer than the specified deadline',
+    }
     return undefined
   }
 
@@ -226,8 +262,20 @@ export class PodReconciler implements Reconciler<string>, LogLookup {
     const { uid } = memory.pod.metadata
     const { pod, orphaned, sandboxes, prepared, backoffs, endSeenAtMs, problems, failedStarts, stopping, history, outcome } = memory
     return {
-      pod, orphaned, sandboxes, prepared, backoffs, endSeenAtMs, problems, failedStarts, stopping, history, ...(outcome && { outcome }),
-      images: this.#pulls.progressOf(uid), probes: this.#probes.verdicts(uid), nowMs: this.#parts.env.clock.monotonicMs(),
+      pod,
+      orphaned,
+      sandboxes,
+      prepared,
+      backoffs,
+      endSeenAtMs,
+      problems,
+      failedStarts,
+      stopping,
+      history,
+      ...(outcome && { outcome }),
+      images: this.#pulls.progressOf(uid),
+      probes: this.#probes.verdicts(uid),
+      nowMs: this.#parts.env.clock.monotonicMs(),
     }
   }
 
@@ -235,14 +283,24 @@ export class PodReconciler implements Reconciler<string>, LogLookup {
   #tell(memory: PodMemory, view: PodView, plan: PodPlan): number | undefined {
     const { env, runtime, node, send } = this.#parts
     for (const [name, { delayMs }] of plan.crashLoops)
-      if (memory.status?.containerStatuses?.find((status) => status.name === name)?.state?.waiting?.message !== backOffMessage(view, name, delayMs))
-        this.#events.record(memory.pod, 'Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${podText(view)}`, { name })
+      if (
+        memory.status?.containerStatuses?.find((status) => status.name === name)?.state?.waiting?.message !==
+        backOffMessage(view, name, delayMs)
+      )
+        this.#events.record(memory.pod, 'Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${podText(view)}`, {
+          name,
+        })
     if (memory.orphaned) return undefined
     const quietMs = this.#probes.settlesInMs(memory.pod.metadata.uid)
     if (quietMs > 0) return quietMs
     const status = podStatus({
-      view, crashLoops: plan.crashLoops, runtimeName: runtime.name, terminationMessages: memory.terminationMessages,
-      previous: memory.status ?? memory.pod.status, hostIp: node().hostIp, nowMs: env.clock.nowMs(),
+      view,
+      crashLoops: plan.crashLoops,
+      runtimeName: runtime.name,
+      terminationMessages: memory.terminationMessages,
+      previous: memory.status ?? memory.pod.status,
+      hostIp: node().hostIp,
+      nowMs: env.clock.nowMs(),
     })
     if (JSON.stringify(status) === JSON.stringify(memory.status)) return undefined
     memory.status = status
@@ -302,7 +360,10 @@ export class PodReconciler implements Reconciler<string>, LogLookup {
 const changesRuntime = ({ type }: Step): boolean => type !== 'prepare' && type !== 'get-image'
 
 const digest = (sandboxes: readonly SandboxState[]): string =>
-  sandboxes.map(({ id, ready, containers }) => [id, ready, ...containers.map((state) => `${state.id}${state.state}`).sort()].join()).sort().join(';')
+  sandboxes
+    .map(({ id, ready, containers }) => [id, ready, ...containers.map((state) => `${state.id}${state.state}`).sort()].join())
+    .sort()
+    .join(';')
 
 const soonest = (...times: readonly (number | undefined)[]): Outcome => {
   const againInMs = Math.min(...times.map((ms) => ms ?? Infinity))
@@ -311,5 +372,8 @@ const soonest = (...times: readonly (number | undefined)[]): Outcome => {
 
 /** What is known of a pod that only its containers tell of. */
 const podOf = ({ podUid, namespace, name, createdAtMs }: SandboxState): Pod => ({
-  apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, uid: podUid, resourceVersion: '', creationTimestamp: timestamp(createdAtMs) }, spec: { containers: [] },
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace, uid: podUid, resourceVersion: '', creationTimestamp: timestamp(createdAtMs) },
+  spec: { containers: [] },
 })

@@ -14,11 +14,11 @@ export interface PodmanStorage {
   readonly tmpDirectory: string
 }
 
-const IDLE_SECONDS = 60
+const IDLE_SECONDS = 30
 const START_MS_MAX = 20_000
 const LOOK_AGAIN_MS = 25
 
-/** Podman's API service: it runs only while there is something to ask. Podman ends it after a minute without a request. */
+/** Podman's API service: it runs only while there is something to ask. Podman ends it after half a minute without a request. */
 export class PodmanService {
   readonly socketPath: string
   readonly #storage: PodmanStorage | undefined
@@ -37,7 +37,9 @@ export class PodmanService {
    * @throws RuntimeError `RuntimeUnavailable` with what to do.
    */
   ensure(): Promise<void> {
-    this.#starting ??= this.#start().finally(() => { this.#starting = undefined })
+    this.#starting ??= this.#start().finally(() => {
+      this.#starting = undefined
+    })
     return this.#starting
   }
 
@@ -51,14 +53,21 @@ export class PodmanService {
     const args = [...(await this.#globalFlags()), 'system', 'service', '--time', String(IDLE_SECONDS), `unix://${this.socketPath}`]
     // Without NOTIFY_SOCKET, or containers would be told to report to the agent's own supervisor.
     // its folder is where conmon leaves a file "oom" when a container runs out of memory
-    const child = startDetached('podman', args, { outputPath, cwd: dirname(this.socketPath), env: { NOTIFY_SOCKET: '', LISTEN_FDS: '', LISTEN_PID: '' } })
+    const child = startDetached('podman', args, {
+      outputPath,
+      cwd: dirname(this.socketPath),
+      env: { NOTIFY_SOCKET: '', LISTEN_FDS: '', LISTEN_PID: '' },
+    })
     let ended = false
-    void child.ended.then(() => { ended = true })
+    void child.ended.then(() => {
+      ended = true
+    })
 
     const untilMs = this.#clock.monotonicMs() + START_MS_MAX
     while (!(await accepts(this.socketPath))) {
       const problem = ended ? 'ended at once' : this.#clock.monotonicMs() > untilMs ? `did not answer within ${START_MS_MAX} ms` : undefined
-      if (problem !== undefined) throw new RuntimeError('RuntimeUnavailable', `podman system service ${problem}: ${await lastWords(outputPath)}`)
+      if (problem !== undefined)
+        throw new RuntimeError('RuntimeUnavailable', `podman system service ${problem}: ${await lastWords(outputPath)}`)
       await this.#clock.sleep(LOOK_AGAIN_MS)
     }
   }
@@ -76,7 +85,10 @@ export const PODMAN_MISSING = 'podman is not installed: apt-get install podman'
 /** Whether an executable of this name is in PATH. */
 export async function inPath(program: string): Promise<boolean> {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    const found = await access(join(folder, program), constants.X_OK).then(() => true, () => false)
+    const found = await access(join(folder, program), constants.X_OK).then(
+      () => true,
+      () => false,
+    )
     if (found) return true
   }
   return false
@@ -89,16 +101,24 @@ export async function inPath(program: string): Promise<boolean> {
 async function ociRuntime(): Promise<string | undefined> {
   const bothGroups = await isReadable('/sys/fs/cgroup/unified/cgroup.controllers')
   for (const program of bothGroups ? ['runc'] : ['crun', 'runc']) if (await inPath(program)) return program
-  if (bothGroups) throw new RuntimeError('RuntimeUnavailable', 'this system mounts cgroup v1 and v2 together, which needs runc: apt-get install runc')
+  if (bothGroups)
+    throw new RuntimeError('RuntimeUnavailable', 'this system mounts cgroup v1 and v2 together, which needs runc: apt-get install runc')
   return undefined
 }
 
-const isReadable = (path: string): Promise<boolean> => access(path).then(() => true, () => false)
+const isReadable = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
 
 const accepts = (socketPath: string): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect(socketPath)
-    socket.once('connect', () => { socket.destroy(); resolve(true) })
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
     socket.once('error', () => resolve(false))
   })
 
