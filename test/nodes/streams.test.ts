@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { after, test, type TestContext } from 'node:test'
 import { credentials, status } from '@grpc/grpc-js'
 import type { Pod } from '@bramble/api/types/pod'
@@ -13,6 +13,7 @@ import type { Pki } from '../../apps/control-plane/src/pki/pki.ts'
 import { certificateRequest, newDeviceKey } from '../../apps/node-agent/src/transport/device-key.ts'
 import type { Identity } from '../../apps/node-agent/src/transport/identity.ts'
 import { type OpenLogs, StreamCarrier } from '../../apps/node-agent/src/transport/stream-carrier.ts'
+import { aCable } from './cable.fixture.ts'
 import { aControlPlane, anAuthority, envOf, ShiftedClock } from './nodes.fixture.ts'
 
 const clock = new ShiftedClock()
@@ -73,37 +74,6 @@ async function aWire(t: TestContext, { openLogs = async function* () {}, clock: 
       isPlugged = false
     },
   }
-}
-
-/** Forwards TCP connections, and can cut them. */
-async function aCable(t: TestContext, to: number) {
-  const sockets = new Set<Socket>()
-  const server = createServer({ noDelay: true }, (socket) => {
-    const other = connect({ port: to, host: '127.0.0.1', noDelay: true })
-    for (const [one, two] of [
-      [socket, other],
-      [other, socket],
-    ] as const) {
-      sockets.add(one)
-      one
-        .on('error', () => {})
-        .on('close', () => {
-          sockets.delete(one)
-          two.destroy()
-        })
-      one.pipe(two)
-    }
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const cut = (): void => {
-    for (const socket of sockets) socket.destroy()
-  }
-  t.after(async () => {
-    cut()
-    server.close()
-    await once(server, 'close')
-  })
-  return { port: (server.address() as { port: number }).port, cut, server, open: () => sockets.size / 2 }
 }
 
 async function readAll(chunks: AsyncIterable<Uint8Array>): Promise<string> {

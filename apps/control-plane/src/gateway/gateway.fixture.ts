@@ -1,4 +1,4 @@
-import { type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
 import { conditionOf } from '@bramble/api/conditions'
 import type { Pod, PodStatus } from '@bramble/api/types/pod'
 import { applyAssignment, type Assigned } from '@bramble/link/assignment'
