@@ -1,12 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ProgramName, programEnvironment } from '../apps/cli/src/programs.ts'
+import { type ProgramName, programCommand, programEnvironment } from '../apps/cli/src/programs.ts'
 import { runCommand } from '../apps/node-agent/src/host/exec.ts'
 
 const REPOSITORY = join(import.meta.dirname, '..')
-const launcher = createRequire(import.meta.url)('../bin/node.cjs') as { pinnedNode(): string; FLAGS: readonly string[] }
 
 /** Both programs as `npm run bundle` makes them, from the sources as they are now, in a folder of their own. */
 export class Bundles {
@@ -25,7 +23,7 @@ export class Bundles {
 
   /** How `bramble` starts a program. */
   command(name: ProgramName): readonly string[] {
-    return [launcher.pinnedNode(), ...launcher.FLAGS, join(this.#folder, name, 'main.js')]
+    return [...programCommand(name).slice(0, -1), join(this.#folder, name, 'main.js')]
   }
 
   environment(config: Record<string, unknown>): Record<string, string> {

@@ -24,8 +24,16 @@ function mainFile(name: ProgramName): string {
   return existsSync(bundle) ? bundle : `${root}apps/${name}/src/main.ts`
 }
 
+/** The agent computes little: without the optimizing compiler it is as fast, and 5 MB smaller. */
+const OWN_FLAGS: Readonly<Record<ProgramName, readonly string[]>> = { 'control-plane': [], 'node-agent': ['--no-opt'] }
+
 /** How a program is started: the pinned Node.js by path, its flags, its main file. */
-export const programCommand = (name: ProgramName): readonly string[] => [launcher.pinnedNode(), ...launcher.FLAGS, mainFile(name)]
+export const programCommand = (name: ProgramName): readonly string[] => [
+  launcher.pinnedNode(),
+  ...launcher.FLAGS,
+  ...OWN_FLAGS[name],
+  mainFile(name),
+]
 
 /** Compiled code is kept between starts: a start costs less of the Pi's processor. The C library gives memory back: 5 MB less. */
 const RUNTIME_ENVIRONMENT = {
@@ -43,7 +51,7 @@ export const programEnvironment = (config: Record<string, unknown>): Record<stri
 /** Checks the settings and turns this process into the program: same pid, none of our memory. */
 export function becomeProgram(name: ProgramName, given: Record<string, unknown>): void {
   checkConfig(name, given)
-  launcher.run([mainFile(name)], programEnvironment(given))
+  launcher.run([...OWN_FLAGS[name], mainFile(name)], programEnvironment(given))
 }
 
 /** @throws SettingsError with a line per bad setting. */
