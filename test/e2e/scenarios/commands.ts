@@ -23,7 +23,7 @@ export function commands(cluster: () => Cluster, kubectls: readonly Kubectl[]): 
       const pods = (app: string) => cluster().list<Pod>('pods', space, `app=${app}`)
 
       before(() => cluster().apply(namespace(space), deployment(space, 'web', [hello()], { replicas: 2 })))
-      after(() => cluster().delete('namespace', space, '', '--wait=false'))
+      after(() => cluster().delete('namespace', space, '', '--timeout=40s'))
 
       it('rollout status waits, get shows the pods and where they run', async () => {
         assert.match(await kubectl('rollout', 'status', 'deployment/web', '--timeout=40s'), /deployment "web" successfully rolled out/)

@@ -95,6 +95,11 @@ export function faults(cluster: () => Cluster): void {
       await cluster().kill(CONTROL_PLANE)
       await cluster().startControlPlane()
       assert.equal(await cluster().kubectl(['get', 'configmap', 'kept', '--namespace', SHOP, '--output=jsonpath={.data.word}']), 'kept')
+      // leases are not kept: whoever has one has connected since
+      await cluster().waitFor(
+        'every node to be connected again',
+        async () => (await cluster().list('leases', 'kube-node-lease')).length === NODES.length,
+      )
     })
   })
 

@@ -20,7 +20,7 @@ export function pods(cluster: () => Cluster): void {
         object('Secret', 'login', { stringData: { password: 'hush' } }),
       ),
     )
-    after(() => cluster().delete('namespace', SPACE, '', '--wait=false'))
+    after(() => cluster().delete('namespace', SPACE, '', '--timeout=40s'))
 
     const find = (name: string) => cluster().get<Pod>('pod', name, SPACE)
     const logs = (name: string, ...more: readonly string[]) => cluster().kubectl(['logs', name, '--namespace', SPACE, ...more])
@@ -96,7 +96,10 @@ export function pods(cluster: () => Cluster): void {
           SPACE,
           'pair',
           [
-            script(`hostname > /shared/name; nc -l -p 7000 > /shared/heard; ${FOR_EVER}`, { name: 'writer', volumeMounts }),
+            script(`hostname > /shared/name; until [ -s /shared/heard ]; do nc -l -p 7000 > /shared/heard; done; ${FOR_EVER}`, {
+              name: 'writer',
+              volumeMounts,
+            }),
             script(
               'until [ -s /shared/heard ]; do echo word | nc -w 1 127.0.0.1 7000; sleep 0.2; done; cat /shared/name /shared/heard; hostname',
               { name: 'reader', volumeMounts },

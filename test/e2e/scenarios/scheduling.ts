@@ -10,7 +10,7 @@ const SPACE = 'placing'
 export function scheduling(cluster: () => Cluster): void {
   describe('a pod with nodeSelector disktype: ssd', () => {
     before(() => cluster().apply(namespace(SPACE)))
-    after(() => cluster().delete('namespace', SPACE, '', '--wait=false'))
+    after(() => cluster().delete('namespace', SPACE, '', '--timeout=40s'))
 
     const find = () => cluster().get<Pod>('pod', 'fast', SPACE)
 

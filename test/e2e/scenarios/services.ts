@@ -21,7 +21,7 @@ socket.send('?', ${UDP_PORT}, process.argv[1]); setTimeout(() => process.exit(1)
 export function services(cluster: () => Cluster): void {
   describe('Services', () => {
     before(() => cluster().apply(namespace(SPACE), deployment(SPACE, 'web', [hello()], { replicas: 3 })))
-    after(() => cluster().delete('namespace', SPACE, '', '--wait=false'))
+    after(() => cluster().delete('namespace', SPACE, '', '--timeout=40s'))
 
     const has = (name: string, count: number) =>
       cluster().waitFor(`${count} endpoints of ${name}`, async () => {
