@@ -120,3 +120,20 @@ test('affinity, node port and policies come along', () => {
     },
   )
 })
+
+test('of the same objects the same forwards come again, of changed ones others, whatever was built before', () => {
+  const [service, slice, other] = [aService(), aSlice(['10.42.1.2@pi-1']), aSlice(['10.42.1.3@pi-2'])]
+  const [first] = tableOf([service], [slice])
+  assert.equal(tableOf([service], [slice])[0], first)
+  assert.deepEqual(
+    tableOf([service], [other])[0]!.backends.map(({ ip }) => ip),
+    ['10.42.1.3'],
+  )
+  assert.deepEqual(tableOf([service], [])[0]!.backends, [])
+  assert.equal(tableOf([service], [slice, other])[0]!.backends.length, 2)
+  const elsewhere = serviceTable({ nodeName: 'pi-2', podNetwork: '', serviceNetwork: '', services: [service], slices: [slice, other] })
+  assert.deepEqual(
+    elsewhere.forwards[0]!.backends.map(({ local }) => local),
+    [false, true],
+  )
+})

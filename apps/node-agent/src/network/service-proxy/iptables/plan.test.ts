@@ -76,6 +76,23 @@ test('any sequence of tables, in chunks of any size, ends with exactly the rules
   }
 })
 
+test('the same forward in another pod network is rendered anew', () => {
+  const forward: ServiceForward = {
+    id: 'default/web:80',
+    protocol: 'TCP',
+    clusterIp: '10.43.0.1',
+    port: 80,
+    externalLocal: false,
+    internalLocal: false,
+    backends: [{ ip: '10.42.0.1', port: 8080, local: true }],
+  }
+  for (const podNetwork of ['10.42.0.0/16', '10.99.0.0/16', '10.42.0.0/16']) {
+    const { nat } = renderRuleset({ podNetwork, serviceNetwork: '10.43.0.0/16', forwards: [forward] })
+    const chain = [...nat].find(([name]) => name.startsWith('BRAMBLE-SVC-'))![1]
+    assert.match(chain[0]!, new RegExp(`^! -s ${podNetwork} `))
+  }
+})
+
 test('one more backend among many Services writes its own chains only', () => {
   const forwards = Array.from(
     { length: 1000 },
