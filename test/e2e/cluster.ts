@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isConditionTrue } from '@bramble/api/conditions'
@@ -43,7 +43,9 @@ const OUTPUT_BYTES_MAX = 16 << 20
 
 /** Three nodes, a control plane and a client outside, each on a host of its own. Needs root. `down` must be called whatever happens. */
 export async function createCluster({ name, join: joining = NODES.length }: ClusterOptions): Promise<Cluster> {
-  const folder = await mkdtemp(join(tmpdir(), `${name}-`))
+  const folder = join(tmpdir(), `bramble-cluster-${name}`)
+  await rm(folder, { recursive: true, force: true }) // of a run that was killed
+  await mkdir(folder, { mode: 0o700 })
   const lab = await createLab({ hosts: NODES.length + 1, name })
   const cluster = new Cluster(lab, folder, await findKubectls())
   try {
