@@ -19,6 +19,7 @@ export type StatusReason =
   | 'TooManyRequests'
   | 'InternalError'
   | 'ServiceUnavailable'
+  | 'InsufficientStorage'
   | 'Timeout'
   | ''
 
@@ -136,6 +137,10 @@ export const tooManyRequests = (message: string, retryAfterSeconds: number, caus
 
 export const internalError = (message: string, options?: ErrorOptions): StatusError =>
   new StatusError(500, 'InternalError', `Internal error occurred: ${message}`, undefined, options)
+
+/** Kubernetes has no reason for it; clients show the message. */
+export const insufficientStorage = (message: string, options?: ErrorOptions): StatusError =>
+  new StatusError(507, 'InsufficientStorage', message, undefined, options)
 
 export const serviceUnavailable = (message: string, options?: ErrorOptions): StatusError =>
   new StatusError(503, 'ServiceUnavailable', message, { retryAfterSeconds: 1 }, options)

@@ -1,8 +1,8 @@
 import type { KubeObject, ObjectKey } from '@bramble/api/object'
 import { splitKey } from '@bramble/api/object'
-import { internalError, notFound } from '@bramble/api/status-error'
+import { insufficientStorage, internalError, notFound } from '@bramble/api/status-error'
 import type { Env } from '@bramble/reconcile/env'
-import { type Entry, type Revision, StorageError, type Write } from '../store/backend/backend.ts'
+import { DiskFullError, type Entry, type Revision, StorageError, type Write } from '../store/backend/backend.ts'
 import { deepFreeze } from '../store/frozen.ts'
 import { storeKey } from '../store/keys.ts'
 import { StoreConflict, type StoreLike } from '../store/store-types.ts'
@@ -35,15 +35,20 @@ export function entryOf({ store }: Machine, resource: ResourceDefinition, key: O
  * Commits one write.
  *
  * @returns Undefined when the object is not what the write expected: look again.
- * @throws StatusError 500 when the disk said no.
+ * @throws StatusError 507 when the disk is full, 500 when it said no otherwise.
  */
-export async function commit({ store }: Machine, write: Write): Promise<Revision | undefined> {
+export async function commit({ store, env }: Machine, write: Write): Promise<Revision | undefined> {
   try {
     return await store.commit([write])
   } catch (error) {
     if (error instanceof StoreConflict) return undefined
-    if (error instanceof StorageError) throw internalError(`the change is not stored: ${error.message}`, { cause: error })
-    throw error
+    if (!(error instanceof StorageError)) throw error
+    env.log.error('a change is not stored', { error })
+    if (error instanceof DiskFullError)
+      throw insufficientStorage("the control plane's disk is full and the change is not stored: free some space there, then try again", {
+        cause: error,
+      })
+    throw internalError(`the change is not stored: ${error.message}`, { cause: error })
   }
 }
 

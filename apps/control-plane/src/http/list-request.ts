@@ -1,4 +1,4 @@
-import { invalidValue, notSupported } from '@bramble/api/field-error'
+import { notSupported } from '@bramble/api/field-error'
 import { parseFieldSelector } from '@bramble/api/fields'
 import { parseLabelSelector } from '@bramble/api/labels'
 import type { JsonObject } from '@bramble/api/object'
@@ -56,33 +56,51 @@ const PROPAGATION_POLICIES = ['Background', 'Foreground', 'Orphan'] as const
  * @throws StatusError 400 for values of a wrong type, 422 for an unknown policy.
  */
 export function deleteRequest(query: URLSearchParams, body: JsonObject): DeleteRequest {
+  checkTypes(body, OPTIONS, 'DeleteOptions.')
   const graceSeconds = body.gracePeriodSeconds ?? integer(query, 'gracePeriodSeconds')
   const policy =
     body.propagationPolicy ??
-    (body.orphanDependents !== undefined ? orphan(body.orphanDependents) : query.get('propagationPolicy') || undefined)
-  if (graceSeconds !== undefined && graceSeconds !== null && !Number.isInteger(graceSeconds))
-    throw badRequest(
-      `DeleteOptions in version "v1" cannot be handled as a DeleteOptions: json: cannot unmarshal ${typeof graceSeconds} into Go struct field DeleteOptions.gracePeriodSeconds of type int64`,
-    )
-  if (policy !== undefined && policy !== null && !isPolicy(policy))
+    (typeof body.orphanDependents === 'boolean' ? orphan(body.orphanDependents) : query.get('propagationPolicy') || undefined)
+  if (policy !== undefined && !isPolicy(policy))
     throw invalid('meta.k8s.io', 'DeleteOptions', '', [notSupported('propagationPolicy', policy, [...PROPAGATION_POLICIES, 'nil'])])
   const preconditions = preconditionsOf(body.preconditions as JsonObject | null | undefined)
   return {
     ...(typeof graceSeconds === 'number' && { gracePeriodSeconds: graceSeconds < 0 ? 1 : graceSeconds }),
-    ...(isPolicy(policy) && { propagationPolicy: policy }),
+    ...(policy !== undefined && { propagationPolicy: policy }),
     ...(preconditions && { preconditions }),
   }
 }
 
-const orphan = (value: unknown): string => (value === true ? 'Orphan' : 'Background')
+type Fields = Readonly<Record<string, readonly [goType: string, fits: (value: unknown) => boolean]>>
+const isText = (value: unknown): boolean => typeof value === 'string'
+const OPTIONS: Fields = {
+  gracePeriodSeconds: ['int64', Number.isInteger],
+  propagationPolicy: ['v1.DeletionPropagation', isText],
+  orphanDependents: ['bool', (value) => typeof value === 'boolean'],
+  dryRun: ['[]string', (value) => Array.isArray(value) && value.every(isText)],
+  preconditions: ['v1.Preconditions', (value) => typeof value === 'object' && !Array.isArray(value)],
+}
+const PRECONDITIONS: Fields = { uid: ['types.UID', isText], resourceVersion: ['string', isText] }
+
+/** A deletion that was not understood must not happen. @throws StatusError 400 in Go's words. */
+function checkTypes(value: JsonObject, fields: Fields, at: string): void {
+  for (const [name, [goType, fits]] of Object.entries(fields)) {
+    const found = value[name]
+    if (found === undefined || found === null || fits(found)) continue
+    const type = Array.isArray(found) ? 'array' : typeof found === 'boolean' ? 'bool' : typeof found
+    throw badRequest(
+      `DeleteOptions in version "v1" cannot be handled as a DeleteOptions: json: cannot unmarshal ${type} into Go struct field ${at}${name} of type ${goType}`,
+    )
+  }
+}
+
+const orphan = (value: boolean): string => (value ? 'Orphan' : 'Background')
 const isPolicy = (value: unknown): value is (typeof PROPAGATION_POLICIES)[number] =>
   (PROPAGATION_POLICIES as readonly unknown[]).includes(value)
 
 function preconditionsOf(value: JsonObject | null | undefined): DeleteRequest['preconditions'] {
   if (value === undefined || value === null) return undefined
+  checkTypes(value, PRECONDITIONS, 'Preconditions.preconditions.')
   const { uid, resourceVersion } = value
-  for (const [name, found] of Object.entries({ uid, resourceVersion }))
-    if (found !== undefined && found !== null && typeof found !== 'string')
-      throw invalid('meta.k8s.io', 'DeleteOptions', '', [invalidValue(`preconditions.${name}`, found, 'must be a string')])
   return { ...(typeof uid === 'string' && { uid }), ...(typeof resourceVersion === 'string' && { resourceVersion }) }
 }

@@ -1,4 +1,4 @@
-import { badRequest } from '@bramble/api/status-error'
+import { badRequest, methodNotAllowed } from '@bramble/api/status-error'
 import type { Verb } from '../api/resource.ts'
 
 /** A request for objects: `/{api/v1|apis/G/V}/[namespaces/NS/]RESOURCE[/NAME[/SUBRESOURCE]]`. */
@@ -26,7 +26,7 @@ export type RequestInfo = ResourceRequest | PathRequest
  * What a request is about, before anyone knows whether such a kind exists.
  *
  * @param path Still percent-encoded.
- * @throws StatusError 400 when the path's escapes are broken.
+ * @throws StatusError 400 when the path's escapes are broken, 405 for methods that mean nothing to objects.
  * @see Source: k8s.io/apiserver pkg/endpoints/request/requestinfo.go NewRequestInfo.
  */
 export function requestInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
@@ -68,9 +68,12 @@ function verbOf(method: string, isNamed: boolean, query: URLSearchParams): Verb 
       return 'patch'
     case 'DELETE':
       return isNamed ? 'delete' : 'deletecollection'
-    default:
+    case 'GET':
+    case 'HEAD':
       if (isNamed) return 'get'
       return method === 'GET' && isTrue(query.get('watch')) ? 'watch' : 'list'
+    default:
+      throw methodNotAllowed()
   }
 }
 

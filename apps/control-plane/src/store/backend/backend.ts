@@ -46,5 +46,10 @@ export interface Backend {
 
 /** The disk said no; the message says what and what to do. */
 export class StorageError extends Error {
-  override name = 'StorageError'
+  override name: string = 'StorageError'
+}
+
+/** There is no room; nothing was stored, and writes succeed again once there is. */
+export class DiskFullError extends StorageError {
+  override name = 'DiskFullError'
 }

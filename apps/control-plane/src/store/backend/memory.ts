@@ -1,4 +1,4 @@
-import { type Backend, type Change, type Entry, type Revision, StorageError } from './backend.ts'
+import { type Backend, type Change, type Entry, type Revision, DiskFullError, StorageError } from './backend.ts'
 
 /** What outlives a process in a simulation: the disk of a {@link MemoryBackend}. */
 export class MemoryDisk {
@@ -46,7 +46,7 @@ export class MemoryBackend implements Backend {
 
   #checkWritable(): void {
     if (this.#disk.owner !== this) throw new StorageError('the store is closed, or another process has opened it')
-    if (this.#disk.full) throw new StorageError('the disk is full: free some space')
+    if (this.#disk.full) throw new DiskFullError('the disk is full: free some space')
   }
 }
 

@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { KubeObject } from '@bramble/api/object'
 import type { Env } from '@bramble/reconcile/env'
-import { type Backend, type Change, type Entry, type Revision, StorageError } from './backend.ts'
+import { type Backend, type Change, DiskFullError, type Entry, type Revision, StorageError } from './backend.ts'
 
 export interface SqliteOptions {
   readonly path: string
@@ -202,7 +202,7 @@ function storageError(path: string, what: string, error: unknown): StorageError 
   if (code === SQLITE_BUSY)
     return new StorageError(`${path} is in use by another process: stop the other control plane first`, { cause: error })
   if (code === SQLITE_FULL)
-    return new StorageError(`${what} ${path}: the disk is full: free some space in ${dirname(path)}`, { cause: error })
+    return new DiskFullError(`${what} ${path}: the disk is full: free some space in ${dirname(path)}`, { cause: error })
   return new StorageError(`${what} ${path}: ${(error as Error).message}`, { cause: error })
 }
 
