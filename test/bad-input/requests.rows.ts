@@ -1,5 +1,5 @@
 import { MERGE_PATCH, NS } from './bad-input.fixture.ts'
-import { configMap, deployment, get, patch, pod, post, put, remove, type Row, service } from './row.ts'
+import { configMap, get, patch, post, put, type Row, remove } from './row.ts'
 
 const MAPS = `${NS}/configmaps`
 const NOT_THERE = 'the server could not find the requested resource'
