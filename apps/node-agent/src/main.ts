@@ -6,6 +6,7 @@ import { type Env, systemEnv } from '@bramble/reconcile/env'
 import { createAgent } from './agent.ts'
 import { cleanNode } from './clean-node.ts'
 import { type AgentConfig, parseAgentConfig } from './config.ts'
+import { AddressMemory } from './network/pod-network/address-memory.ts'
 import { CniNetwork } from './network/pod-network/cni-network.ts'
 import { HostRoutes } from './network/routes/host-routes.ts'
 import { IptablesProxy } from './network/service-proxy/iptables/iptables-proxy.ts'
@@ -48,7 +49,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
   if (membership.isNew) return becomeAnew()
   const { nodeName, server, mqttPort, podNetwork, serviceNetwork } = membership.identity
 
-  const network = new CniNetwork()
+  const network = new CniNetwork({ memory: new AddressMemory(join(folder, 'addresses.json')) })
   const agent = createAgent({
     env,
     link: new MqttLink({

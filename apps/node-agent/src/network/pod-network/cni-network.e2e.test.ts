@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { test, type TestContext } from 'node:test'
 import { runCommand, startDetached } from '../../host/exec.ts'
 import { insidePrivateHost, privateHostTest } from '../../host/private-host.ts'
+import { AddressMemory } from './address-memory.ts'
 import { CniNetwork, CONFLIST_PATH, PodNetworkError } from './cni-network.ts'
 import type { PodNetworkConfig } from './pod-network.ts'
 
@@ -30,6 +31,25 @@ function tests(): void {
     assert.deepEqual(await network.list(), [{ podUid: pod.podUid, ...plugged }])
     assert.match(await inside(plugged, 'ip', '-o', 'addr', 'show', 'dev', 'lo'), /inet 127\.0\.0\.1/)
     assert.equal(JSON.parse(await readFile(CONFLIST_PATH, 'utf8')).name, 'bramble')
+  })
+
+  test('a pod that comes again has the address of before, unless another has it by now', async (t) => {
+    const memory = new AddressMemory('/run/addresses.json')
+    const network = new CniNetwork({ memory })
+    await network.setCidr(CIDR)
+    const [first, second] = [aPod(), aPod()]
+    const before = await added(t, network, first)
+    await added(t, network, second)
+    await network.remove(first.podUid) // a reboot does as much
+    await memory.settled()
+    const later = new CniNetwork({ memory: new AddressMemory('/run/addresses.json') })
+    await later.setCidr(CIDR)
+    const thief = { ...aPod(), podUid: first.podUid.replace(/^.{8}/, 'ffffffff') }
+    assert.equal((await later.add(first, NEVER)).ip, before.ip)
+
+    await memory.note(thief.podUid, before.ip)
+    const other = await added(t, network, thief)
+    assert.notEqual(other.ip, before.ip)
   })
 
   test('host and pods of one host reach each other with their own addresses', async (t) => {

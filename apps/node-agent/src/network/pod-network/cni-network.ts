@@ -3,6 +3,7 @@ import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HostError, runCommand } from '../../host/exec.ts'
 import { atomicWrite, readIfPresent } from '../../host/files.ts'
+import type { AddressMemory } from './address-memory.ts'
 import {
   type Conflist,
   conflist,
@@ -23,6 +24,8 @@ export interface CniNetworkOptions {
   readonly conflistPath?: string
   /** Folders of CNI plugins, first wins. Default /opt/cni/bin, /usr/lib/cni. */
   readonly pluginFolders?: readonly string[]
+  /** Lets a pod keep its address over a reboot. Absent: it gets any. */
+  readonly memory?: AddressMemory
 }
 
 export const CONFLIST_PATH = '/etc/cni/net.d/10-bramble.conflist'
@@ -40,6 +43,8 @@ export class PodNetworkError extends Error {
 /** What was asked for a pod and what came of it, so that it can be taken back after a restart without knowing the CIDR. */
 interface PlugRecord extends PodNetworkConfig {
   readonly network: Conflist
+  /** The address that it had before. */
+  readonly address?: string
   /** Absent until the plugins succeeded. */
   readonly result?: JsonRecord
 }
@@ -50,6 +55,7 @@ export class CniNetwork implements PodNetwork {
   readonly #addressFolder: string
   readonly #conflistPath: string
   readonly #pluginFolders: readonly string[]
+  readonly #memory: AddressMemory | undefined
   #network: Conflist | undefined
 
   constructor(options: CniNetworkOptions = {}) {
@@ -58,6 +64,7 @@ export class CniNetwork implements PodNetwork {
     this.#addressFolder = join(stateDirectory, 'addresses')
     this.#conflistPath = options.conflistPath ?? CONFLIST_PATH
     this.#pluginFolders = options.pluginFolders ?? PLUGIN_FOLDERS
+    this.#memory = options.memory
   }
 
   /** The node's share of the pod addresses, e.g. `10.42.3.0/24`. Pods that exist keep theirs. The same again costs next to nothing. */
@@ -77,17 +84,26 @@ export class CniNetwork implements PodNetwork {
 
     if (known) await this.#unplug(known, netnsPath) // the namespace stays: containers may be in it
     await makeNamespace(netnsPath)
-    const record: PlugRecord = { ...pod, network }
+    const address = await this.#memory?.of(pod.podUid)
+    const ip = await this.#addAs({ ...pod, network, ...(address !== undefined && { address }) }, netnsPath, signal)
+    await this.#memory?.note(pod.podUid, ip)
+    return { netnsPath, ip }
+  }
+
+  /** With the address of before, if nobody has it by now and it is still this node's to give. */
+  async #addAs(record: PlugRecord, netnsPath: string, signal: AbortSignal): Promise<string> {
     await this.#write(record)
     try {
       const result = await this.#plug(record, netnsPath, signal)
       const ip = resultIp(result)
-      if (ip === undefined) throw new PodNetworkError(`the CNI plugins gave pod ${pod.namespace}/${pod.name} no address`)
+      if (ip === undefined) throw new PodNetworkError(`the CNI plugins gave pod ${record.namespace}/${record.name} no address`)
       await this.#write({ ...record, result })
-      return { netnsPath, ip }
+      return ip
     } catch (error) {
       await this.#unplug(record, netnsPath).catch(() => {}) // the first failure says more; remove() tries again
-      throw error
+      if (record.address === undefined || !(error instanceof PodNetworkError)) throw error
+      const { address: _, ...anyAddress } = record
+      return this.#addAs(anyAddress, netnsPath, signal)
     }
   }
 

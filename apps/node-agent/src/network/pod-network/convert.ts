@@ -66,10 +66,10 @@ const portMapping = ({ hostPort, containerPort, protocol, hostIp }: PodNetworkCo
   ...(hostIp !== undefined && hostIp !== '' && hostIp !== '0.0.0.0' && { hostIP: hostIp }),
 })
 
-/** @see Source: CNI Specification, "Parameters". */
+/** @see Source: CNI Specification, "Parameters"; host-local, "Supported arguments": IP asks for one address. */
 export function pluginEnvironment(
   command: 'ADD' | 'DEL' | 'CHECK',
-  pod: Pick<PodNetworkConfig, 'podUid' | 'namespace' | 'name'>,
+  pod: Pick<PodNetworkConfig, 'podUid' | 'namespace' | 'name'> & { readonly address?: string },
   netnsPath: string,
   pluginPath: string,
 ): Readonly<Record<string, string>> {
@@ -79,7 +79,7 @@ export function pluginEnvironment(
     CNI_NETNS: netnsPath,
     CNI_IFNAME: INTERFACE,
     CNI_PATH: pluginPath,
-    CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${pod.namespace};K8S_POD_NAME=${pod.name};K8S_POD_UID=${pod.podUid}`,
+    CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${pod.namespace};K8S_POD_NAME=${pod.name};K8S_POD_UID=${pod.podUid}${pod.address === undefined ? '' : `;IP=${pod.address}`}`,
   }
 }
 
