@@ -7,7 +7,7 @@ const childProcess = require('child_process')
 
 const MAJOR_MIN = 24
 /** The programs idle most of the time and a Pi has little memory: a small young generation, and code that is kept small. */
-const FLAGS = ['--max-semi-space-size=1', '--optimize-for-size', '--disable-warning=ExperimentalWarning']
+const FLAGS = ['--max-semi-space-size=1', '--optimize-for-size', '--disable-warning=ExperimentalWarning', '--disable-warning=DEP0176']
 
 function pinnedNode() {
   try {

@@ -36,8 +36,13 @@ try {
   env = systemEnv('control-plane', config.logLevel)
   await serve(config, env, stopSignal())
 } catch (error) {
-  env.log.error(error instanceof Error ? error.message : String(error), { error })
-  process.exit(error instanceof Error && 'permanent' in error ? EXIT_CONFIG : 1)
+  const message = error instanceof Error ? error.message : String(error)
+  if ((error as { permanent?: boolean }).permanent === true) {
+    process.stderr.write(message.replace(/^/gm, 'bramble: ') + '\n') // for the person who typed it
+    process.exit(EXIT_CONFIG)
+  }
+  env.log.error(message, { error })
+  process.exit(1)
 }
 process.exit(0)
 

@@ -36,8 +36,13 @@ try {
   if (clean === 'pods' || clean === 'all') await cleanNode(clean, config, env)
   else await serve(config, env, stopSignal())
 } catch (error) {
-  env.log.error(error instanceof Error ? error.message : String(error), { error })
-  process.exit((error as { permanent?: boolean }).permanent === true ? EXIT_CONFIG : 1)
+  const message = error instanceof Error ? error.message : String(error)
+  if ((error as { permanent?: boolean }).permanent === true) {
+    process.stderr.write(message.replace(/^/gm, 'bramble: ') + '\n') // for the person who typed it
+    process.exit(EXIT_CONFIG)
+  }
+  env.log.error(message, { error })
+  process.exit(1)
 }
 process.exit(0)
 

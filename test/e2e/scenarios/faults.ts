@@ -3,13 +3,12 @@ import { before, describe, it } from 'node:test'
 import { conditionOf } from '@bramble/api/conditions'
 import type { Node } from '@bramble/api/types/node'
 import type { Pod } from '@bramble/api/types/pod'
-import { systemClock } from '@bramble/reconcile/env'
 import { type Cluster, CONTROL_PLANE, HELLO_2_IMAGE, NODES, type NodeName, OUTSIDE } from '../cluster.ts'
 import { answersIn } from '../manifests.ts'
 import { answers, endpoints, NODE_PORT, ownRules, REPLICAS, SHOP } from './workloads.ts'
 
-/** Upper limit of what an operator has to wait until a lost node shows. */
-const NOT_READY_MS_MAX = 3_000
+/** Less than the 15 s after which a silent node is lost. */
+const NOT_READY_MS_MAX = 10_000
 
 export function faults(cluster: () => Cluster): void {
   const podsOn = async (node: NodeName): Promise<readonly Pod[]> =>
@@ -29,12 +28,9 @@ export function faults(cluster: () => Cluster): void {
       assert.ok(addresses.length >= 3)
     })
 
-    it('shows the node NotReady within 3 s', async () => {
+    it('shows the node NotReady by its broken link, long before it would count as silent', async () => {
       await cluster().kill('pi-2')
-      const startMs = systemClock.monotonicMs()
-      await cluster().waitFor('pi-2 to be NotReady', async () => !(await isReady('pi-2')))
-      const tookMs = systemClock.monotonicMs() - startMs
-      assert.ok(tookMs <= NOT_READY_MS_MAX, `it took ${Math.round(tookMs)} ms`)
+      await cluster().waitFor('pi-2 to be NotReady', async () => !(await isReady('pi-2')), NOT_READY_MS_MAX)
     })
 
     it('withdraws its endpoints from the slices and from the rules of every other node', async () => {
@@ -148,6 +144,10 @@ export function faults(cluster: () => Cluster): void {
       await cluster().waitFor('as many containers as before', async () => (await running('pi-3')).length === wanted.length, 60_000)
       await cluster().waitFor('the rules from before', async () => ownRules(await cluster().firewall('pi-3')) === rules)
       assert.equal(await isReady('pi-3'), false)
+      // its rules still name pods of the others as well, who cannot be reached: some tries are lost
+      await cluster().waitFor('a Service to answer with a pod of the lonely node', async () =>
+        /on node pi-3/.test(await cluster().curl('pi-3', `http://${cluster().ip('pi-3')}:${NODE_PORT}/`, 1).catch(() => '')),
+      )
     })
 
     it('joins again by itself', async () => {
