@@ -83,15 +83,22 @@ async function processState(pid: number, classify: Classify): Promise<ProcessSta
   const commandLine = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ').trim()
   const kind = commandLine.startsWith('nsenter ') ? undefined : classify(commandLine) // the laboratory's own waits for what it started
   if (kind === undefined) return undefined
-  const [status, stat, io] = await Promise.all(['status', 'stat', 'io'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8')))
+  const [status, stat] = await Promise.all(['status', 'stat'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8')))
   const fields = stat!.slice(stat!.lastIndexOf(')') + 2).split(' ')
   return {
     kind,
     rssBytes: number(status!, /VmRSS:\s+(\d+)/) * 1024,
     anonBytes: number(status!, /RssAnon:\s+(\d+)/) * 1024,
     cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
-    diskBytes: number(io!, /^write_bytes: (\d+)/m),
+    diskBytes: await diskBytes(pid),
   }
+}
+
+/** Of its threads: the sum that the kernel keeps for a process counts children that ended as well. */
+async function diskBytes(pid: number): Promise<number> {
+  const threads = await readdir(`/proc/${pid}/task`)
+  const counts = await Promise.all(threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/io`, 'utf8').catch(() => '')))
+  return counts.reduce((sum, text) => sum + number(text, /^write_bytes: (\d+)/m), 0)
 }
 
 const number = (text: string, pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? 0)
