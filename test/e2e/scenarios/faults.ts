@@ -146,7 +146,11 @@ export function faults(cluster: () => Cluster): void {
       assert.equal(await isReady('pi-3'), false)
       // its rules still name pods of the others as well, who cannot be reached: some tries are lost
       await cluster().waitFor('a Service to answer with a pod of the lonely node', async () =>
-        /on node pi-3/.test(await cluster().curl('pi-3', `http://${cluster().ip('pi-3')}:${NODE_PORT}/`, 1).catch(() => '')),
+        /on node pi-3/.test(
+          await cluster()
+            .curl('pi-3', `http://${cluster().ip('pi-3')}:${NODE_PORT}/`, 1)
+            .catch(() => ''),
+        ),
       )
     })
 
