@@ -13,7 +13,8 @@ export const validateSelector = (selector: LabelSelector | undefined, path: stri
   }),
 ]
 
-function operatorErrors(operator: string | undefined, values: readonly string[], path: string): readonly FieldError[] {
+/** Values of In, NotIn, Exists and DoesNotExist; any other operator is refused. */
+export function operatorErrors(operator: string | undefined, values: readonly string[], path: string): readonly FieldError[] {
   switch (operator) {
     case 'In':
     case 'NotIn':

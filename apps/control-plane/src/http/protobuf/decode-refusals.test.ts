@@ -2,35 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seeded } from '@bramble/reconcile/sim/seeded'
 import { decodeProtobuf } from './decode.ts'
-import { bytes, envelope, type Written } from './encode.fixture.ts'
+import { bytes, crdWith, envelope, named } from './encode.fixture.ts'
 import { FieldTable, type FieldType } from './fields.ts'
-
-const emptyMeta: Written = [
-  [1, ''],
-  [2, ''],
-  [3, ''],
-  [5, ''],
-  [6, ''],
-  [7, 0],
-  [8, []],
-]
-const named = (name: string): Written => [[1, name], ...emptyMeta.slice(1)]
-
-/** A CustomResourceDefinition with one version. */
-const crdWith = (schema: Written | Buffer): Written => [
-  [
-    2,
-    [
-      [
-        7,
-        [
-          [1, 'v1'],
-          [4, [[1, schema]]],
-        ],
-      ],
-    ],
-  ],
-]
 
 const refused: readonly (readonly [string, Buffer, RegExp])[] = [
   ['another prefix', Buffer.from('{"kind":"Pod"}'), /expected prefix/],

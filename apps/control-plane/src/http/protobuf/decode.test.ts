@@ -1,34 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeProtobuf } from './decode.ts'
-import { envelope, type Written } from './encode.fixture.ts'
-
-const emptyMeta: Written = [
-  [1, ''],
-  [2, ''],
-  [3, ''],
-  [5, ''],
-  [6, ''],
-  [7, 0],
-  [8, []],
-]
-const named = (name: string): Written => [[1, name], ...emptyMeta.slice(1)]
-
-/** A CustomResourceDefinition with one version. */
-const crdWith = (schema: Written | Buffer): Written => [
-  [
-    2,
-    [
-      [
-        7,
-        [
-          [1, 'v1'],
-          [4, [[1, schema]]],
-        ],
-      ],
-    ],
-  ],
-]
+import { crdWith, envelope, named, type Written } from './encode.fixture.ts'
 
 /** Kind, fields on the wire, JSON. */
 const cases: readonly (readonly [string, string, string, Written, object])[] = [

@@ -35,3 +35,31 @@ function varint(value: bigint): Buffer {
   for (; rest > 0x7fn; rest >>= 7n) out.push(Number(rest & 0x7fn) | 0x80)
   return Buffer.from([...out, Number(rest)])
 }
+
+/** ObjectMeta as Go writes it when nothing is set. */
+export const emptyMeta: Written = [
+  [1, ''],
+  [2, ''],
+  [3, ''],
+  [5, ''],
+  [6, ''],
+  [7, 0],
+  [8, []],
+]
+export const named = (name: string): Written => [[1, name], ...emptyMeta.slice(1)]
+
+/** A CustomResourceDefinition with one version. */
+export const crdWith = (schema: Written | Buffer): Written => [
+  [
+    2,
+    [
+      [
+        7,
+        [
+          [1, 'v1'],
+          [4, [[1, schema]]],
+        ],
+      ],
+    ],
+  ],
+]

@@ -1,7 +1,7 @@
-import { forbiddenField, invalidValue, notSupported, required } from '@bramble/api/field-error'
+import { invalidValue, notSupported, required } from '@bramble/api/field-error'
 import type { FieldError } from '@bramble/api/field-error'
 import type { Affinity, NodeSelectorRequirement, NodeSelectorTerm, PodSpec, TaintEffect, Toleration } from '@bramble/api/types/pod'
-import { validateSelector } from '../selector.ts'
+import { operatorErrors, validateSelector } from '../selector.ts'
 import { check, labelValue, qualifiedName } from '../rules.ts'
 import type { PodAffinity, PodAffinityTerm, SpreadConstraint } from './pod-spec-rest.ts'
 
@@ -66,27 +66,13 @@ const validateTerm = ({ matchExpressions = [], matchFields = [] }: NodeSelectorT
 
 /** Source: Kubernetes pkg/apis/core/validation ValidateNodeSelectorRequirement. */
 function validateRequirement({ key, operator, values = [] }: NodeSelectorRequirement, path: string): readonly FieldError[] {
-  return [...operatorErrors(), ...check(`${path}.key`, key ?? '', qualifiedName)]
-
-  function operatorErrors(): readonly FieldError[] {
-    switch (operator) {
-      case 'In':
-      case 'NotIn':
-        return values.length > 0
-          ? values.flatMap((value, index) => check(`${path}.values[${index}]`, value, labelValue))
-          : [required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'")]
-      case 'Exists':
-      case 'DoesNotExist':
-        return values.length === 0
-          ? []
-          : [forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")]
-      case 'Gt':
-      case 'Lt':
-        return values.length === 1 ? [] : [required(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'")]
-      default:
-        return [invalidValue(`${path}.operator`, operator ?? '', 'not a valid selector operator')]
-    }
-  }
+  const isComparison = operator === 'Gt' || operator === 'Lt'
+  const wrongValues = isComparison
+    ? values.length === 1
+      ? []
+      : [required(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'")]
+    : operatorErrors(operator, values, path)
+  return [...wrongValues, ...check(`${path}.key`, key ?? '', qualifiedName)]
 }
 
 function validateFieldRequirement({ key, operator, values = [] }: NodeSelectorRequirement, path: string): readonly FieldError[] {
