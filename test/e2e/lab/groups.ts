@@ -24,7 +24,7 @@ export async function makeGroups(name: string): Promise<readonly string[]> {
   return folders
 }
 
-/** Waits until what ran in it has gone. Absent = success. */
+/** Ends what a run that was cut short left in it, and waits until it has gone. Absent = success. */
 export async function removeGroups(name: string): Promise<void> {
   for (const controller of await controllers()) {
     const folder = join(ROOT, controller, name)
@@ -51,5 +51,15 @@ async function controllers(): Promise<readonly string[]> {
 async function removeTree(folder: string): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
   for (const entry of entries) if (entry.isDirectory()) await removeTree(join(folder, entry.name))
+  for (const pid of (await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '')).split('\n'))
+    if (Number(pid) > 1) kill(Number(pid))
   await rmdir(folder).catch(() => {}) // a process is still ending in it
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // it has ended by itself
+  }
 }
