@@ -128,7 +128,12 @@ Stop with "npm stop" (pods go on running); remove everything with "bin/bramble r
 function interrupted(listen: boolean): Promise<void> {
   if (!listen) return Promise.resolve()
   return new Promise((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve())
+    const stay = setInterval(() => {}, 60_000) // a signal handler alone does not keep a process
+    for (const name of ['SIGINT', 'SIGTERM'] as const)
+      process.once(name, () => {
+        clearInterval(stay)
+        resolve()
+      })
   })
 }
 
