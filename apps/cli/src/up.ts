@@ -130,7 +130,8 @@ function interrupted(listen: boolean): Promise<void> {
   return new Promise((resolve) => {
     const stay = setInterval(() => {}, 60_000) // a signal handler alone does not keep a process
     for (const name of ['SIGINT', 'SIGTERM'] as const)
-      process.once(name, () => {
+      process.on(name, () => {
+        // Ctrl-C reaches the launcher and us, and the launcher passes it on: twice is once
         clearInterval(stay)
         resolve()
       })

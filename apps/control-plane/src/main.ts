@@ -129,6 +129,6 @@ function isAddress(name: string): boolean {
 
 function stopSignal(): AbortSignal {
   const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort()) // a launcher may pass it on again
   return stop.signal
 }

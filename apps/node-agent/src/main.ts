@@ -99,6 +99,6 @@ function becomeAnew(): void {
 
 function stopSignal(): AbortSignal {
   const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort()) // a launcher may pass it on again
   return stop.signal
 }
