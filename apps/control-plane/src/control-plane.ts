@@ -53,7 +53,7 @@ export async function createControlPlane(deps: {
 }): Promise<ControlPlane> {
   const { backend, linkServer, env, settings } = deps
   const registry = new Registry(allResources)
-  const store = await openStore(backend, { volatile: volatileKeys(() => allResources), env })
+  const store = await openStore(backend, { volatile: volatileKeys(() => registry.stored()), env })
   const ranges = serviceRanges(settings.serviceNetwork)
   const reads: Pick<ApiClient, 'get' | 'list'> = {
     get: (kind, key) => client.get(kind, key),
@@ -78,7 +78,7 @@ export async function createControlPlane(deps: {
     gateway,
     run: (signal) =>
       allOrNone(signal, [
-        (stop) => runControllers(allControllers, { client, env, events: controllerEvents, settings }, stop),
+        (stop) => runControllers(allControllers(registry.stored()), { client, env, events: controllerEvents, settings }, stop),
         (stop) => runScheduler({ client, env, events: schedulerEvents }, stop),
         (stop) => gateway.run(stop),
         (stop) => controllerEvents.run(stop),

@@ -13,6 +13,7 @@ import { generatedName } from './names.ts'
 import type { WriteContext } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { stampNew } from './server-fields.ts'
+import { fromStored, storageOf, toStored } from './versions.ts'
 
 /** A generated name that is taken is generated anew, this often. */
 const NAMES_MAX = 8
@@ -25,7 +26,7 @@ export async function createObject(
   body: JsonValue,
   context: WriteContext,
 ): Promise<KubeObject> {
-  const decoded = decodeObject(resource, body, context)
+  const decoded = toStored(resource, decodeObject(resource, body, context))
   placeIn(resource, decoded, namespace)
   if (decoded.metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created')
   checkNamespaceExists(machine, resource, decoded)
@@ -34,8 +35,8 @@ export async function createObject(
   for (let left = isNameGenerated ? NAMES_MAX : 1; ; left--) {
     const draft = cleanCopy(decoded)
     if (isNameGenerated) draft.metadata.name = generatedName(draft.metadata.generateName!, machine.env.random)
-    const created = await createOnce(machine, resource, draft, context)
-    if (created) return created
+    const created = await createOnce(machine, storageOf(resource), draft, context)
+    if (created) return fromStored(resource, created)
     if (left <= 1) throw alreadyExists(resource, draft.metadata.name)
   }
 }
@@ -53,6 +54,7 @@ async function createOnce(
   resource.applyDefaults?.(draft)
   const errors = [...validateMetadata(resource, draft, undefined), ...(resource.validate?.(draft, undefined) ?? [])]
   if (errors.length > 0) throw invalid(resource.group, resource.kind, draft.metadata.name ?? '', errors)
+  for (const warning of resource.warnings?.(draft, undefined) ?? []) context.warn(warning)
 
   const key = storeKey(resource, keyOf(draft))
   if (machine.store.get(key)) return undefined

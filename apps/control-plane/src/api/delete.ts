@@ -11,15 +11,17 @@ import { listObjects } from './list.ts'
 import { commit, entryOf, type Machine, RACES_MAX, stored } from './machine.ts'
 import type { DeleteRequest, DeleteResult, ListRequest, ListResult, WriteContext } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
+import { fromStored, storageOf } from './versions.ts'
 
 /** See `Resources.delete`. */
 export async function deleteObject(
   machine: Machine,
-  resource: ResourceDefinition,
+  served: ResourceDefinition,
   key: ObjectKey,
   request: DeleteRequest,
   context: WriteContext,
 ): Promise<DeleteResult> {
+  const resource = storageOf(served)
   for (let attempt = 0; attempt < RACES_MAX; attempt++) {
     const entry = entryOf(machine, resource, key)
     checkDeletePreconditions(resource, entry.value, request)
@@ -29,7 +31,7 @@ export async function deleteObject(
     try {
       const result = await deleteOnce(machine, resource, entry, request, context)
       isDone = result !== undefined && !context.dryRun
-      if (result) return result
+      if (result) return { ...result, object: fromStored(served, result.object) }
     } finally {
       if (!isDone) abandon()
     }

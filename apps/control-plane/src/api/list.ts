@@ -8,6 +8,7 @@ import type { Machine } from './machine.ts'
 import type { ListRequest, ListResult } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { selector } from './selection.ts'
+import { fromStored, storageOf } from './versions.ts'
 
 /** See `Resources.list`. */
 export async function listObjects({ store }: Machine, resource: ResourceDefinition, request: ListRequest): Promise<ListResult> {
@@ -18,11 +19,12 @@ export async function listObjects({ store }: Machine, resource: ResourceDefiniti
 
   const single = onlyName(resource, request)
   if (single !== undefined && position.type !== 'exactly') {
-    const entry = store.get(storeKey(resource, single))
-    return { items: entry && matches(entry.value) ? [entry.value] : [], resourceVersion: String(store.revision) }
+    const entry = store.get(storeKey(storageOf(resource), single))
+    const found = entry && fromStored(resource, entry.value)
+    return { items: found && matches(found) ? [found] : [], resourceVersion: String(store.revision) }
   }
 
-  const prefix = prefixOf(resource, request.namespace)
+  const prefix = prefixOf(storageOf(resource), request.namespace)
   const read = (page: Omit<Page, 'at'>): Listing => {
     try {
       return store.list(prefix, { ...page, ...(position.type === 'exactly' && { at: position.revision }) })
@@ -32,10 +34,11 @@ export async function listObjects({ store }: Machine, resource: ResourceDefiniti
   }
   const start = 'after' in position && position.after !== undefined ? prefix + position.after : undefined
   const listing = read({ limit: 0, ...(start !== undefined && { after: start }) })
-  return page(listing, prefix, request, matches)
+  return page(resource, listing, prefix, request, matches)
 }
 
 function page(
+  resource: ResourceDefinition,
   { entries, revision }: Listing,
   prefix: string,
   { limit, labels, fields }: ListRequest,
@@ -43,8 +46,9 @@ function page(
 ): ListResult {
   const items: KubeObject[] = []
   for (const [index, entry] of entries.entries()) {
-    if (!matches(entry.value)) continue
-    items.push(entry.value)
+    const object = fromStored(resource, entry.value)
+    if (!matches(object)) continue
+    items.push(object)
     const remaining = entries.length - index - 1
     if (items.length !== limit || remaining === 0) continue
     return {

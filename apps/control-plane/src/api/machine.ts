@@ -9,6 +9,7 @@ import { StoreConflict, type StoreLike } from '../store/store-types.ts'
 import type { Registry } from './registry.ts'
 import type { AdmissionStep } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
+import { storageOf } from './versions.ts'
 import type { WatchProgress } from './watch-progress.ts'
 
 /** What the verbs work with. */
@@ -24,9 +25,9 @@ export interface Machine {
 /** An object whose spec and status are looked at whatever its kind. */
 export type AnyObject = KubeObject & { spec?: Record<string, unknown>; status?: Record<string, unknown> }
 
-/** @throws StatusError 404 */
+/** In the stored version. @throws StatusError 404 */
 export function entryOf({ store }: Machine, resource: ResourceDefinition, key: ObjectKey): Entry {
-  const entry = store.get(storeKey(resource, key))
+  const entry = store.get(storeKey(storageOf(resource), key))
   if (!entry) throw notFound(resource, splitKey(key).name)
   return entry
 }

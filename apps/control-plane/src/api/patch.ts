@@ -3,7 +3,8 @@ import type { Machine } from './machine.ts'
 import { applyPatchTo } from './patch/apply-patch.ts'
 import type { PatchType, WriteContext } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
-import { changeObject, checkNames } from './update.ts'
+import { changeObject, checkNames, partOf } from './update.ts'
+import { fromStored, toStored } from './versions.ts'
 
 /** See `Resources.patch`. The patch is applied anew to the newest state until it is stored. */
 export function patchObject(
@@ -13,14 +14,14 @@ export function patchObject(
   type: PatchType,
   body: JsonValue,
   context: WriteContext,
-  subresource?: 'status',
+  subresource?: string,
 ): Promise<KubeObject> {
   return changeObject(machine, resource, key, context, {
-    ...(subresource && { subresource, takes: 'status' }),
+    ...partOf(resource, subresource),
     propose: (previous, attempt) => {
-      const patched = applyPatchTo(resource, previous, type, body, attempt === 0 ? context : silently(context))
+      const patched = applyPatchTo(resource, fromStored(resource, previous), type, body, attempt === 0 ? context : silently(context))
       checkNames(resource, patched, key)
-      return patched
+      return toStored(resource, patched)
     },
   })
 }

@@ -7,22 +7,45 @@ export interface GroupVersion {
   readonly resources: readonly ResourceDefinition[]
 }
 
-/** Every kind that is served, found by path or by kind. */
+/** Every kind that is served, found by path or by kind: those that are built in, and those of CustomResourceDefinitions. */
 export class Registry {
-  readonly #byPath = new Map<string, ResourceDefinition>()
-  readonly #byKind = new Map<string, ResourceDefinition>()
+  readonly #builtIn: readonly ResourceDefinition[]
+  #byPath: ReadonlyMap<string, ResourceDefinition>
+  #byKind: ReadonlyMap<string, ResourceDefinition>
+  #generation = 1
 
   /** @throws Error when two definitions claim one path or one kind. */
-  constructor(definitions: Iterable<ResourceDefinition>) {
-    for (const each of definitions) {
-      addOnce(this.#byPath, `${groupVersionOf(each)}/${each.plural}`, each)
-      addOnce(this.#byKind, `${groupVersionOf(each)}/${each.kind}`, each)
-    }
+  constructor(builtIn: Iterable<ResourceDefinition>) {
+    this.#builtIn = [...builtIn]
+    this.#byPath = indexed(this.#builtIn, ({ plural }) => plural)
+    this.#byKind = indexed(this.#builtIn, ({ kind }) => kind)
+  }
+
+  /**
+   * Puts the kinds that CustomResourceDefinitions define in the place of those they defined before.
+   * @throws Error when two definitions claim one path or one kind; nothing has changed then.
+   */
+  setCustom(custom: readonly ResourceDefinition[]): void {
+    const all = [...this.#builtIn, ...custom]
+    const byPath = indexed(all, ({ plural }) => plural)
+    this.#byKind = indexed(all, ({ kind }) => kind)
+    this.#byPath = byPath
+    this.#generation++
+  }
+
+  /** Grows with every change: what is derived from the kinds is made anew when it differs. */
+  get generation(): number {
+    return this.#generation
   }
 
   /** In the order they were given. */
   all(): readonly ResourceDefinition[] {
     return [...this.#byPath.values()]
+  }
+
+  /** The kinds of which the store holds objects, each once: no other served versions, no reviews. */
+  stored(): readonly ResourceDefinition[] {
+    return this.all().filter(({ storage, verbs }) => storage === undefined && (verbs === undefined || verbs.includes('list')))
   }
 
   find(group: string, version: string, plural: string): ResourceDefinition | undefined {
@@ -47,7 +70,15 @@ export class Registry {
   }
 }
 
-function addOnce(map: Map<string, ResourceDefinition>, key: string, definition: ResourceDefinition): void {
-  if (map.has(key)) throw new Error(`${key} is registered twice`)
-  map.set(key, definition)
+function indexed(
+  definitions: readonly ResourceDefinition[],
+  nameOf: (definition: ResourceDefinition) => string,
+): ReadonlyMap<string, ResourceDefinition> {
+  const index = new Map<string, ResourceDefinition>()
+  for (const each of definitions) {
+    const key = `${groupVersionOf(each)}/${nameOf(each)}`
+    if (index.has(key)) throw new Error(`${key} is registered twice`)
+    index.set(key, each)
+  }
+  return index
 }

@@ -88,14 +88,15 @@ export interface Resources {
   watch(resource: ResourceDefinition, request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchEvent>
   /** `body` as decoded from JSON, YAML or protobuf: unchecked. */
   create(resource: ResourceDefinition, namespace: string | undefined, body: JsonValue, context: WriteContext): Promise<KubeObject>
-  update(resource: ResourceDefinition, key: ObjectKey, body: JsonValue, context: WriteContext, subresource?: 'status'): Promise<KubeObject>
+  /** @param subresource `status`, or a named one that is a part of the object (`take`). */
+  update(resource: ResourceDefinition, key: ObjectKey, body: JsonValue, context: WriteContext, subresource?: string): Promise<KubeObject>
   patch(
     resource: ResourceDefinition,
     key: ObjectKey,
     type: PatchType,
     body: JsonValue,
     context: WriteContext,
-    subresource?: 'status',
+    subresource?: string,
   ): Promise<KubeObject>
   delete(resource: ResourceDefinition, key: ObjectKey, request: DeleteRequest, context: WriteContext): Promise<DeleteResult>
   deleteCollection(resource: ResourceDefinition, list: ListRequest, request: DeleteRequest, context: WriteContext): Promise<ListResult>

@@ -24,6 +24,7 @@ import type {
 import type { ResourceDefinition } from './resource.ts'
 import { getScale, patchScale, updateScale } from './scale.ts'
 import { updateObject } from './update.ts'
+import { fromStored } from './versions.ts'
 import { watchObjects } from './watch.ts'
 import { WatchProgress } from './watch-progress.ts'
 
@@ -44,7 +45,7 @@ export class ResourceService implements Resources {
 
   async get(resource: ResourceDefinition, key: ObjectKey): Promise<KubeObject> {
     await this.#machine.store.barrier()
-    return entryOf(this.#machine, resource, key).value
+    return fromStored(resource, entryOf(this.#machine, resource, key).value)
   }
 
   list(resource: ResourceDefinition, request: ListRequest): Promise<ListResult> {
@@ -65,7 +66,7 @@ export class ResourceService implements Resources {
     key: ObjectKey,
     body: JsonValue,
     context: WriteContext,
-    subresource?: 'status',
+    subresource?: string,
   ): Promise<KubeObject> {
     return updateObject(this.#machine, resource, key, body, context, subresource)
   }
@@ -76,7 +77,7 @@ export class ResourceService implements Resources {
     type: PatchType,
     body: JsonValue,
     context: WriteContext,
-    subresource?: 'status',
+    subresource?: string,
   ): Promise<KubeObject> {
     return patchObject(this.#machine, resource, key, type, body, context, subresource)
   }

@@ -45,9 +45,11 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly subresources?: {
     readonly status?: true
     readonly scale?: ScalePaths
-    /** Subresources with a route of their own, named for discovery: `log`, `binding`, `eviction`, `finalize` … */
-    readonly named?: readonly NamedSubresource[]
+    /** Parts of the object that are written apart, and routes of their own: `approval`, `log`, `binding`, `eviction` … */
+    readonly named?: readonly NamedSubresource<T>[]
   }
+  /** A kind that is served in several versions (or groups) is stored in one; the others say here how to come from and to it. */
+  readonly storage?: StoredVersion
   /** How long a deleted object may stay for an orderly end, in seconds; 0 removes it at once. Pods only, for now. */
   gracePeriodSeconds?(object: T): number
   /** Field selectors besides metadata.name and metadata.namespace. Method syntax keeps ResourceDefinition<Pod> assignable. */
@@ -58,14 +60,31 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   prepare?(draft: T, previous: T | undefined): void
   /** Only what the schema cannot say. Metadata (names, labels, annotations, owners) is checked for every kind by the machine. */
   validate?(object: T, previous: T | undefined): readonly FieldError[]
+  /** What the writer should know although the write is fine: `Warning` headers. Called after validation. */
+  warnings?(object: T, previous: T | undefined): readonly string[]
 }
 
-export interface NamedSubresource {
+export interface NamedSubresource<T extends KubeObject = KubeObject> {
   readonly name: string
   readonly kind: string
   readonly group?: string
   readonly version?: string
   readonly verbs: readonly string[]
+  /**
+   * Makes the subresource a part of the object that is read, updated and patched apart, like `status`: returns `previous` with
+   * what of `proposed` counts (a copy; neither may be changed). Without it the subresource has a route of its own.
+   */
+  take?(proposed: T, previous: T): T
+  /** With `take`: instead of the kind's own `validate`. */
+  validate?(object: T, previous: T): readonly FieldError[]
+}
+
+/** Both functions return a copy that may be changed, or their argument when nothing differs. Metadata is never touched. */
+export interface StoredVersion {
+  /** The definition whose objects are in the store: its `prepare`, `validate`, admission and subresources count. */
+  readonly resource: ResourceDefinition
+  toStored(object: KubeObject): KubeObject
+  fromStored(object: KubeObject): KubeObject
 }
 
 export const groupVersionOf = ({ group, version }: { group: string; version: string }): string =>

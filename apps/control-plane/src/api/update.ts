@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { FieldError } from '@bramble/api/field-error'
 import type { JsonValue, KubeObject, ObjectKey } from '@bramble/api/object'
 import { splitKey } from '@bramble/api/object'
-import { badRequest, conflict, invalid } from '@bramble/api/status-error'
+import { badRequest, conflict, invalid, unknownResource } from '@bramble/api/status-error'
 import { deepFreeze } from '../store/frozen.ts'
 import { admit } from './admit.ts'
 import { cleanCopy } from './clean-copy.ts'
@@ -11,6 +12,7 @@ import { validateMetadata } from './metadata.ts'
 import type { WriteContext } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { checkPreconditions, isReleased, keepServerFields, nextGeneration } from './server-fields.ts'
+import { fromStored, storageOf, toStored } from './versions.ts'
 
 /** See `Resources.update`. */
 export function updateObject(
@@ -19,14 +21,21 @@ export function updateObject(
   key: ObjectKey,
   body: JsonValue,
   context: WriteContext,
-  subresource?: 'status',
+  subresource?: string,
 ): Promise<KubeObject> {
   const decoded = decodeObject(resource, body, context)
   checkNames(resource, decoded, key)
-  return changeObject(machine, resource, key, context, {
-    ...(subresource && { subresource, takes: 'status' }),
-    propose: () => cleanCopy(decoded),
-  })
+  const stored = toStored(resource, decoded)
+  return changeObject(machine, resource, key, context, { ...partOf(resource, subresource), propose: () => cleanCopy(stored) })
+}
+
+/** @throws StatusError 404 when the kind has no such part. */
+export function partOf(resource: ResourceDefinition, subresource: string | undefined): Pick<Change, 'subresource' | 'takes' | 'validate'> {
+  if (subresource === undefined) return {}
+  if (subresource === 'status') return { subresource, takes: 'status' }
+  const { take, validate } = storageOf(resource).subresources?.named?.find(({ name }) => name === subresource) ?? {}
+  if (!take) throw unknownResource()
+  return { subresource, takes: take, ...(validate && { validate }) }
 }
 
 export interface Change {
@@ -34,9 +43,12 @@ export interface Change {
   readonly subresource?: string
   /**
    * What of the proposal counts; the rest stays as it is. Default: all but the status of a kind with a status subresource.
-   * `everything` is for changes that the machine itself makes up: no client's wish to check, no new generation.
+   * `everything` is for changes that the machine itself makes up: no client's wish to check, no new generation. A function
+   * returns `previous` with what of the proposal counts.
    */
-  readonly takes?: 'status' | 'everything'
+  readonly takes?: 'status' | 'everything' | ((proposed: KubeObject, previous: KubeObject) => KubeObject)
+  /** Instead of the kind's own. */
+  readonly validate?: (object: KubeObject, previous: KubeObject) => readonly FieldError[]
   /**
    * The new state, a copy that may be changed, made from the newest one; asked again when others were faster. Its uid
    * and resourceVersion, if it has them, must be those of `previous`.
@@ -45,7 +57,7 @@ export interface Change {
 }
 
 /**
- * Changes an object: prepare, defaults, validation, admission, compare, store; all over again while others are faster.
+ * Changes an object, and returns it as a client of `resource` sees it; a proposal is in the stored version: prepare, defaults, validation, admission, compare, store; all over again while others are faster.
  * An object that is being deleted and has no finalizer left goes away with its last change.
  */
 export async function changeObject(
@@ -56,8 +68,8 @@ export async function changeObject(
   change: Change,
 ): Promise<KubeObject> {
   for (let attempt = 0; attempt < RACES_MAX; attempt++) {
-    const changed = await changeOnce(machine, resource, key, context, change, attempt)
-    if (changed) return changed
+    const changed = await changeOnce(machine, storageOf(resource), key, context, change, attempt)
+    if (changed) return fromStored(resource, changed)
   }
   throw conflict(resource, splitKey(key).name)
 }
@@ -77,8 +89,10 @@ async function changeOnce(
   const isOwn = change.takes === 'everything'
   if (change.takes === undefined) resource.prepare?.(draft, previous)
   resource.applyDefaults?.(draft)
-  const errors = [...validateMetadata(resource, draft, previous), ...(isOwn ? [] : (resource.validate?.(draft, previous) ?? []))]
+  const validate = change.validate ?? resource.validate
+  const errors = [...validateMetadata(resource, draft, previous), ...(isOwn ? [] : (validate?.(draft, previous) ?? []))]
   if (errors.length > 0) throw invalid(resource.group, resource.kind, draft.metadata.name, errors)
+  if (change.takes === undefined && attempt === 0) for (const warning of resource.warnings?.(draft, previous) ?? []) context.warn(warning)
 
   const abandon = await admit(machine.admission, {
     operation: 'update',
@@ -120,6 +134,7 @@ function draftOf(resource: ResourceDefinition, proposed: AnyObject, previous: An
     draft.status = proposed.status ?? {}
     return draft
   }
+  if (typeof takes === 'function') return cleanCopy(takes(proposed, previous))
   keepServerFields(resource, proposed, previous)
   if (resource.subresources?.status && takes !== 'everything') {
     if (previous.status === undefined) delete proposed.status

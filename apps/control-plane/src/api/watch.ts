@@ -10,6 +10,7 @@ import type { Machine } from './machine.ts'
 import type { WatchEvent, WatchRequest } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { selector } from './selection.ts'
+import { fromStored, storageOf } from './versions.ts'
 
 const BOOKMARK_MS = 60_000
 
@@ -48,7 +49,7 @@ async function* run(
   await store.barrier()
   if (since !== undefined && since > store.revision) return yield errorEvent(tooLargeRevision(since, store.revision))
 
-  const prefix = prefixOf(resource, request.namespace)
+  const prefix = prefixOf(storageOf(resource), request.namespace)
   const wantsState = request.sendInitialEvents ?? !since
   const follower = progress.follow(prefix)
   try {
@@ -56,7 +57,10 @@ async function* run(
     if (wantsState) {
       const listing = store.list(prefix)
       revision = listing.revision
-      for (const { value } of listing.entries) if (matches(value)) yield { type: 'ADDED', object: value }
+      for (const { value } of listing.entries) {
+        const object = fromStored(resource, value)
+        if (matches(object)) yield { type: 'ADDED', object }
+      }
       if (request.sendInitialEvents) yield bookmark(resource, revision, { 'k8s.io/initial-events-end': 'true' })
     }
     const after = revision
@@ -68,7 +72,7 @@ async function* run(
         continue
       }
       revision = event.revision
-      const change = changeOf(event, matches)
+      const change = changeOf(resource, event, matches)
       if (change) yield change
     }
   } catch (error) {
@@ -80,12 +84,13 @@ async function* run(
 }
 
 /** What one change means to those who see only what matches. */
-function changeOf({ type, entry, previous }: StoreEvent, matches: Matches): WatchEvent | undefined {
-  const was = previous !== undefined && matches(previous.value)
-  if (type === 'delete') return was ? { type: 'DELETED', object: entry.value } : undefined
-  const is = matches(entry.value)
-  if (is) return { type: was ? 'MODIFIED' : 'ADDED', object: entry.value }
-  return was ? { type: 'DELETED', object: withRevision(previous.value, entry.value.metadata.resourceVersion) } : undefined
+function changeOf(resource: ResourceDefinition, { type, entry, previous }: StoreEvent, matches: Matches): WatchEvent | undefined {
+  const object = fromStored(resource, entry.value)
+  const before = previous && fromStored(resource, previous.value)
+  const was = before !== undefined && matches(before)
+  if (type === 'delete') return was ? { type: 'DELETED', object } : undefined
+  if (matches(object)) return { type: was ? 'MODIFIED' : 'ADDED', object }
+  return was ? { type: 'DELETED', object: withRevision(before, object.metadata.resourceVersion) } : undefined
 }
 
 /** The last state that matched, at the revision at which it ceased to. */

@@ -1,4 +1,4 @@
-import { allResources } from '../resources/all.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
 import type { ControllerDefinition } from './controller.ts'
 import { daemonSetController } from './daemon-set/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
@@ -11,8 +11,8 @@ import { podGarbageController } from './pod-garbage/controller.ts'
 import { replicaSetController } from './replica-set/controller.ts'
 import { serviceAccountController } from './service-account/controller.ts'
 
-/** Every loop that the control plane runs. */
-export const allControllers: readonly ControllerDefinition[] = [
+/** Every loop that the control plane runs. @param kinds All that are stored. */
+export const allControllers = (kinds: readonly ResourceDefinition[]): readonly ControllerDefinition[] => [
   deploymentController,
   replicaSetController,
   daemonSetController,
@@ -20,7 +20,7 @@ export const allControllers: readonly ControllerDefinition[] = [
   nodeLifeCycleController,
   podCidrController,
   podGarbageController,
-  namespaceController(allResources),
+  namespaceController(kinds),
   serviceAccountController,
-  garbageCollector(allResources),
+  garbageCollector(kinds),
 ]

@@ -1,7 +1,6 @@
 import { Hono } from 'hono'
 import { authenticate } from '../auth/authenticate.ts'
 import { authorize, forbiddenError } from '../auth/authorize.ts'
-import { Registry } from '../api/registry.ts'
 import type { UserInfo } from '../api/requests.ts'
 import type { HttpContext, HttpEnv } from './http-env.ts'
 import { peerReader } from './peer.ts'
@@ -12,7 +11,6 @@ import type { ApiDeps } from './routes/exchange.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { handleResource } from './routes/resources.ts'
-import { reviewResources } from './routes/reviews.ts'
 
 export interface AppDeps extends ApiDeps {
   /** Bramble's own, e.g. `0.1.0`. */
@@ -28,7 +26,6 @@ export interface AppDeps extends ApiDeps {
  * Serve it with {@link serveHttps}: watches and logs write to the connection itself.
  */
 export function createApp(deps: AppDeps): Hono<HttpEnv> {
-  const api = { ...deps, registry: new Registry([...deps.registry.all(), ...reviewResources]) }
   const readPeer = peerReader()
   const { identify = (c) => authenticate(readPeer(c)) } = deps
   const app = new Hono<HttpEnv>({ strict: false })
@@ -45,12 +42,12 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   })
 
   healthRoutes(app, deps.checks ?? [], deps.version)
-  discoveryRoutes(app, api.registry)
-  openapiRoutes(app, api.registry, deps.version)
+  discoveryRoutes(app, deps.registry)
+  openapiRoutes(app, deps.registry, deps.version)
   app.get('/', (c) => respondJson(c, { paths: app.routes.map(({ path }) => path).filter((path) => /^\/[\w/]+$/.test(path)) }))
   app.all('*', async (c, next) => {
     const info = c.get('info')
-    return info.type === 'resource' ? handleResource(c, api, info) : next()
+    return info.type === 'resource' ? handleResource(c, deps, info) : next()
   })
   return app
 }

@@ -12,6 +12,7 @@ import { nodeMetrics } from './node-metrics.ts'
 import { nodes } from './node.ts'
 import { pods } from './pod.ts'
 import { replicaSets } from './replica-set.ts'
+import { reviewResources } from './reviews.ts'
 import { secrets } from './secret.ts'
 import { serviceAccounts } from './service-account.ts'
 import { services } from './service.ts'
@@ -34,4 +35,5 @@ export const allResources: readonly ResourceDefinition[] = [
   leases,
   endpointSlices,
   nodeMetrics,
+  ...reviewResources,
 ]

@@ -4,6 +4,7 @@ import { invalid } from '@bramble/api/status-error'
 import { decodeObject } from '../../api/decode.ts'
 import type { UserInfo } from '../../api/requests.ts'
 import type { ResourceDefinition } from '../../api/resource.ts'
+import { selfSubjectAccessReviews, selfSubjectReviews, selfSubjectRulesReviews, subjectAccessReviews } from '../../resources/reviews.ts'
 import { type Attributes, authorize, rightsOf } from '../../auth/authorize.ts'
 import type { Exchange } from './exchange.ts'
 import { write } from './write.ts'
@@ -24,31 +25,6 @@ interface Review extends KubeObject {
     readonly groups?: readonly string[]
   }
 }
-
-const review = (group: string, kind: string): ResourceDefinition => ({
-  group,
-  version: 'v1',
-  kind,
-  plural: `${kind.toLowerCase()}s`,
-  scope: 'Cluster',
-  durability: 'volatile',
-  verbs: ['create'],
-  columns: [],
-  schema: { type: 'ref', ref: `io.k8s.api.${group.split('.')[0]}.v1.${kind}` },
-})
-
-const selfSubjectReviews = review('authentication.k8s.io', 'SelfSubjectReview')
-const selfSubjectAccessReviews = review('authorization.k8s.io', 'SelfSubjectAccessReview')
-const selfSubjectRulesReviews = review('authorization.k8s.io', 'SelfSubjectRulesReview')
-const subjectAccessReviews = review('authorization.k8s.io', 'SubjectAccessReview')
-
-/** Served beside the registry's kinds: nothing of them is stored. */
-export const reviewResources: readonly ResourceDefinition[] = [
-  selfSubjectReviews,
-  selfSubjectAccessReviews,
-  selfSubjectRulesReviews,
-  subjectAccessReviews,
-]
 
 const ANSWERS: ReadonlyMap<ResourceDefinition, (review: Review, user: UserInfo) => JsonObject> = new Map([
   [selfSubjectReviews, (_, { name, groups }) => ({ userInfo: { username: name, groups } })],

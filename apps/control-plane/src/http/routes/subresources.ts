@@ -17,9 +17,10 @@ import { contextOf, patch, write } from './write.ts'
 export async function subresource(exchange: Exchange): Promise<Response> {
   const { resource, request } = exchange
   const name = request.subresource!
-  if (name === 'status' && resource.subresources?.status) return status(exchange)
+  if (name === 'status' && resource.subresources?.status) return part(exchange, ['get', 'patch', 'update'])
   if (name === 'scale' && resource.subresources?.scale) return scale(exchange)
   const named = resource.subresources?.named?.find((one) => one.name === name)
+  if (named?.take) return part(exchange, named.verbs)
   const handler = Object.hasOwn(NAMED, `${resource.plural}/${name}`) ? NAMED[`${resource.plural}/${name}`] : undefined
   if (!named || !handler) throw unknownResource()
   if (!named.verbs.includes(request.verb)) throw methodNotAllowed()
@@ -38,9 +39,11 @@ const NAMED: Readonly<Record<string, (exchange: Exchange) => Promise<Response>>>
   },
 }
 
-async function status(exchange: Exchange): Promise<Response> {
+/** A part of the object that is read and written apart. */
+async function part(exchange: Exchange, verbs: readonly string[]): Promise<Response> {
   const { c, deps, resource, request } = exchange
   const key = keyOfExchange(exchange)
+  if (!verbs.includes(request.verb)) throw methodNotAllowed()
   switch (request.verb) {
     case 'get':
       return showObject(
@@ -52,10 +55,10 @@ async function status(exchange: Exchange): Promise<Response> {
       )
     case 'update':
       return write(exchange, 'UpdateOptions', resource, (body, context) =>
-        deps.resources.update(resource, key, body.value, context, 'status'),
+        deps.resources.update(resource, key, body.value, context, request.subresource),
       )
     case 'patch':
-      return patch(exchange, (type, body, context) => deps.resources.patch(resource, key, type, body.value, context, 'status'))
+      return patch(exchange, (type, body, context) => deps.resources.patch(resource, key, type, body.value, context, request.subresource))
     default:
       throw methodNotAllowed()
   }
