@@ -18,13 +18,14 @@ import { endpoints } from '../resources/endpoints.ts'
 import { namespaces } from '../resources/namespace.ts'
 import { pods } from '../resources/pod.ts'
 import { services } from '../resources/service.ts'
-import { ensureStandardObjects, STANDARD_NAMESPACES } from '../resources/standard-objects.ts'
+import { STANDARD_NAMESPACES } from '../resources/standard-objects/namespaces.ts'
+import { ensureStandardObjects } from '../resources/standard-objects/standard-objects.ts'
 import { MemoryBackend, MemoryDisk } from '../store/backend/memory.ts'
 import { openStore } from '../store/store.ts'
 import { allAdmissionSteps } from './all.ts'
 import { serviceRanges } from './service-addresses/ranges.ts'
 
-const settings = { apiServiceIp: '10.43.0.1', advertiseAddress: '192.0.2.10', apiPort: 6443 }
+const settings = { apiServiceIp: '10.43.0.1', serviceNetwork: '10.43.0.0/16', advertiseAddress: '192.0.2.10', apiPort: 6443 }
 const dryRun: WriteContext = {
   user: { name: 'u', groups: [] },
   dryRun: true,
@@ -48,7 +49,7 @@ async function cluster({ disk = new MemoryDisk(), network = '10.43.0.0/16', apiS
     env,
   })
   const client: ApiClient = new LocalClient({ store, resources })
-  await ensureStandardObjects(client, { ...settings, apiServiceIp })
+  await ensureStandardObjects(client, { ...settings, apiServiceIp, serviceNetwork: network })
   return { client, resources, store, disk }
 }
 const aService = (name: string, spec: Partial<ServiceSpec> = {}): NewObject<Service> => ({

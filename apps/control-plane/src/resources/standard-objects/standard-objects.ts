@@ -1,0 +1,17 @@
+import type { ApiClient } from '../../api/client.ts'
+import { namespaces } from '../namespace.ts'
+import { ensureApiService } from './api-service.ts'
+import { ensureAsWanted } from './ensure.ts'
+import { standardNamespaces } from './namespaces.ts'
+import type { StandardSettings } from './standard-settings.ts'
+
+/**
+ * Makes the objects that every cluster has, and brings those of an earlier start up to date. Safe to repeat.
+ *
+ * @throws StatusError when the API refuses, e.g. because the service network was changed to one without the address that
+ * the Service `kubernetes` has.
+ */
+export async function ensureStandardObjects(client: ApiClient, settings: StandardSettings): Promise<void> {
+  for (const namespace of standardNamespaces()) await ensureAsWanted(client, namespaces, namespace)
+  await ensureApiService(client, settings)
+}
