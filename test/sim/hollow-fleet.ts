@@ -28,7 +28,10 @@ export interface HollowFleet {
 }
 
 /** A control plane that serves HTTPS on the loopback in real time, and nodes whose containers are made up: what kubectl sees is real. */
-export async function hollowFleet(nodeCount: number): Promise<HollowFleet> {
+export async function hollowFleet(
+  nodeCount: number,
+  speed: { readonly startMs?: number; readonly pullMs?: number } = {},
+): Promise<HollowFleet> {
   const env: Env = { clock: systemClock, random: seeded(1), log: silentLog }
   const folder = await mkdtemp(join(tmpdir(), 'bramble-hollow-'))
   const stop = new AbortController()
@@ -79,6 +82,7 @@ export async function hollowFleet(nodeCount: number): Promise<HollowFleet> {
       podNetwork: POD_NETWORK,
       serviceNetwork: SERVICE_NETWORK,
       failed,
+      ...speed,
     })
   })
   for (const node of nodes) node.start()

@@ -18,6 +18,9 @@ export interface SimNodeParts {
   readonly serviceNetwork: string
   /** The agent ended by itself, which it never should. */
   readonly failed: (error: unknown) => void
+  /** How long a container takes to start, and an image to be pulled. Default: 200 ms and 1.5 s. */
+  readonly startMs?: number
+  readonly pullMs?: number
 }
 
 interface Life {
@@ -38,7 +41,8 @@ export class SimNode {
   constructor(parts: SimNodeParts) {
     this.#parts = parts
     this.name = parts.name
-    this.runtime = new FakeRuntime({ clock: parts.env.clock, addressPrefix: `10.42.${parts.number}`, startMs: 200, pullMs: 1_500 })
+    const { startMs = 200, pullMs = 1_500 } = parts
+    this.runtime = new FakeRuntime({ clock: parts.env.clock, addressPrefix: `10.42.${parts.number}`, startMs, pullMs })
   }
 
   get isRunning(): boolean {

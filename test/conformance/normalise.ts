@@ -1,0 +1,49 @@
+import { alignTables } from './align-tables.ts'
+
+/** One kind of thing that varies from run to run, and what stands for it in a transcript. */
+export interface Rule {
+  readonly name: string
+  readonly pattern: RegExp
+  readonly by: string
+}
+
+const WORD = 'bcdfghjklmnpqrstvwxz2456789'
+
+/** In the order in which they are applied. */
+export const RULES: readonly Rule[] = [
+  { name: 'uids', pattern: /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, by: '<uid>' },
+  { name: 'times', pattern: /\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, by: '<time>' },
+  { name: 'times as describe prints them', pattern: /\b\w{3}, \d\d \w{3} 20\d\d \d\d:\d\d:\d\d [+-]\d{4}/g, by: '<time>' },
+  { name: 'times as Go prints them', pattern: /\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [+-]\d{4} \w+( m=[+-][\d.]+)?/g, by: '<time>' },
+  { name: 'times of the log', pattern: /^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ ([\w.]+):\d+\]/gm, by: '$1<time> $2]' },
+  { name: 'resource versions', pattern: /(resourceVersion"?: ?"?|ResourceVersion:\s+|resourceVersion=)\d+/g, by: '$1<rv>' },
+  { name: 'the address of the server', pattern: /https:\/\/127\.0\.0\.1:\d+/g, by: 'https://<server>' },
+  { name: 'the address of the server', pattern: /\b127\.0\.0\.1:\d+/g, by: '<server>' },
+  { name: 'addresses of pods', pattern: /\b10\.42\.\d+\.\d+(?!\/)\b/g, by: '<pod-ip>' },
+  { name: 'addresses of Services', pattern: /\b10\.43\.(?!0\.1\b)\d+\.\d+(?!\/)\b/g, by: '<cluster-ip>' },
+  { name: 'node ports', pattern: /\b(3[0-2]\d{3})(?=\/(TCP|UDP)|,|$| )/gm, by: '<node-port>' },
+  { name: 'node ports', pattern: /("?nodePort"?: )\d+/g, by: '$1<node-port>' },
+  { name: 'versions of the server', pattern: /v?1\.\d+\.\d+\+bramble[\w.-]*/g, by: '<server-version>' },
+  { name: 'names of the pods of a revision', pattern: new RegExp(`-[${WORD}]{7,10}-[${WORD}]{5}\\b`, 'g'), by: '-<hash>-<suffix>' },
+  { name: 'hashes of templates', pattern: /(pod-template-hash"?[=:] ?"?|controller-revision-hash"?[=:] ?"?)[\w-]+/g, by: '$1<hash>' },
+  { name: 'names of revisions', pattern: new RegExp(`(?<=[a-z])-(?=[${WORD}]*[0-9])[${WORD}]{7,10}\\b`, 'g'), by: '-<hash>' },
+  { name: 'how far a rollout is', pattern: /^Waiting for .* to (finish|be observed|be updated).*$/gm, by: '' },
+  { name: 'tokens', pattern: /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, by: '<token>' },
+]
+
+/** Where an age stands: alone in a cell of a table or after a colon, or in a sentence. */
+const AGE = /^(<invalid>|<unknown>|(\d+[ydhms]){1,2}( ago)?( \(x\d+ over (\d+[ydhms]){1,2}\))?|\d+ \((\d+[ydhms]){1,2} ago\))$/
+const AGE_WITHOUT_HEADER = /(?<= {3})(?:\d+[ydhms]){1,2}(?= {2}|$) */g
+const AGE_AFTER_COLON = /^(\s*(?:Age|Duration|Elapsed)[\w ]*:\s+)(?:\d+[ydhms]){1,2}$/gm
+
+/** A transcript's text: what varies replaced by its rule, tables aligned again for what stands in them now. */
+export function normalise(text: string, own: readonly Rule[] = []): string {
+  const replaced = (part: string): string =>
+    [...own, ...RULES].reduce(
+      (rest, { pattern, by }) => rest.replace(pattern, by),
+      part.replace(AGE_AFTER_COLON, '$1<age>').replace(AGE_WITHOUT_HEADER, '<age>   '),
+    )
+  return alignTables(text, (cell) => (AGE.test(cell) ? '<age>' : replaced(cell)))
+    .replace(/[ \t]+$/gm, '')
+    .replace(/^\n+|\s+$/g, '')
+}
