@@ -7,7 +7,7 @@ import { checkObject, isObject, TypeMismatch } from './schema/check.ts'
 import { resolve } from './schema/definitions.ts'
 import type { ObjectSchema } from './schema/object-schema.ts'
 
-type Kind = Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema'>
+type Kind = Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema' | 'custom'>
 
 /**
  * The body of a write as an object of its kind, a copy that may be changed. A missing apiVersion and kind are those of the
@@ -43,7 +43,7 @@ export function readObject(
   body: JsonObject,
   duplicates: readonly string[],
 ): { value: KubeObject; strict: readonly string[] } {
-  const { value, unknown } = checkObject(topLevel(resource.schema), body)
+  const { value, unknown } = resource.custom?.read(body) ?? checkObject(topLevel(resource.schema), body)
   const strict = [
     ...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`),
     ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
@@ -51,7 +51,10 @@ export function readObject(
   // What Go decodes into always has a spec, if empty: validation can look into it.
   const schema = resolve(resource.schema)
   const hasSpec =
-    schema.type === 'object' && schema.properties['spec'] !== undefined && resolve(schema.properties['spec']).type === 'object'
+    !resource.custom &&
+    schema.type === 'object' &&
+    schema.properties['spec'] !== undefined &&
+    resolve(schema.properties['spec']).type === 'object'
   const object = {
     apiVersion: apiVersionOf(resource.group, resource.version),
     kind: resource.kind,

@@ -54,10 +54,12 @@ export class ResourceService implements Resources {
 
   /** @throws StatusError 400, 422 at once, before the first event. */
   watch(resource: ResourceDefinition, request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchEvent> {
-    return watchObjects(this.#machine, resource, request, signal)
+    const { gone } = resource.custom ?? {}
+    return watchObjects(this.#machine, resource, request, gone ? AbortSignal.any([signal, gone]) : signal)
   }
 
-  create(resource: ResourceDefinition, namespace: string | undefined, body: JsonValue, context: WriteContext): Promise<KubeObject> {
+  async create(resource: ResourceDefinition, namespace: string | undefined, body: JsonValue, context: WriteContext): Promise<KubeObject> {
+    await resource.beforeWrite?.(body)
     return createObject(this.#machine, resource, namespace, body, context)
   }
 
@@ -68,6 +70,7 @@ export class ResourceService implements Resources {
     context: WriteContext,
     subresource?: string,
   ): Promise<KubeObject> {
+    await resource.beforeWrite?.(body)
     return updateObject(this.#machine, resource, key, body, context, subresource)
   }
 
@@ -79,6 +82,7 @@ export class ResourceService implements Resources {
     context: WriteContext,
     subresource?: string,
   ): Promise<KubeObject> {
+    await resource.beforeWrite?.(body)
     return patchObject(this.#machine, resource, key, type, body, context, subresource)
   }
 

@@ -1,14 +1,16 @@
 import type { FieldError } from '@bramble/api/field-error'
-import type { KubeObject } from '@bramble/api/object'
+import type { JsonObject, JsonValue, KubeObject } from '@bramble/api/object'
+import type { Checked } from './schema/check.ts'
 import type { ObjectSchema } from './schema/object-schema.ts'
 
 /** One column of the Table that kubectl prints. Name and Age are columns like others. */
 export interface Column<T extends KubeObject = KubeObject> {
   readonly name: string
-  readonly type: 'string' | 'integer' | 'boolean' | 'date'
-  readonly format?: 'name'
-  /** 0 always, 1 only with `-o wide`. */
-  readonly priority?: 0 | 1
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date'
+  /** `name` for the one that names the object; columns of custom kinds may have any. */
+  readonly format?: string
+  /** 0 always, anything above only with `-o wide`. */
+  readonly priority?: number
   readonly description?: string
   /** @param nowMs Epoch milliseconds, for ages. */
   value(object: T, nowMs: number): string | number | boolean | null
@@ -33,6 +35,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly plural: string
   /** Default: the kind in lower case. */
   readonly singular?: string
+  /** Of lists. Default: the kind and `List`. */
+  readonly listKind?: string
   readonly shortNames?: readonly string[]
   readonly categories?: readonly string[]
   readonly scope: 'Namespaced' | 'Cluster'
@@ -50,6 +54,10 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   }
   /** A kind that is served in several versions (or groups) is stored in one; the others say here how to come from and to it. */
   readonly storage?: StoredVersion
+  /** Kinds that are not built in; they have no strategic merge patch. */
+  readonly custom?: CustomKind
+  /** Awaited before each write, with its undecoded body: libraries that the kind's rules need are loaded on first use. */
+  beforeWrite?(body: JsonValue): Promise<void>
   /** How long a deleted object may stay for an orderly end, in seconds; 0 removes it at once. Pods only, for now. */
   gracePeriodSeconds?(object: T): number
   /** Field selectors besides metadata.name and metadata.namespace. Method syntax keeps ResourceDefinition<Pod> assignable. */
@@ -62,6 +70,20 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   validate?(object: T, previous: T | undefined): readonly FieldError[]
   /** What the writer should know although the write is fine: `Warning` headers. Called after validation. */
   warnings?(object: T, previous: T | undefined): readonly string[]
+}
+
+/** What is different about a kind that a CustomResourceDefinition defines. */
+export interface CustomKind {
+  /** Reads a body in place of `schema`, which only says how to merge: the types of values are left to validation. */
+  read(body: JsonObject): Checked
+  /** OpenAPI v3 schema of an object, without the kind's `x-kubernetes-group-version-kind`. Made anew at each call. */
+  openapi(): JsonObject
+  /** Aborts when the kind ceases to be served, or is served by another definition: open watches end. */
+  readonly gone: AbortSignal
+  /** Whether a change of the status alone makes a new generation: the kind has no status subresource. */
+  readonly countsStatus: boolean
+  /** What clients that use this version are warned of. */
+  readonly deprecation?: string
 }
 
 export interface NamedSubresource<T extends KubeObject = KubeObject> {

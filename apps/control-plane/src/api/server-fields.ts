@@ -52,11 +52,13 @@ export function checkPreconditions(
 export function nextGeneration(resource: ResourceDefinition, draft: KubeObject, previous: KubeObject): number | undefined {
   const { generation } = previous.metadata
   if (!countsGenerations(resource)) return generation
-  return isDeepStrictEqual(contentOf(draft), contentOf(previous)) ? generation : (generation ?? 0) + 1
+  const compared = resource.custom?.countsStatus ? withoutMetadata : contentOf
+  return isDeepStrictEqual(compared(draft), compared(previous)) ? generation : (generation ?? 0) + 1
 }
 
 /** Core kinds older than the idea have no generation; nor have kinds that nobody observes. Source: the registries' strategies. */
-function countsGenerations({ group, kind, subresources }: ResourceDefinition): boolean {
+function countsGenerations({ group, kind, subresources, custom }: ResourceDefinition): boolean {
+  if (custom) return true
   if (group === '') return kind === 'Pod' || kind === 'ReplicationController'
   return subresources?.status === true || WITHOUT_STATUS.has(`${group}/${kind}`)
 }
@@ -70,8 +72,13 @@ const WITHOUT_STATUS: ReadonlySet<string> = new Set([
   'admissionregistration.k8s.io/ValidatingWebhookConfiguration',
 ])
 
+function withoutMetadata(object: KubeObject): object {
+  const { metadata: _metadata, ...content } = object
+  return content
+}
+
 function contentOf(object: KubeObject): object {
-  const { metadata: _metadata, status: _status, ...content } = object as AnyObject
+  const { status: _status, ...content } = withoutMetadata(object) as AnyObject
   return content
 }
 

@@ -28,7 +28,7 @@ export async function showObject(
   return respondIn(c, shown, body, code, headers)
 }
 
-/** A list as the client wants to see it: `PodList`, a Table, or metadata. Items of a list do not repeat kind and apiVersion. */
+/** A list as the client wants to see it: `PodList`, a Table, or metadata. Items of a built-in kind do not repeat kind and apiVersion. */
 export async function showList(
   c: HttpContext,
   resource: ResourceDefinition,
@@ -53,10 +53,10 @@ export async function showList(
     return respondIn(c, shown, { ...kind, metadata, items: items.map((item) => toPartial(item, shown.version)) })
   }
   return respondIn(c, shown, {
-    kind: `${resource.kind}List`,
+    kind: resource.listKind ?? `${resource.kind}List`,
     apiVersion: groupVersionOf(resource),
     metadata,
-    items: items.map(({ kind: _kind, apiVersion: _apiVersion, ...item }) => item),
+    items: resource.custom ? items : items.map(({ kind: _kind, apiVersion: _apiVersion, ...item }) => item),
   })
 }
 

@@ -15,12 +15,13 @@ import { strategicMerge } from './strategic-merge.ts'
  * @throws StatusError 400 when the patch is wrong in itself, 415 for a type that is not served, 422 when the result is no such object.
  */
 export function applyPatchTo(
-  resource: Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema'>,
+  resource: Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema' | 'custom'>,
   object: KubeObject,
   type: PatchType,
   patch: JsonValue,
   context: WriteContext,
 ): KubeObject {
+  if (type === 'strategic' && resource.custom) throw unsupportedPatch(['json-patch+json', 'merge-patch+json', 'apply-patch+yaml'])
   const patched = patchedValue(object as unknown as JsonObject, type, patch, resource)
   const refused = (why: string): StatusError => invalid('', '', '', [invalidValue('patch', JSON.stringify(patch), why)])
   if (!isObject(patched)) throw refused('the result is no object')
@@ -46,15 +47,15 @@ function patchedValue(object: JsonObject, type: PatchType, patch: JsonValue, { s
     case 'strategic':
       return strategicMerge(object, patch, schema)
     case 'apply':
-      throw unsupportedPatch()
+      throw unsupportedPatch(['json-patch+json', 'merge-patch+json', 'strategic-merge-patch+json'])
   }
 }
 
 /** Clients fall back to other patches. Source: apiserver pkg/endpoints/handlers/negotiation NewUnsupportedMediaTypeError. */
-const unsupportedPatch = (): StatusError =>
+const unsupportedPatch = (accepted: readonly string[]): StatusError =>
   new StatusError(
     415,
     'UnsupportedMediaType',
-    'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json',
+    `the body of the request was in an unknown format - accepted media types include: ${accepted.map((type) => `application/${type}`).join(', ')}`,
     {},
   )
