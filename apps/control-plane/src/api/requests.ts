@@ -6,7 +6,10 @@ import type { ResourceDefinition } from './resource.ts'
 /** Who asks. Source: authentication/v1 UserInfo. */
 export interface UserInfo {
   readonly name: string
+  readonly uid?: string
   readonly groups: readonly string[]
+  /** What else is known, e.g. the pod whose token was shown. */
+  readonly extra?: Readonly<Record<string, readonly string[]>>
 }
 
 /** What a write brings along besides its body. */
