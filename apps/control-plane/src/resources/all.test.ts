@@ -91,6 +91,10 @@ const COLUMNS: Readonly<Record<string, string>> = {
   Lease: 'Name; Holder; Age',
   EndpointSlice: 'Name; AddressType; Ports; Endpoints; Age',
   NodeMetrics: 'Name; CPU; Memory; Window; Age',
+  ClusterRoleBinding: 'Name; Role; Age; Users:1; Groups:1; ServiceAccounts:1',
+  ClusterRole: 'Name; Created At',
+  RoleBinding: 'Name; Role; Age; Users:1; Groups:1; ServiceAccounts:1',
+  Role: 'Name; Created At',
 }
 
 test('every kind has the columns of Kubernetes', () => {

@@ -1,4 +1,6 @@
 import type { ResourceDefinition } from '../api/resource.ts'
+import { clusterRoleBindings } from './cluster-role-bindings.ts'
+import { clusterRoles } from './cluster-roles.ts'
 import { configMaps } from './config-map.ts'
 import { controllerRevisions } from './controller-revision.ts'
 import { daemonSets } from './daemon-set.ts'
@@ -13,6 +15,8 @@ import { nodes } from './node.ts'
 import { pods } from './pod.ts'
 import { replicaSets } from './replica-set.ts'
 import { reviewResources } from './reviews.ts'
+import { roleBindings } from './role-bindings.ts'
+import { roles } from './roles.ts'
 import { secrets } from './secret.ts'
 import { serviceAccounts } from './service-account.ts'
 import { services } from './service.ts'
@@ -35,5 +39,9 @@ export const allResources: readonly ResourceDefinition[] = [
   leases,
   endpointSlices,
   nodeMetrics,
+  clusterRoleBindings,
+  clusterRoles,
+  roleBindings,
+  roles,
   ...reviewResources,
 ]
