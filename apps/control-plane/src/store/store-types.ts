@@ -20,6 +20,17 @@ export interface StoreEvent {
   readonly previous?: Entry
 }
 
+export interface StoreReader {
+  /**
+   * The next event; undefined: everything under the prefix up to the store's newest revision has been read.
+   * @throws Expired when it fell more than a bounded number of events behind.
+   */
+  read(): StoreEvent | undefined
+  /** Closed, by its owner or with the store. */
+  readonly ended: boolean
+  close(): void
+}
+
 export interface Page {
   readonly limit: number
   /** List after this key. */
@@ -42,6 +53,12 @@ export interface StoreReads {
    * @throws Expired when `after` is older than the history, or the reader fell more than a bounded number of events behind.
    */
   watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<StoreEvent>
+  /**
+   * The same without waiting: a place in the history to read on from. `wake` is called each time that there is something to read
+   * again after `read` had nothing, and when the store closes; it must be quick and must not throw.
+   * @throws Expired when `after` is older than the history.
+   */
+  reader(prefix: string, after: Revision, wake: () => void): StoreReader
   /**
    * Calls `listener` with every event, in the instant it becomes visible to reads: for indexes that must never lag
    * behind. A listener must be quick and must not throw; it stays for the store's life.

@@ -3,9 +3,9 @@ import type { Env } from '@bramble/reconcile/env'
 import type { Backend, Entry, Revision, Write } from './backend/backend.ts'
 import { deepFreeze } from './frozen.ts'
 import { History } from './history.ts'
+import { Readers } from './readers.ts'
 import { SortedKeys } from './sorted-keys.ts'
-import { type Listing, type Page, StoreConflict, type StoreEvent, type StoreLike } from './store-types.ts'
-import { WatchWaiters } from './watch-waiters.ts'
+import { type Listing, type Page, StoreConflict, type StoreEvent, type StoreLike, type StoreReader } from './store-types.ts'
 
 export interface StoreOptions {
   /** Keys whose writes stay in memory. */
@@ -55,7 +55,7 @@ export class Store implements StoreLike {
   readonly #index: Map<string, Entry>
   readonly #keys = new SortedKeys()
   readonly #history: History
-  readonly #waiters = new WatchWaiters()
+  readonly #readers: Readers
   readonly #listeners: ((event: StoreEvent) => void)[] = []
   /** Commits under way, in the order of their revisions. */
   readonly #queue: Commit[] = []
@@ -74,6 +74,7 @@ export class Store implements StoreLike {
     this.#index = entries
     this.#keys.load(entries.keys())
     this.#history = new History(options.historyMax ?? HISTORY_MAX, revision)
+    this.#readers = new Readers(this.#history)
     this.#visible = revision
     this.#assigned = revision
     this.#reserved = revision + RESERVE_BLOCK
@@ -97,17 +98,27 @@ export class Store implements StoreLike {
     return { entries: shown, revision, remaining: entries.length - shown.length }
   }
 
+  reader(prefix: string, after: Revision, wake: () => void): StoreReader {
+    return this.#readers.open(prefix, this.#history.startAfter(after), wake)
+  }
+
   async *watch(prefix: string, after: Revision, signal: AbortSignal): AsyncGenerator<StoreEvent, void, undefined> {
-    let next = this.#history.startAfter(after)
-    while (!signal.aborted) {
-      if (next === this.#history.end) {
-        const woken = await this.#waiters.wait(prefix, signal) // no await since the check, so nothing can be missed
-        if (woken === undefined) return
-        next = woken
-        continue
+    let wake = (): void => {}
+    const stop = (): void => wake()
+    const reader = this.reader(prefix, after, stop)
+    signal.addEventListener('abort', stop)
+    try {
+      while (!signal.aborted && !reader.ended) {
+        const event = reader.read()
+        if (event) yield event
+        else if (!reader.ended)
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
       }
-      const event = this.#history.at(next++)
-      if (event.key.startsWith(prefix)) yield event
+    } finally {
+      signal.removeEventListener('abort', stop)
+      reader.close()
     }
   }
 
@@ -145,7 +156,7 @@ export class Store implements StoreLike {
   async close(): Promise<void> {
     while (this.#queue[0]) await this.#queue[0].settled
     await this.#reserving?.catch(() => {})
-    this.#waiters.stopAll()
+    this.#readers.endAll()
     await this.#backend.close()
   }
 
@@ -213,7 +224,7 @@ export class Store implements StoreLike {
     }
     this.#visible = revision
     for (const event of events) for (const listener of this.#listeners) listener(event)
-    for (const [index, event] of events.entries()) this.#waiters.announce(event.key, start + index)
+    for (const [index, event] of events.entries()) this.#readers.announce(event.key, start + index)
   }
 
   #now(prefix: string): readonly Entry[] {
