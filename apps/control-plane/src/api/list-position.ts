@@ -16,20 +16,24 @@ interface Versions {
   readonly resourceVersion?: string
   readonly resourceVersionMatch?: string
   readonly continue?: string
+  readonly sendInitialEvents?: boolean
   readonly limit: number
 }
 
 /**
  * What resourceVersion, resourceVersionMatch, limit and continue mean together.
  *
- * @throws StatusError 400 for a version or token that is none, 422 for a combination that is not allowed.
+ * @param prefix Of the keys that are listed: a token for another list is none.
+ * @throws StatusError 400 for a token that is none, 422 for a version that is none and for a combination that is not allowed.
  * @see Source: apimachinery pkg/apis/meta/internalversion/validation; apiserver pkg/storage/etcd3 GetList.
  */
-export function listPosition({ resourceVersion = '', resourceVersionMatch = '', continue: token = '', limit }: Versions): ListPosition {
-  if (resourceVersionMatch) checkMatch(resourceVersion, resourceVersionMatch, token !== '')
+export function listPosition(versions: Versions, prefix: string): ListPosition {
+  checkMatch(versions)
+  const { resourceVersion = '', resourceVersionMatch = '', continue: token = '', limit } = versions
   if (token) {
+    const position = readToken(token, prefix)
     if (resourceVersion && resourceVersion !== '0') throw badRequest('specifying resource version is not allowed when using continue')
-    return readToken(token)
+    return position
   }
   const revision = parseRevision(resourceVersion)
   if (revision === undefined) return { type: 'newest' }
@@ -38,14 +42,17 @@ export function listPosition({ resourceVersion = '', resourceVersionMatch = '', 
   return { type: 'at-least', revision }
 }
 
-function checkMatch(version: string, match: string, isContinued: boolean): void {
+function checkMatch({ resourceVersion, resourceVersionMatch: match, continue: token, sendInitialEvents }: Versions): void {
   const path = 'resourceVersionMatch'
   const errors: FieldError[] = []
-  if (isContinued) errors.push(forbiddenField(path, 'resourceVersionMatch is forbidden when continue is provided'))
-  if (!version) errors.push(forbiddenField(path, 'resourceVersionMatch is forbidden unless resourceVersion is provided'))
-  if (match !== 'Exact' && match !== 'NotOlderThan') errors.push(notSupported(path, match, ['Exact', 'NotOlderThan', '']))
-  if (match === 'Exact' && version === '0')
-    errors.push(forbiddenField(path, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
+  if (match) {
+    if (!resourceVersion) errors.push(forbiddenField(path, 'resourceVersionMatch is forbidden unless resourceVersion is provided'))
+    if (token) errors.push(forbiddenField(path, 'resourceVersionMatch is forbidden when continue is provided'))
+    if (match !== 'Exact' && match !== 'NotOlderThan') errors.push(notSupported(path, match, ['Exact', 'NotOlderThan', '']))
+    if (match === 'Exact' && resourceVersion === '0')
+      errors.push(forbiddenField(path, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
+  }
+  if (sendInitialEvents !== undefined) errors.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list'))
   if (errors.length > 0) throw invalidListOptions(errors)
 }
 
@@ -63,24 +70,30 @@ export function parseRevision(text: string | undefined): Revision | undefined {
   return revision
 }
 
-/** Source: apiserver pkg/storage/continue.go; opaque to clients. A revision of -1 stands for "whatever is newest". */
+/** Opaque to clients. A revision of -1 stands for "whatever is newest". Source: apiserver pkg/storage/continue.go. */
 export const continueToken = (revision: Revision, after: string): string =>
-  Buffer.from(JSON.stringify({ v: 'bramble/v1', rv: revision, after })).toString('base64url')
+  Buffer.from(JSON.stringify({ v: TOKEN_VERSION, rv: revision, after })).toString('base64url')
+const TOKEN_VERSION = 'bramble/v2'
 
-function readToken(token: string): ListPosition {
-  const read = parseToken(token)
-  if (!read) throw badRequest('continue key is not valid: start the list again without it')
-  return read.revision < 0 ? { type: 'rest', after: read.after } : { type: 'exactly', revision: read.revision, after: read.after }
+function readToken(token: string, prefix: string): ListPosition {
+  const { v, rv, after } = parseToken(token)
+  if (v !== TOKEN_VERSION) throw badToken(': server does not recognize this encoded version')
+  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv === 0) throw badToken(': incorrect encoded start resourceVersion')
+  if (typeof after !== 'string' || after.length === prefix.length || !after.startsWith(prefix)) throw badToken(': it is not of this list')
+  return rv < 0 ? { type: 'rest', after } : { type: 'exactly', revision: rv, after }
 }
 
-function parseToken(token: string): { revision: Revision; after: string } | undefined {
+function parseToken(token: string): Record<string, unknown> {
   try {
-    const { v, rv, after } = JSON.parse(Buffer.from(token, 'base64url').toString()) as Record<string, unknown>
-    return v === 'bramble/v1' && typeof rv === 'number' && typeof after === 'string' ? { revision: rv, after } : undefined
+    const parsed: unknown = JSON.parse(Buffer.from(token, 'base64url').toString())
+    if (typeof parsed === 'object' && parsed !== null) return parsed as Record<string, unknown>
   } catch {
-    return undefined
+    // said below
   }
+  throw badToken('')
 }
+
+const badToken = (why: string): StatusError => badRequest(`invalid continue token: continue key is not valid${why}`)
 
 /** 410, with a token that goes on from here without the snapshot. Source: apiserver pkg/storage/etcd3 handleCompactedErrorForPaging. */
 export const pagingExpired = (after: string): StatusError =>

@@ -79,6 +79,7 @@ test('versions: any, at least, exactly', async (t) => {
   assert.equal(await count({ resourceVersion: '0', limit: 100 }), 7)
 })
 
+const GOOD = Buffer.from(JSON.stringify({ v: 'bramble/v2', rv: 5, after: '/core/pods/default/a' })).toString('base64url')
 const refused: { name: string; request: Partial<ListRequest>; code: number; message: string | RegExp }[] = [
   {
     name: 'a match without a version',
@@ -111,7 +112,31 @@ const refused: { name: string; request: Partial<ListRequest>; code: number; mess
     code: 504,
     message: /^Timeout: Too large resource version: 999999999, current: \d+$/,
   },
-  { name: 'a token that is none', request: { continue: 'bm9uc2Vuc2U' }, code: 400, message: /continue key is not valid/ },
+  {
+    name: 'a token beside a version',
+    request: { continue: GOOD, resourceVersion: '5' },
+    code: 400,
+    message: 'specifying resource version is not allowed when using continue',
+  },
+  {
+    name: 'a token beside a match',
+    request: { continue: GOOD, resourceVersion: '5', resourceVersionMatch: 'Exact' },
+    code: 422,
+    message: /resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided$/,
+  },
+  {
+    name: 'initial events',
+    request: { sendInitialEvents: true },
+    code: 422,
+    message: 'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list',
+  },
+  {
+    name: 'everything at once',
+    request: { resourceVersionMatch: 'Newest', continue: GOOD, sendInitialEvents: false },
+    code: 422,
+    message:
+      /is invalid: \[resourceVersionMatch: Forbidden: .*unless resourceVersion is provided, resourceVersionMatch: Forbidden: .*when continue is provided, resourceVersionMatch: Unsupported value: "Newest": supported values: .*, sendInitialEvents: Forbidden: .*\]$/,
+  },
   {
     name: 'a field that pods are not selected by, even with no pod there',
     request: { fields: parseFieldSelector('spec.foo=x') },
@@ -125,15 +150,34 @@ for (const { name, request, code, message } of refused)
     await assert.rejects(service.list(PODS, aList(request)), { code, message })
   })
 
-test('a token of one list cannot read another', async (t) => {
-  const { service } = await filled(t)
-  const token = Buffer.from(JSON.stringify({ v: 'bramble/v1', rv: -1, after: '../../core/pods/' })).toString('base64url')
-  const { items } = await service.list(CONFIG_MAPS, aList({ namespace: 'other', continue: token }))
-  assert.deepEqual(
-    items.map((item) => item.metadata.namespace),
-    ['other'],
-  )
-})
+const token = (fields: object): string => Buffer.from(JSON.stringify(fields)).toString('base64url')
+const badTokens: { name: string; token: string; why: string }[] = [
+  { name: 'no base64 of JSON', token: 'what', why: '' },
+  { name: 'JSON that is no object', token: Buffer.from('7').toString('base64url'), why: '' },
+  {
+    name: 'another format',
+    token: token({ v: 'meta.k8s.io/v1', rv: 5, start: 'a' }),
+    why: ': server does not recognize this encoded version',
+  },
+  ...[0, 1.5, '5', null].map((rv) => ({
+    name: `revision ${JSON.stringify(rv)}`,
+    token: token({ v: 'bramble/v2', rv, after: '/core/configmaps/other/a' }),
+    why: ': incorrect encoded start resourceVersion',
+  })),
+  ...['/core/pods/other/a', '/core/configmaps/default/a', '../../core/pods/', '/core/configmaps/other/', '', 7].map((after) => ({
+    name: `a key of another list, ${after}`,
+    token: token({ v: 'bramble/v2', rv: -1, after }),
+    why: ': it is not of this list',
+  })),
+]
+for (const { name, token, why } of badTokens)
+  test(`refuses a continue token of ${name}`, async (t) => {
+    const { service } = await filled(t)
+    await assert.rejects(service.list(CONFIG_MAPS, aList({ namespace: 'other', continue: token })), {
+      code: 400,
+      message: `invalid continue token: continue key is not valid${why}`,
+    })
+  })
 
 test('field selectors: name, namespace, those of the kind, and empty values', async (t) => {
   const { service, context } = await filled(t)

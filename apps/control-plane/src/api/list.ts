@@ -1,6 +1,5 @@
 import type { KubeObject } from '@bramble/api/object'
 import { expired } from '@bramble/api/status-error'
-import type { Entry } from '../store/backend/backend.ts'
 import { prefixOf, storeKey } from '../store/keys.ts'
 import { Expired, type Listing, type Page } from '../store/store-types.ts'
 import { continueToken, type ListPosition, listPosition, pagingExpired, tooLargeRevision } from './list-position.ts'
@@ -12,19 +11,19 @@ import { fromStored, storageOf } from './versions.ts'
 
 /** See `Resources.list`. */
 export async function listObjects({ store }: Machine, resource: ResourceDefinition, request: ListRequest): Promise<ListResult> {
-  const position = listPosition(request)
+  const prefix = prefixOf(storageOf(resource), request.namespace)
+  const position = listPosition(request, prefix)
   const matches = selector(resource, request)
   await store.barrier()
   if ('revision' in position && position.revision > store.revision) throw tooLargeRevision(position.revision, store.revision)
 
   const single = onlyName(resource, request)
-  if (single !== undefined && position.type !== 'exactly') {
+  if (single !== undefined && (position.type === 'newest' || position.type === 'at-least')) {
     const entry = store.get(storeKey(storageOf(resource), single))
     const found = entry && fromStored(resource, entry.value)
     return { items: found && matches(found) ? [found] : [], resourceVersion: String(store.revision) }
   }
 
-  const prefix = prefixOf(storageOf(resource), request.namespace)
   const read = (page: Omit<Page, 'at'>): Listing => {
     try {
       return store.list(prefix, { ...page, ...(position.type === 'exactly' && { at: position.revision }) })
@@ -32,15 +31,13 @@ export async function listObjects({ store }: Machine, resource: ResourceDefiniti
       throw error instanceof Expired ? expiredList(position) : error
     }
   }
-  const start = 'after' in position && position.after !== undefined ? prefix + position.after : undefined
-  const listing = read({ limit: 0, ...(start !== undefined && { after: start }) })
-  return page(resource, listing, prefix, request, matches)
+  const after = 'after' in position ? position.after : undefined
+  return page(resource, read({ limit: 0, ...(after !== undefined && { after }) }), request, matches)
 }
 
 function page(
   resource: ResourceDefinition,
   { entries, revision }: Listing,
-  prefix: string,
   { limit, labels, fields }: ListRequest,
   matches: (object: KubeObject) => boolean,
 ): ListResult {
@@ -54,15 +51,12 @@ function page(
     return {
       items,
       resourceVersion: String(revision),
-      continue: continueToken(revision, keyAfter(entry, prefix)),
+      continue: continueToken(revision, entry.key),
       ...(labels.length === 0 && fields.length === 0 && { remainingItemCount: remaining }),
     }
   }
   return { items, resourceVersion: String(revision) }
 }
-
-/** A token stays within its own list whatever it holds: the prefix is added by us. */
-const keyAfter = (entry: Entry, prefix: string): string => entry.key.slice(prefix.length)
 
 const expiredList = (position: ListPosition): Error =>
   'after' in position && position.after !== undefined ? pagingExpired(position.after) : expired()

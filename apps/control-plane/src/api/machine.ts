@@ -10,7 +10,6 @@ import type { Registry } from './registry.ts'
 import type { AdmissionStep } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { storageOf } from './versions.ts'
-import type { WatchProgress } from './watch-progress.ts'
 
 /** What the verbs work with. */
 export interface Machine {
@@ -19,7 +18,6 @@ export interface Machine {
   /** In order. */
   readonly admission: readonly AdmissionStep[]
   readonly env: Env
-  readonly progress: WatchProgress
 }
 
 /** An object whose spec and status are looked at whatever its kind. */

@@ -36,6 +36,8 @@ export interface ListRequest {
   readonly continue?: string
   readonly resourceVersion?: string
   readonly resourceVersionMatch?: string
+  /** Forbidden for lists; said here so that it can be refused. */
+  readonly sendInitialEvents?: boolean
 }
 
 export interface ListResult<T extends KubeObject = KubeObject> {
@@ -51,6 +53,8 @@ export interface WatchRequest {
   readonly fields: readonly FieldRequirement[]
   readonly resourceVersion?: string
   readonly resourceVersionMatch?: string
+  /** Means nothing to a watch. */
+  readonly continue?: string
   readonly allowBookmarks: boolean
   /** WatchList: what is there as ADDED, then a bookmark annotated `k8s.io/initial-events-end`. */
   readonly sendInitialEvents?: boolean
@@ -60,6 +64,12 @@ export interface WatchRequest {
 export interface WatchEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
   readonly object: KubeObject | JsonObject
+}
+
+/** A watch that is under way; it keeps no events by itself. */
+export interface Watching extends AsyncIterable<WatchEvent> {
+  /** The next event if it is there already, without waiting. Nothing is there before the first was waited for. */
+  poll(): WatchEvent | undefined
 }
 
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply'
@@ -88,7 +98,7 @@ export interface Resources {
   get(resource: ResourceDefinition, key: ObjectKey): Promise<KubeObject>
   list(resource: ResourceDefinition, request: ListRequest): Promise<ListResult>
   /** Ends when `signal` aborts or after an ERROR event (410 Expired). */
-  watch(resource: ResourceDefinition, request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchEvent>
+  watch(resource: ResourceDefinition, request: WatchRequest, signal: AbortSignal): Watching
   /** `body` as decoded from JSON, YAML or protobuf: unchecked. */
   create(resource: ResourceDefinition, namespace: string | undefined, body: JsonValue, context: WriteContext): Promise<KubeObject>
   /** @param subresource `status`, or a named one that is a part of the object (`take`). */

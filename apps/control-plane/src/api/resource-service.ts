@@ -17,7 +17,7 @@ import type {
   ListResult,
   PatchType,
   Resources,
-  WatchEvent,
+  Watching,
   WatchRequest,
   WriteContext,
 } from './requests.ts'
@@ -26,7 +26,6 @@ import { getScale, patchScale, updateScale } from './scale.ts'
 import { updateObject } from './update.ts'
 import { fromStored } from './versions.ts'
 import { watchObjects } from './watch.ts'
-import { WatchProgress } from './watch-progress.ts'
 
 export interface ResourceServiceDeps {
   readonly store: StoreLike
@@ -40,7 +39,7 @@ export class ResourceService implements Resources {
   readonly #machine: Machine
 
   constructor(deps: ResourceServiceDeps) {
-    this.#machine = { ...deps, progress: new WatchProgress(deps.store) }
+    this.#machine = deps
   }
 
   async get(resource: ResourceDefinition, key: ObjectKey): Promise<KubeObject> {
@@ -53,7 +52,7 @@ export class ResourceService implements Resources {
   }
 
   /** @throws StatusError 400, 422 at once, before the first event. */
-  watch(resource: ResourceDefinition, request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchEvent> {
+  watch(resource: ResourceDefinition, request: WatchRequest, signal: AbortSignal): Watching {
     const { gone } = resource.custom ?? {}
     return watchObjects(this.#machine, resource, request, gone ? AbortSignal.any([signal, gone]) : signal)
   }

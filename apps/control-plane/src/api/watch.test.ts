@@ -137,10 +137,11 @@ const refused: { name: string; request: Partial<WatchRequest>; code: number; mes
     message: /Unsupported value: "Exact"/,
   },
   {
-    name: 'initial events without bookmarks',
-    request: { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' },
+    name: 'a match beside a token, and not that one',
+    request: { resourceVersionMatch: 'Exact', continue: 'x' },
     code: 422,
-    message: /allowWatchBookmarks/,
+    message:
+      /\[.*unless sendInitialEvents is provided, .*Unsupported value: "Exact": supported values: "NotOlderThan", .*when continue is provided\]/,
   },
   {
     name: 'a match without initial events',

@@ -1,16 +1,16 @@
-import { type FieldError, forbiddenField, notSupported } from '@bramble/api/field-error'
 import type { JsonObject, KubeObject } from '@bramble/api/object'
 import { apiVersionOf } from '@bramble/api/object'
 import { expired, statusBody, type StatusError } from '@bramble/api/status-error'
-import type { Revision } from '../store/backend/backend.ts'
+import type { Entry, Revision } from '../store/backend/backend.ts'
 import { prefixOf } from '../store/keys.ts'
-import { Expired, type StoreEvent } from '../store/store-types.ts'
-import { invalidListOptions, parseRevision, tooLargeRevision } from './list-position.ts'
+import { Expired, type StoreEvent, type StoreReader } from '../store/store-types.ts'
+import { parseRevision, tooLargeRevision } from './list-position.ts'
 import type { Machine } from './machine.ts'
-import type { WatchEvent, WatchRequest } from './requests.ts'
+import type { WatchEvent, Watching, WatchRequest } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { selector } from './selection.ts'
 import { fromStored, storageOf } from './versions.ts'
+import { checkWatchOptions } from './watch-options.ts'
 
 const BOOKMARK_MS = 60_000
 
@@ -20,16 +20,10 @@ type Matches = (object: KubeObject) => boolean
  * See `Resources.watch`. What is wrong with the request is thrown at once, before anything is sent.
  * @throws StatusError 400, 422
  */
-export function watchObjects(
-  machine: Machine,
-  resource: ResourceDefinition,
-  request: WatchRequest,
-  signal: AbortSignal,
-): AsyncIterable<WatchEvent> {
-  checkInitialEvents(request)
+export function watchObjects(machine: Machine, resource: ResourceDefinition, request: WatchRequest, signal: AbortSignal): Watching {
+  checkWatchOptions(request)
   const since = parseRevision(request.resourceVersion)
-  const matches = selector(resource, request)
-  return run(machine, resource, request, { since, matches }, signal)
+  return new ObjectWatch(machine, resource, request, { since, matches: selector(resource, request) }, signal)
 }
 
 interface Start {
@@ -38,48 +32,158 @@ interface Start {
   readonly matches: Matches
 }
 
-async function* run(
-  machine: Machine,
-  resource: ResourceDefinition,
-  request: WatchRequest,
-  { since, matches }: Start,
-  signal: AbortSignal,
-): AsyncGenerator<WatchEvent> {
-  const { store, progress } = machine
-  await store.barrier()
-  if (since !== undefined && since > store.revision) return yield errorEvent(tooLargeRevision(since, store.revision))
+/**
+ * One watch. It keeps no events: those that are not asked for yet are in the store's history, and when they are forgotten there
+ * the watch says so and ends.
+ */
+class ObjectWatch implements Watching, AsyncIterator<WatchEvent> {
+  readonly #machine: Machine
+  readonly #resource: ResourceDefinition
+  readonly #request: WatchRequest
+  readonly #start: Start
+  readonly #signal: AbortSignal
+  #reader: StoreReader | undefined
+  #initial: readonly Entry[] = []
+  #initialAt = 0
+  /** Said as soon as everything before it has been. */
+  #bookmark: WatchEvent | undefined
+  #bookmarkIsDue = false
+  /** The last thing to say. */
+  #failure: StatusError | undefined
+  #ended = false
+  readonly #wake = (): void => this.#resume()
+  #resume: () => void = () => {}
 
-  const prefix = prefixOf(storageOf(resource), request.namespace)
-  const wantsState = request.sendInitialEvents ?? !since
-  const follower = progress.follow(prefix)
-  try {
-    let revision = since || store.revision
-    if (wantsState) {
-      const listing = store.list(prefix)
-      revision = listing.revision
-      for (const { value } of listing.entries) {
-        const object = fromStored(resource, value)
-        if (matches(object)) yield { type: 'ADDED', object }
-      }
-      if (request.sendInitialEvents) yield bookmark(resource, revision, { 'k8s.io/initial-events-end': 'true' })
+  constructor(machine: Machine, resource: ResourceDefinition, request: WatchRequest, start: Start, signal: AbortSignal) {
+    this.#machine = machine
+    this.#resource = resource
+    this.#request = request
+    this.#start = start
+    this.#signal = signal
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async next(): Promise<IteratorResult<WatchEvent>> {
+    if (!this.#reader && !this.#ended) await this.#open()
+    for (;;) {
+      const value = this.poll()
+      if (value) return { value, done: false }
+      if (this.#ended) return { value: undefined, done: true }
+      await new Promise<void>((resolve) => {
+        this.#resume = resolve
+      })
     }
-    const after = revision
-    const open = (ending: AbortSignal): AsyncIterable<StoreEvent> => store.watch(prefix, after, ending)
-    for await (const event of withTicks(open, machine, request.allowBookmarks ? BOOKMARK_MS : Infinity, signal)) {
-      if (event === 'tick') {
-        // Everything under the prefix has been seen, so everything up to now has.
-        if (follower.newest <= revision) yield bookmark(resource, store.revision)
-        continue
-      }
-      revision = event.revision
-      const change = changeOf(resource, event, matches)
-      if (change) yield change
+  }
+
+  async return(): Promise<IteratorResult<WatchEvent>> {
+    this.#end()
+    return { value: undefined, done: true }
+  }
+
+  poll(): WatchEvent | undefined {
+    if (this.#ended) return undefined
+    try {
+      const event = this.#nextInitial() ?? this.#nextBookmark() ?? this.#nextChange() ?? this.#nextDueBookmark()
+      if (event) return event
+      if (this.#failure) return this.#fail(this.#failure)
+      if (this.#reader?.ended) this.#end()
+      return undefined
+    } catch (error) {
+      if (error instanceof Expired) return this.#fail(this.#tooOld())
+      this.#end()
+      throw error
     }
-  } catch (error) {
-    if (!(error instanceof Expired)) throw error
-    yield errorEvent(expired(`too old resource version: ${since ?? 0} (${store.revision})`))
-  } finally {
-    follower.stop()
+  }
+
+  async #open(): Promise<void> {
+    const { store } = this.#machine
+    const { since } = this.#start
+    await store.barrier()
+    if (this.#signal.aborted) return this.#end()
+    this.#signal.addEventListener('abort', () => this.#end(), { once: true })
+    if (since !== undefined && since > store.revision) {
+      this.#failure = tooLargeRevision(since, store.revision)
+      return
+    }
+    try {
+      this.#follow(since)
+    } catch (error) {
+      if (!(error instanceof Expired)) throw error
+      this.#failure = this.#tooOld()
+    }
+  }
+
+  #follow(since: Revision | undefined): void {
+    const { store } = this.#machine
+    const { namespace, sendInitialEvents, allowBookmarks } = this.#request
+    const prefix = prefixOf(storageOf(this.#resource), namespace)
+    let after = since || store.revision
+    if (sendInitialEvents ?? !since) {
+      const { entries, revision } = store.list(prefix)
+      after = revision
+      this.#initial = entries
+      if (sendInitialEvents && allowBookmarks) this.#bookmark = bookmark(this.#resource, revision, INITIAL_EVENTS_END)
+    }
+    this.#reader = store.reader(prefix, after, this.#wake)
+    if (allowBookmarks) void this.#remindOfBookmarks()
+  }
+
+  async #remindOfBookmarks(): Promise<void> {
+    for (;;) {
+      await this.#machine.env.clock.sleep(BOOKMARK_MS, this.#signal)
+      if (this.#ended) return
+      this.#bookmarkIsDue = true
+      this.#resume()
+    }
+  }
+
+  #nextInitial(): WatchEvent | undefined {
+    while (this.#initialAt < this.#initial.length) {
+      const object = fromStored(this.#resource, this.#initial[this.#initialAt++]!.value)
+      if (this.#start.matches(object)) return { type: 'ADDED', object }
+    }
+    this.#initial = []
+    return undefined
+  }
+
+  #nextBookmark(): WatchEvent | undefined {
+    const event = this.#bookmark
+    this.#bookmark = undefined
+    return event
+  }
+
+  #nextChange(): WatchEvent | undefined {
+    for (let event = this.#reader?.read(); event; event = this.#reader?.read()) {
+      const change = changeOf(this.#resource, event, this.#start.matches)
+      if (change) return change
+    }
+    return undefined
+  }
+
+  /** Everything up to now has been read, so the newest revision has been reached, however long the kind was quiet. */
+  #nextDueBookmark(): WatchEvent | undefined {
+    if (!this.#bookmarkIsDue) return undefined
+    this.#bookmarkIsDue = false
+    return bookmark(this.#resource, this.#machine.store.revision)
+  }
+
+  #fail(error: StatusError): WatchEvent {
+    this.#end()
+    return { type: 'ERROR', object: statusBody(error) }
+  }
+
+  #end(): void {
+    this.#ended = true
+    this.#initial = []
+    this.#reader?.close()
+    this.#resume()
+  }
+
+  #tooOld(): StatusError {
+    return expired(`too old resource version: ${this.#start.since ?? 0} (${this.#machine.store.revision})`)
   }
 }
 
@@ -99,6 +203,8 @@ const withRevision = (object: KubeObject, resourceVersion: string): KubeObject =
   metadata: { ...object.metadata, resourceVersion },
 })
 
+const INITIAL_EVENTS_END = { 'k8s.io/initial-events-end': 'true' }
+
 function bookmark(
   { group, version, kind }: ResourceDefinition,
   revision: Revision,
@@ -110,59 +216,4 @@ function bookmark(
     metadata: { resourceVersion: String(revision), creationTimestamp: null, ...(annotations && { annotations }) },
   }
   return { type: 'BOOKMARK', object }
-}
-
-const errorEvent = (error: StatusError): WatchEvent => ({ type: 'ERROR', object: statusBody(error) })
-
-/** The events, and a tick each `tickMs`. However it is left, what `open` opened ends with it. */
-async function* withTicks<T>(
-  open: (ending: AbortSignal) => AsyncIterable<T>,
-  { env }: Machine,
-  tickMs: number,
-  signal: AbortSignal,
-): AsyncGenerator<T | 'tick'> {
-  const stop = new AbortController()
-  const ending = AbortSignal.any([signal, stop.signal])
-  const sleep = (): Promise<'tick'> => (tickMs === Infinity ? NEVER : env.clock.sleep(tickMs, ending).then(() => 'tick'))
-  const iterator = open(ending)[Symbol.asyncIterator]()
-  try {
-    let next = iterator.next()
-    let tick = sleep()
-    for (;;) {
-      const first = await Promise.race([next, tick])
-      if (first === 'tick') {
-        if (signal.aborted) return
-        yield 'tick'
-        tick = sleep()
-        continue
-      }
-      if (first.done) return
-      yield first.value
-      next = iterator.next()
-    }
-  } finally {
-    stop.abort()
-    await iterator.return?.()
-  }
-}
-
-const NEVER: Promise<never> = new Promise(() => {})
-
-/** Source: apimachinery pkg/apis/meta/internalversion/validation, validateWatchOptions. */
-function checkInitialEvents({ sendInitialEvents, resourceVersionMatch, allowBookmarks }: WatchRequest): void {
-  const errors: FieldError[] = []
-  if (sendInitialEvents === undefined) {
-    if (resourceVersionMatch)
-      errors.push(
-        forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'),
-      )
-  } else {
-    if (resourceVersionMatch === undefined || resourceVersionMatch === '')
-      errors.push(forbiddenField('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'))
-    else if (resourceVersionMatch !== 'NotOlderThan')
-      errors.push(notSupported('resourceVersionMatch', resourceVersionMatch, ['NotOlderThan']))
-    if (sendInitialEvents && !allowBookmarks)
-      errors.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden unless allowWatchBookmarks is set to true'))
-  }
-  if (errors.length > 0) throw invalidListOptions(errors)
 }
