@@ -30,7 +30,7 @@ const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
   get: [],
 }
 /** Strategic merge is understood but not listed: clients would then compute patches from these schemas. */
-const PATCH_TYPES = ['application/json-patch+json', 'application/merge-patch+json']
+const PATCH_TYPES = ['application/apply-patch+yaml', 'application/json-patch+json', 'application/merge-patch+json']
 
 /** One operation, before either version of OpenAPI writes it down. */
 export interface Operation {
