@@ -58,6 +58,12 @@ export const tooLong = (path: string, lengthMax: number): FieldError => ({
   message: `Too long: may not be more than ${lengthMax} bytes`,
 })
 
+export const tooMany = (path: string, count: number, countMax: number): FieldError => ({
+  type: 'FieldValueTooMany',
+  path,
+  message: `Too many: ${count}: must have at most ${countMax} items`,
+})
+
 const show = (value: unknown): string => {
   if (value === undefined) return 'null'
   return typeof value === 'string' || typeof value === 'object' ? JSON.stringify(value) : String(value)

@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import { required } from '@bramble/api/field-error'
+import { required, tooMany } from '@bramble/api/field-error'
 import type { FieldError } from '@bramble/api/field-error'
 import type { Endpoint, EndpointSlice } from '@bramble/api/types/service'
 import type { ResourceDefinition } from '../api/resource.ts'
@@ -73,9 +73,3 @@ function validateEndpoint(
 const ipv4Reachable: Rule<string> = (value) =>
   ipv4Number(value) === undefined ? ['must be a valid IPv4 address'] : reachableAddress(value)
 const ipv6Reachable: Rule<string> = (value) => (isIPv6(value) ? reachableAddress(value) : ['must be a valid IPv6 address'])
-
-const tooMany = (path: string, count: number, countMax: number): FieldError => ({
-  type: 'FieldValueTooMany',
-  path,
-  message: `Too many: ${count}: must have at most ${countMax} items`,
-})

@@ -83,10 +83,11 @@ export function oneOf(path: string, value: string | undefined, supported: readon
   return supported.includes(value) ? [] : [notSupported(path, value, supported)]
 }
 
-const atMost = (bytesMax: number, value: string): readonly string[] =>
+export const atMost = (bytesMax: number, value: string): readonly string[] =>
   Buffer.byteLength(value) > bytesMax ? [`must be no more than ${bytesMax} bytes`] : []
 
-function matching(pattern: string, value: string, rule: string, ...examples: readonly string[]): readonly string[] {
+/** The words of Kubernetes' RegexError. @param rule What the value must be. */
+export function matching(pattern: string, value: string, rule: string, ...examples: readonly string[]): readonly string[] {
   if (new RegExp(`^(?:${pattern})$`).test(value)) return []
   return [`${rule} (e.g. ${examples.map((example) => `'${example}', `).join(' or ')}regex used for validation is '${pattern}')`]
 }
