@@ -63,6 +63,15 @@ export const tooMany = (path: string, count: number, countMax: number): FieldErr
   path,
   message: `Too many: ${count}: must have at most ${countMax} items`,
 })
+export const tooMany = (path: string, count: number, countMax: number): FieldError => ({
+  type: 'FieldValueTooMany',
+  path,
+  message: `Too many: ${count}: must have at most ${countMax} ${countMax === 1 ? 'item' : 'items'}`,
+})
+export const typeInvalid = (path: string, value: unknown, detail: string): FieldError => ({
+  ...invalidValue(path, value, detail),
+  type: 'FieldValueTypeInvalid',
+})
 
 const show = (value: unknown): string => {
   if (value === undefined) return 'null'

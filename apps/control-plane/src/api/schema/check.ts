@@ -17,7 +17,7 @@ export interface Checked {
 }
 
 /** Source: apiextensions and sigs.k8s.io/json bound nesting far above any real object; ours is lower. */
-const DEPTH_MAX = 100
+export const DEPTH_MAX = 100
 const UNKNOWN_MAX = 100
 
 /**
@@ -181,7 +181,7 @@ function copyAny(value: JsonValue, depth: number): JsonValue {
 }
 
 /** Assigning to this key would change the object's prototype instead of its content. */
-function checkedKey(name: string): string {
+export function checkedKey(name: string): string {
   if (name === '__proto__') throw badRequest('the key "__proto__" is not allowed')
   return name
 }

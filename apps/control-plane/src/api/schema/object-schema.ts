@@ -6,6 +6,8 @@ export type ObjectSchema =
   | {
       readonly type: 'object'
       readonly properties: Readonly<Record<string, PropertySchema>>
+      /** Of properties that are not named. Absent: there are none. Only kinds of CustomResourceDefinitions have it. */
+      readonly rest?: ObjectSchema
       readonly required?: readonly string[]
       readonly description?: string
     }
