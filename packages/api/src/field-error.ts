@@ -61,11 +61,6 @@ export const tooLong = (path: string, lengthMax: number): FieldError => ({
 export const tooMany = (path: string, count: number, countMax: number): FieldError => ({
   type: 'FieldValueTooMany',
   path,
-  message: `Too many: ${count}: must have at most ${countMax} items`,
-})
-export const tooMany = (path: string, count: number, countMax: number): FieldError => ({
-  type: 'FieldValueTooMany',
-  path,
   message: `Too many: ${count}: must have at most ${countMax} ${countMax === 1 ? 'item' : 'items'}`,
 })
 export const typeInvalid = (path: string, value: unknown, detail: string): FieldError => ({
