@@ -2,7 +2,7 @@ import { humanDuration } from '@bramble/api/duration'
 import { formatSelector, requirementsOf } from '@bramble/api/labels'
 import type { LabelSelector } from '@bramble/api/labels'
 import type { KubeObject, Timestamp } from '@bramble/api/object'
-import type { PodSpec } from '@bramble/api/types/pod'
+import type { Container, PodSpec } from '@bramble/api/types/pod'
 import type { Column } from '../api/resource.ts'
 
 // Columns and cell wording that several kinds share. Source: Kubernetes pkg/printers/internalversion printers.go.
@@ -11,22 +11,26 @@ export const nameColumn: Column = { name: 'Name', type: 'string', format: 'name'
 
 export const ageColumn: Column = { name: 'Age', type: 'string', value: (object, nowMs) => since(object.metadata.creationTimestamp, nowMs) }
 
+/** When it was made, for kinds that Kubernetes prints without an age. */
+export const createdAtColumn: Column = { name: 'Created At', type: 'date', value: (object) => object.metadata.creationTimestamp }
+
+/** Names of containers and their images. @param priority 1: only with `-o wide`. */
+export const containerColumns = <T extends KubeObject>(
+  containersOf: (object: T) => readonly Container[] | undefined,
+  priority: 0 | 1 = 1,
+): readonly Column<T>[] => [
+  { name: 'Containers', type: 'string', priority, value: (object) => joined(containersOf(object), ({ name }) => name) },
+  { name: 'Images', type: 'string', priority, value: (object) => joined(containersOf(object), ({ image }) => image) },
+]
+
+const joined = (containers: readonly Container[] | undefined, of: (container: Container) => string | undefined): string =>
+  (containers ?? []).map(of).join(',')
+
 /** Names of containers, their images and the selector of a workload; shown with `-o wide`. */
 export const templateColumns = <
   T extends KubeObject & { spec: { selector: LabelSelector; template: { spec: PodSpec } } },
 >(): readonly Column<T>[] => [
-  {
-    name: 'Containers',
-    type: 'string',
-    priority: 1,
-    value: (object) => object.spec.template.spec.containers.map(({ name }) => name).join(','),
-  },
-  {
-    name: 'Images',
-    type: 'string',
-    priority: 1,
-    value: (object) => object.spec.template.spec.containers.map(({ image }) => image).join(','),
-  },
+  ...containerColumns<T>((object) => object.spec.template.spec.containers),
   { name: 'Selector', type: 'string', priority: 1, value: (object) => selectorText(object.spec.selector) },
 ]
 

@@ -1,10 +1,13 @@
 import { isConditionTrue } from '@bramble/api/conditions'
+import { forbiddenField } from '@bramble/api/field-error'
 import { isTerminal, type Pod, type PodSpec } from '@bramble/api/types/pod'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, nameColumn } from './columns.ts'
 import { applyPodDefaults } from './pod-spec/pod-defaults.ts'
 import { podRow } from './pod-spec/pod-row.ts'
 import type { PodSpecRest } from './pod-spec/pod-spec-rest.ts'
+import { validateEphemeralUpdate, withEphemeralContainers } from './pod-spec/validate-ephemeral.ts'
+import { validateResize, withResources } from './pod-spec/validate-resize.ts'
 import { validatePodUpdate } from './pod-spec/validate-update.ts'
 import { validatePodSpec } from './pod-spec/validate.ts'
 
@@ -34,7 +37,21 @@ export const pods: ResourceDefinition<Pod> = {
     named: [
       { name: 'log', kind: 'Pod', verbs: ['get'] },
       { name: 'binding', kind: 'Binding', verbs: ['create'] },
+      {
+        name: 'ephemeralcontainers',
+        kind: 'Pod',
+        verbs: ['get', 'patch', 'update'],
+        take: withEphemeralContainers,
+        validate: (pod, previous) => [...validatePodSpec(pod.spec, 'spec', 'pod'), ...validateEphemeralUpdate(pod, previous)],
+      },
       { name: 'eviction', kind: 'Eviction', group: 'policy', version: 'v1', verbs: ['create'] },
+      {
+        name: 'resize',
+        kind: 'Pod',
+        verbs: ['get', 'patch', 'update'],
+        take: withResources,
+        validate: (pod, previous) => [...validatePodSpec(pod.spec, 'spec', 'pod'), ...validateResize(pod, previous)],
+      },
     ],
   },
   // Source: pod strategy CheckGracefulDelete: what does not run needs no time to end
@@ -56,7 +73,11 @@ export const pods: ResourceDefinition<Pod> = {
   applyDefaults: applyPodDefaults,
   validate: (pod, previous) => [
     ...validatePodSpec(pod.spec, 'spec', 'pod'),
-    ...(previous ? validatePodUpdate(pod.spec, previous.spec) : []),
+    ...(previous
+      ? validatePodUpdate(pod.spec, previous.spec)
+      : pod.spec.ephemeralContainers?.length
+        ? [forbiddenField('spec.ephemeralContainers', 'cannot be set on create')]
+        : []),
   ],
 }
 

@@ -1,7 +1,8 @@
 import { forbiddenField, invalidValue, notSupported, required } from '@bramble/api/field-error'
 import type { FieldError } from '@bramble/api/field-error'
 import { matchesRequirements, requirementsOf } from '@bramble/api/labels'
-import type { LabelSelector } from '@bramble/api/labels'
+import type { LabelRequirement, LabelSelector } from '@bramble/api/labels'
+import type { PodSpec } from '@bramble/api/types/pod'
 import type { IntOrString, PodTemplateSpec } from '@bramble/api/types/workload'
 import { validateLabels } from '../api/metadata.ts'
 import { isSame } from './differences.ts'
@@ -40,20 +41,44 @@ function validateWorkloadSelector(selector: LabelSelector | undefined, emptyName
     : errors
 }
 
-function validateTemplate(kind: string, { metadata, spec }: PodTemplateSpec, selector: LabelSelector | undefined): readonly FieldError[] {
+function validateTemplate(kind: string, template: PodTemplateSpec, selector: LabelSelector | undefined): readonly FieldError[] {
   const path = 'spec.template'
+  return [
+    ...(selector === undefined ? [] : validateMatch(template, requirementsOf(selector), path)),
+    ...validatePodTemplate(template, path),
+    ...validateEndless(kind, template.spec, `${path}.spec`),
+  ]
+}
+
+/** A workload whose selector does not select its own pods would make pods for ever. No requirements are no selector. */
+export const validateMatch = (
+  { metadata }: PodTemplateSpec,
+  requirements: readonly LabelRequirement[],
+  path: string,
+): readonly FieldError[] =>
+  requirements.length > 0 && !matchesRequirements(metadata?.labels, requirements)
+    ? [invalidValue(`${path}.metadata.labels`, metadata?.labels ?? {}, '`selector` does not match template `labels`')]
+    : []
+
+/** Source: Kubernetes pkg/apis/core/validation ValidatePodTemplateSpec. */
+export const validatePodTemplate = (template: PodTemplateSpec, path: string): readonly FieldError[] => [
+  ...validateTemplateMetadata(template, path),
+  ...validatePodSpec(template.spec, `${path}.spec`, 'template'),
+]
+
+/** Labels and annotations of a template; Kubernetes leaves `metadata` out of their paths. */
+export const validateTemplateMetadata = ({ metadata }: PodTemplateSpec, path: string): readonly FieldError[] => [
+  ...validateLabels(metadata?.labels, `${path}.labels`),
+  ...Object.keys(metadata?.annotations ?? {}).flatMap((key) => check(`${path}.annotations`, key.toLowerCase(), qualifiedName)),
+]
+
+/** Pods of a workload that runs for ever. @param kind Whose pods they are. */
+export function validateEndless(kind: string, { restartPolicy, activeDeadlineSeconds }: PodSpec, path: string): readonly FieldError[] {
   const errors: FieldError[] = []
-  if (selector !== undefined && !isEmptySelector(selector) && !matchesRequirements(metadata?.labels, requirementsOf(selector)))
-    errors.push(invalidValue(`${path}.metadata.labels`, metadata?.labels ?? {}, '`selector` does not match template `labels`'))
-  errors.push(
-    ...validateLabels(metadata?.labels, `${path}.labels`),
-    ...Object.keys(metadata?.annotations ?? {}).flatMap((key) => check(`${path}.annotations`, key.toLowerCase(), qualifiedName)),
-    ...validatePodSpec(spec, `${path}.spec`, 'template'),
-  )
-  if (spec.restartPolicy === 'OnFailure' || spec.restartPolicy === 'Never')
-    errors.push(notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy, ['Always']))
-  if (spec.activeDeadlineSeconds !== undefined)
-    errors.push(forbiddenField(`${path}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`))
+  if (restartPolicy === 'OnFailure' || restartPolicy === 'Never')
+    errors.push(notSupported(`${path}.restartPolicy`, restartPolicy, ['Always']))
+  if (activeDeadlineSeconds !== undefined)
+    errors.push(forbiddenField(`${path}.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`))
   return errors
 }
 

@@ -15,6 +15,8 @@ export interface Pod extends KubeObject {
 export interface PodSpec {
   containers: Container[]
   initContainers?: Container[]
+  /** Added to a running pod, through its subresource, to look at it. */
+  ephemeralContainers?: EphemeralContainer[]
   volumes?: Volume[]
   restartPolicy?: 'Always' | 'OnFailure' | 'Never'
   terminationGracePeriodSeconds?: number
@@ -72,6 +74,7 @@ export interface Container {
   env?: EnvVar[]
   envFrom?: EnvFromSource[]
   resources?: { limits?: ResourceList; requests?: ResourceList }
+  resizePolicy?: { resourceName?: string; restartPolicy?: string }[]
   volumeMounts?: VolumeMount[]
   livenessProbe?: Probe
   readinessProbe?: Probe
@@ -85,6 +88,11 @@ export interface Container {
   stdinOnce?: boolean
   tty?: boolean
   restartPolicy?: 'Always'
+}
+
+export interface EphemeralContainer extends Container {
+  /** Whose processes it sees. */
+  targetContainerName?: string
 }
 
 export interface ContainerPort {

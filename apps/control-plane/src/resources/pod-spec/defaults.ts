@@ -19,7 +19,8 @@ export function applyPodSpecDefaults(spec: PodSpec): void {
   spec.securityContext ??= {}
   spec.schedulerName ||= 'default-scheduler'
   nameServiceAccount(spec)
-  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) applyContainerDefaults(container)
+  for (const container of [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])])
+    applyContainerDefaults(container)
   for (const volume of spec.volumes ?? []) applyVolumeDefaults(volume)
 }
 

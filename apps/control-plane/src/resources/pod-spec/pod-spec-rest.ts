@@ -8,7 +8,6 @@ export interface PodSpecRest {
   preemptionPolicy?: string
   runtimeClassName?: string
   dnsConfig?: { nameservers?: string[]; searches?: string[]; options?: { name?: string; value?: string }[] }
-  ephemeralContainers?: unknown[]
 }
 
 export type Handler = Pick<Probe, 'httpGet' | 'tcpSocket' | 'exec' | 'grpc'> & { sleep?: { seconds?: number } }

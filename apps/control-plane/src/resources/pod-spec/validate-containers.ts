@@ -44,7 +44,8 @@ export function validateInitContainers(spec: PodSpec, path: string, home: PodSpe
   })
 }
 
-function validateContainer(container: Container, spec: PodSpec, path: string, home: PodSpecHome): readonly FieldError[] {
+/** What holds for containers of every sort. */
+export function validateContainer(container: Container, spec: PodSpec, path: string, home: PodSpecHome): readonly FieldError[] {
   const { name, image } = container
   return [
     ...(name ? check(`${path}.name`, name, dnsLabel) : [required(`${path}.name`)]),
@@ -56,6 +57,7 @@ function validateContainer(container: Container, spec: PodSpec, path: string, ho
     ...validateMounts(container, spec, `${path}.volumeMounts`),
     ...oneOf(`${path}.imagePullPolicy`, container.imagePullPolicy, ['Always', 'IfNotPresent', 'Never']),
     ...validateResources(container.resources ?? {}, `${path}.resources`),
+    ...validateResizePolicy(container, spec, `${path}.resizePolicy`),
     ...validateSecurity(container, `${path}.securityContext`),
   ]
 }
@@ -127,6 +129,18 @@ function validateSubPath({ subPath, subPathExpr }: VolumeMount, path: string): r
     ...(subPathExpr ? check(`${path}.subPathExpr`, subPathExpr, descendingPath) : []),
     ...(subPath && subPathExpr ? [invalidValue(`${path}.subPathExpr`, subPathExpr, 'subPathExpr and subPath are mutually exclusive')] : []),
   ]
+}
+
+/** Source: Kubernetes pkg/apis/core/validation validateResizePolicy. */
+function validateResizePolicy({ resizePolicy: policies = [] }: Container, spec: PodSpec, path: string): readonly FieldError[] {
+  return policies.flatMap(({ resourceName = '', restartPolicy = '' }, index) => [
+    ...(policies.findIndex((other) => other.resourceName === resourceName) < index ? [duplicate(`${path}[${index}]`, resourceName)] : []),
+    ...oneOf(path, resourceName, ['cpu', 'memory']),
+    ...oneOf(path, restartPolicy, ['NotRequired', 'RestartContainer']),
+    ...(spec.restartPolicy === 'Never' && restartPolicy !== 'NotRequired'
+      ? [invalidValue(path, restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'")]
+      : []),
+  ])
 }
 
 function validatePropagation({ mountPropagation }: VolumeMount, { securityContext }: Container, path: string): readonly FieldError[] {

@@ -1,8 +1,9 @@
-import { invalidValue, required } from '@bramble/api/field-error'
+import { forbiddenField, invalidValue, required } from '@bramble/api/field-error'
 import type { FieldError } from '@bramble/api/field-error'
 import { quantityValue } from '@bramble/api/quantity'
+import { quantityText } from '@bramble/api/quantity-text'
 import type { Container, Quantity } from '@bramble/api/types/pod'
-import { check, notNegative, qualifiedName } from '../rules.ts'
+import { canOvercommit, containerResourceName, isMore, resourceAmount } from '../resource-names.ts'
 
 /** Source: Kubernetes pkg/apis/core/validation ValidateContainerResourceRequirements. */
 export function validateResources(
@@ -15,31 +16,26 @@ export function validateResources(
       ...validateAmount(name, request, `${path}.requests[${name}]`),
       ...validateRatio(name, request, limits[name], path),
     ]),
+    ...validateHugePages([...Object.keys(limits), ...Object.keys(requests)], path),
   ]
 }
 
-function validateAmount(name: string, amount: Quantity, path: string): readonly FieldError[] {
-  const value = quantityValue(amount) ?? NaN
-  const isOwn = name.includes('/')
-  return [
-    ...(isOwn
-      ? check(path, name, qualifiedName)
-      : isStandard(name)
-        ? []
-        : [invalidValue(path, name, 'must be a standard resource for containers')]),
-    ...notNegative(value).map((fault) => invalidValue(path, String(amount), fault)),
-    ...(isOwn && !Number.isInteger(value) ? [invalidValue(path, String(amount), 'must be an integer')] : []),
-  ]
-}
+const validateAmount = (name: string, amount: Quantity, path: string): readonly FieldError[] => [
+  ...containerResourceName(name, path),
+  ...resourceAmount(name, amount, path),
+]
 
 function validateRatio(name: string, request: Quantity, limit: Quantity | undefined, path: string): readonly FieldError[] {
-  const canOvercommit = OVERCOMMIT.has(name)
-  if (limit === undefined) return canOvercommit ? [] : [required(`${path}.limits`, 'Limit must be set for non overcommitable resources')]
-  const [asked, most] = [quantityValue(request) ?? NaN, quantityValue(limit) ?? NaN]
-  if (!canOvercommit && asked !== most)
-    return [invalidValue(`${path}.requests`, String(request), `must be equal to ${name} limit of ${limit}`)]
-  return asked > most ? [invalidValue(`${path}.requests`, String(request), `must be less than or equal to ${name} limit of ${limit}`)] : []
+  if (limit === undefined)
+    return canOvercommit(name) ? [] : [required(`${path}.limits`, 'Limit must be set for non overcommitable resources')]
+  const refuse = (how: string): readonly FieldError[] => [
+    invalidValue(`${path}.requests`, quantityText(request), `must be ${how} ${name} limit of ${quantityText(limit)}`),
+  ]
+  if (!canOvercommit(name) && quantityValue(request) !== quantityValue(limit)) return refuse('equal to')
+  return isMore(request, limit) ? refuse('less than or equal to') : []
 }
 
-const OVERCOMMIT: ReadonlySet<string> = new Set(['cpu', 'memory', 'ephemeral-storage'])
-const isStandard = (name: string): boolean => OVERCOMMIT.has(name) || name.startsWith('hugepages-')
+const validateHugePages = (names: readonly string[], path: string): readonly FieldError[] =>
+  names.some((name) => name.startsWith('hugepages-')) && !names.includes('cpu') && !names.includes('memory')
+    ? [forbiddenField(path, 'HugePages require cpu or memory')]
+    : []

@@ -191,7 +191,19 @@ const inContainer: readonly (readonly [name: string, container: object, ...expec
     'that asks for what there is not',
     { resources: { requests: { storage: '1' } } },
     `${C}.resources.requests[storage]: Invalid value: "storage": must be a standard resource for containers`,
+  ],
+  [
+    'that asks for a device it may not have',
+    { resources: { requests: { 'example.com/gpu': '1' } } },
     `${C}.resources.limits: Required value: Limit must be set for non overcommitable resources`,
+  ],
+  [
+    'that asks for what nobody knows',
+    { resources: { limits: { disk: '1' } } },
+    `${C}.resources.limits[disk]: Invalid value: "disk": must be a standard resource type or fully qualified`,
+    `${C}.resources.limits[disk]: Invalid value: "disk": must be a standard resource for containers`,
+    `${C}.resources.requests[disk]: Invalid value: "disk": must be a standard resource type or fully qualified`,
+    `${C}.resources.requests[disk]: Invalid value: "disk": must be a standard resource for containers`,
   ],
   [
     'that asks for half a device',

@@ -6,10 +6,9 @@ import { ipAddress } from '../ip-address.ts'
 import { check, dnsLabel, dnsSubdomain, notNegativeInt32, oneOf, positiveInt32, qualifiedName } from '../rules.ts'
 import type { PodSpecRest } from './pod-spec-rest.ts'
 import { validateContainers, validateInitContainers } from './validate-containers.ts'
+import { validateEphemeralContainers } from './validate-ephemeral.ts'
 import { validateAffinity, validateSpread, validateTolerations } from './validate-scheduling.ts'
 import { validateVolumes } from './validate-volumes.ts'
-
-const EPHEMERAL_LATER = 'ephemeral containers are added through the ephemeralcontainers subresource'
 
 /** Whether the spec stands in a pod or in a template: templates may leave host ports to their pods. */
 export type PodSpecHome = 'pod' | 'template'
@@ -38,7 +37,9 @@ export function validatePodSpec(spec: PodSpec & PodSpecRest, path: string, home:
     ...(spec.activeDeadlineSeconds === undefined ? [] : check(`${path}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, positiveInt32)),
     ...validateTolerations(spec.tolerations, `${path}.tolerations`),
     ...validateHostAliases(spec.hostAliases, `${path}.hostAliases`),
-    ...(spec.ephemeralContainers?.length ? [forbiddenField(`${path}.ephemeralContainers`, EPHEMERAL_LATER)] : []),
+    ...(home === 'template' && spec.ephemeralContainers?.length
+      ? [forbiddenField(`${path}.ephemeralContainers`, 'ephemeral containers not allowed in pod template')]
+      : validateEphemeralContainers(spec, `${path}.ephemeralContainers`)),
   ]
 }
 
