@@ -4,6 +4,13 @@ import { Agent, request } from 'node:https'
 import type { KubeObject } from '@bramble/api/object'
 import { parse } from 'yaml'
 
+/** What a client of TLS needs to be an administrator. */
+export interface Credentials {
+  readonly servername: string
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+}
 /** Where the API listens: a port, or a socket that leads to it. */
 export type Address = { readonly host: string; readonly port: number } | { readonly socketPath: string }
 export interface WatchEvent<T> {
@@ -17,6 +24,7 @@ export interface WatchEvent<T> {
 export class ApiConnection {
   readonly authority: string
   readonly server: string
+  readonly credentials: Credentials
   readonly #agent: Agent
   readonly #options: object
 
@@ -30,13 +38,13 @@ export class ApiConnection {
     this.server = config.clusters[0]!.cluster.server
     this.authority = decode(config.clusters[0]!.cluster['certificate-authority-data'])
     this.#agent = new Agent({ keepAlive: true, maxSockets: connectionsMax })
-    this.#options = {
-      ...address,
+    this.credentials = {
       servername: 'bramble-control-plane',
       ca: this.authority,
       cert: decode(user['client-certificate-data']),
       key: decode(user['client-key-data']),
     }
+    this.#options = { ...address, ...this.credentials }
   }
 
   /** @param connectionsMax Beside those of watches, which have one each. */

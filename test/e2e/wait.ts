@@ -3,6 +3,8 @@ import { systemClock } from '@bramble/reconcile/env'
 export interface WaitOptions {
   /** Default 30 000. */
   readonly limitMs?: number
+  /** Default 150. */
+  readonly lookAgainMs?: number
   /** Shows the state of things when the wait was in vain. */
   readonly explain?: () => Promise<string>
 }
@@ -13,7 +15,7 @@ const LOOK_AGAIN_MS = 150
 export async function waitFor<T>(
   what: string,
   good: () => Promise<T | undefined | false>,
-  { limitMs = 30_000, explain }: WaitOptions = {},
+  { limitMs = 30_000, lookAgainMs = LOOK_AGAIN_MS, explain }: WaitOptions = {},
 ): Promise<T> {
   const startMs = systemClock.monotonicMs()
   for (;;) {
@@ -29,6 +31,6 @@ export async function waitFor<T>(
         `waited ${limitMs} ms for ${what}${last === undefined ? '' : `; last: ${(last as Error).message}`}\n${(await explain?.()) ?? ''}`,
         { cause: last },
       )
-    await systemClock.sleep(LOOK_AGAIN_MS)
+    await systemClock.sleep(lookAgainMs)
   }
 }

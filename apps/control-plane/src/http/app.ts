@@ -11,8 +11,9 @@ import type { ApiDeps } from './routes/exchange.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { handleResource } from './routes/resources.ts'
+import { WatchStreams } from './watch-stream.ts'
 
-export interface AppDeps extends ApiDeps {
+export interface AppDeps extends Omit<ApiDeps, 'watches'> {
   /** Bramble's own, e.g. `0.1.0`. */
   readonly version: string
   readonly checks?: readonly HealthCheck[]
@@ -28,6 +29,7 @@ export interface AppDeps extends ApiDeps {
 export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const readPeer = peerReader()
   const { identify = (c) => authenticate(readPeer(c)) } = deps
+  const api: ApiDeps = { ...deps, watches: new WatchStreams(deps.env) }
   const app = new Hono<HttpEnv>({ strict: false })
   app.onError((error, c) => respondError(c, error, deps.env.log))
   app.notFound((c) => c.text('404 page not found\n', 404))
@@ -47,7 +49,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.get('/', (c) => respondJson(c, { paths: app.routes.map(({ path }) => path).filter((path) => /^\/[\w/]+$/.test(path)) }))
   app.all('*', async (c, next) => {
     const info = c.get('info')
-    return info.type === 'resource' ? handleResource(c, deps, info) : next()
+    return info.type === 'resource' ? handleResource(c, api, info) : next()
   })
   return app
 }

@@ -1,12 +1,9 @@
-import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { internalError } from '@bramble/api/status-error'
 import type { Clock } from '@bramble/reconcile/env'
+import { drained, STALL_MS_MAX } from './drained.ts'
 import type { HttpContext } from './http-env.ts'
-
-/** A reader that takes nothing for this long is given up. */
-const STALL_MS_MAX = 30_000
 
 /**
  * A response of unknown length, written straight to Node's own: headers leave at once, memory stays bounded by the
@@ -52,18 +49,7 @@ export class RawStream {
   /** Waits while the client is slow. False when it is gone or stalled, and writing on is pointless. */
   async write(chunk: string | Uint8Array): Promise<boolean> {
     if (this.#gone.signal.aborted || this.#outgoing.destroyed) return false
-    if (this.#outgoing.write(chunk)) return true
-    const done = new AbortController()
-    const signal = AbortSignal.any([done.signal, this.#gone.signal])
-    const drained = once(this.#outgoing, 'drain', { signal }).then(
-      () => true,
-      () => false,
-    )
-    try {
-      return await Promise.race([drained, this.#clock.sleep(STALL_MS_MAX, signal).then(() => false)])
-    } finally {
-      done.abort()
-    }
+    return this.#outgoing.write(chunk) || drained(this.#outgoing, this.#clock, this.#gone.signal)
   }
 
   /** Sends what is written, then ends; a client that does not take it is cut off. */

@@ -1,7 +1,7 @@
-import type { JsonObject, KubeObject } from '@bramble/api/object'
+import type { Env } from '@bramble/reconcile/env'
 import { statusBody } from '@bramble/api/status-error'
-import type { WatchEvent } from '../api/requests.ts'
-import { bookmarkTable, toPartial, toTable } from '../api/table.ts'
+import type { Watching, WatchRequest } from '../api/requests.ts'
+import { EventLines, type EventView } from './event-lines.ts'
 import { integer, watchRequest } from './list-request.ts'
 import type { Representation } from './negotiate.ts'
 import { RawStream } from './raw-stream.ts'
@@ -12,26 +12,104 @@ import { includeObject } from './show.ts'
 /** Without `timeoutSeconds` a watch ends at a random time in this range, so that clients do not come back all at once. */
 const TIMEOUT_SECONDS_MIN = 1800
 const TIMEOUT_SECONDS_MAX = 3600
+/** What has gathered is sent in pieces of about this size. */
+const PIECE_CHARACTERS = 64 * 1024
+
+/** Where a watch's events go: an HTTP response, or a WebSocket. */
+export interface EventSink {
+  /** Aborts when nobody takes events any more. */
+  readonly signal: AbortSignal
+  /** Waits while the client is slow. False when writing on is pointless. @param events One event each. */
+  write(events: readonly string[]): Promise<boolean>
+  /** @param last An event to say before. */
+  end(last?: string): Promise<void>
+}
+
+/** What a watch asks for, checked. */
+export interface WatchCall {
+  readonly view: EventView
+  readonly request: WatchRequest
+  readonly timeoutMs: number
+}
+
+/** @throws StatusError 400 */
+export function watchCall(
+  { query, resource, namespace }: Pick<Exchange, 'query' | 'resource' | 'namespace'>,
+  shown: Representation,
+  random: () => number,
+): WatchCall {
+  const timeoutSeconds = integer(query, 'timeoutSeconds') || TIMEOUT_SECONDS_MIN + random() * (TIMEOUT_SECONDS_MAX - TIMEOUT_SECONDS_MIN)
+  return {
+    view: { resource, shown, includeObject: includeObject(query) },
+    request: watchRequest(query, namespace),
+    timeoutMs: timeoutSeconds * 1000,
+  }
+}
 
 /**
- * Answers a watch: one JSON event per line, until the client leaves, time is up, or an ERROR event.
+ * Runs watches: until the client leaves, time is up, or an ERROR event.
  *
- * What the service refuses at once becomes an HTTP error; what goes wrong later becomes an ERROR event. A client that
- * does not read keeps nothing in our memory: the service is not asked for more, and answers 410 when it is too far behind.
+ * What the service refuses at once is thrown; what goes wrong later becomes an ERROR event. A client that does not read keeps
+ * nothing in our memory: the service is not asked for more, and answers 410 when it is too far behind.
  */
-export async function watchResponse({ c, deps, resource, namespace, query }: Exchange, shown: Representation): Promise<Response> {
-  const { clock, random, log } = deps.env
-  const line = lineWriter(shown, resource, query, () => clock.nowMs())
-  const timeoutSeconds = integer(query, 'timeoutSeconds') || TIMEOUT_SECONDS_MIN + random() * (TIMEOUT_SECONDS_MAX - TIMEOUT_SECONDS_MIN)
-  const request = watchRequest(query, namespace)
-  const stream = new RawStream(c, clock, deps.stop)
-  try {
-    const events = deps.resources.watch(resource, request, stream.signal)[Symbol.asyncIterator]()
+export class WatchStreams {
+  readonly #lines: EventLines
+  readonly #env: Env
+
+  constructor(env: Env) {
+    this.#env = env
+    this.#lines = new EventLines(() => env.clock.nowMs())
+  }
+
+  /** @param start Asks the service. @returns When it is known whether the service refuses; then call `run`. @throws StatusError */
+  async open(
+    call: WatchCall,
+    sink: EventSink,
+    start: (request: WatchRequest, signal: AbortSignal) => Watching,
+  ): Promise<() => Promise<void>> {
+    const watching = start(call.request, sink.signal)
+    const events = watching[Symbol.asyncIterator]()
     const first = events.next()
     await refusedAtOnce(first)
+    return async () => {
+      void this.#env.clock.sleep(call.timeoutMs, sink.signal).then(() => sink.end())
+      const { encode, close } = this.#lines.open(call.view)
+      let last: string | undefined
+      try {
+        for (let next = await first; !next.done; next = await events.next()) {
+          const piece = [encode(next.value)]
+          for (let size = piece[0]!.length; size < PIECE_CHARACTERS; size += piece.at(-1)!.length) {
+            const more = watching.poll()
+            if (!more) break
+            piece.push(encode(more))
+          }
+          if (!(await sink.write(piece))) break
+        }
+      } catch (error) {
+        const status = toStatusError(error)
+        if (status.code >= 500) this.#env.log.error('watch failed', { error, resource: call.view.resource.plural })
+        last = encode({ type: 'ERROR', object: statusBody(status) })
+      }
+      close()
+      await events.return?.()
+      await sink.end(last)
+    }
+  }
+}
+
+/** Gives the service one turn of the event loop to say no while there is still a way to say it. */
+async function refusedAtOnce(first: Promise<unknown>): Promise<void> {
+  await Promise.race([first.then(() => {}), new Promise<void>((resolve) => setImmediate(resolve))])
+}
+
+/** Answers a watch over HTTP: one JSON event per line. */
+export async function watchResponse({ c, deps, resource, namespace, query }: Exchange, shown: Representation): Promise<Response> {
+  const call = watchCall({ query, resource, namespace }, shown, deps.env.random)
+  const stream = new RawStream(c, deps.env.clock, deps.stop)
+  try {
+    const run = await deps.watches.open(call, new HttpSink(stream), (request, signal) => deps.resources.watch(resource, request, signal))
     const response = stream.open({ 'content-type': 'application/json', 'cache-control': 'no-cache, private' })
-    void clock.sleep(timeoutSeconds * 1000, stream.signal).then(() => stream.abort())
-    void pump(stream, first, events, line, (error) => log.error('watch failed', { error, resource: resource.plural }))
+    void run()
     return response
   } catch (error) {
     stream.abort()
@@ -39,48 +117,23 @@ export async function watchResponse({ c, deps, resource, namespace, query }: Exc
   }
 }
 
-/** Gives the service one turn of the event loop to say no while there is still a status code to say it with. */
-async function refusedAtOnce(first: Promise<unknown>): Promise<void> {
-  await Promise.race([first.then(() => {}), new Promise<void>((resolve) => setImmediate(resolve))])
-}
+class HttpSink implements EventSink {
+  readonly #stream: RawStream
 
-async function pump(
-  stream: RawStream,
-  first: Promise<IteratorResult<WatchEvent>>,
-  events: AsyncIterator<WatchEvent>,
-  line: (event: WatchEvent) => string,
-  failed: (error: unknown) => void,
-): Promise<void> {
-  let last: string | undefined
-  try {
-    for (let next = await first; !next.done && (await stream.write(line(next.value))); ) next = await events.next()
-  } catch (error) {
-    const status = toStatusError(error)
-    if (status.code >= 500) failed(error)
-    last = line({ type: 'ERROR', object: statusBody(status) })
+  constructor(stream: RawStream) {
+    this.#stream = stream
   }
-  stream.abort()
-  await events.return?.().catch(failed)
-  await stream.end(last)
-}
 
-/** Events as lines in the form the client asked for; of a table only the first has columns. */
-function lineWriter(
-  shown: Representation,
-  resource: Exchange['resource'],
-  query: URLSearchParams,
-  nowMs: () => number,
-): (event: WatchEvent) => string {
-  const included = includeObject(query)
-  let withColumns = true
-  const show = (object: KubeObject, type: WatchEvent['type']): JsonObject => {
-    if (shown.as === 'metadata') return toPartial(object, shown.version)
-    if (shown.as === 'object') return object as unknown as JsonObject
-    if (type === 'BOOKMARK') return bookmarkTable(object, shown.version)
-    const metadata = { resourceVersion: object.metadata.resourceVersion }
-    const table = toTable(resource, [object], metadata, { includeObject: included, version: shown.version, nowMs: nowMs(), withColumns })
-    withColumns = false
-    return table
+  get signal(): AbortSignal {
+    return this.#stream.signal
   }
-  return ({ type, object }) => `${JSON.stringify({ type, object: type === 'ERROR' ? object : show(object as KubeObject, type) })}\n`
+
+  write(events: readonly string[]): Promise<boolean> {
+    return this.#stream.write(`${events.join('\n')}\n`)
+  }
+
+  end(last?: string): Promise<void> {
+    this.#stream.abort()
+    return this.#stream.end(last && `${last}\n`)
+  }
 }

@@ -6,6 +6,7 @@ import type { Registry } from '../../api/registry.ts'
 import type { ResourceDefinition } from '../../api/resource.ts'
 import type { HttpContext } from '../http-env.ts'
 import type { ResourceRequest } from '../request-info.ts'
+import type { WatchStreams } from '../watch-stream.ts'
 import type { PodLogs } from './streams.ts'
 
 /** What the routes of objects need. */
@@ -14,6 +15,7 @@ export interface ApiDeps {
   readonly registry: Registry
   readonly env: Env
   readonly podLogs: PodLogs
+  readonly watches: WatchStreams
   /** Ends open watches and logs when it aborts. */
   readonly stop?: AbortSignal
 }
