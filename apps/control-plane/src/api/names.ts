@@ -3,7 +3,12 @@ import type { ResourceDefinition } from './resource.ts'
 export type NameRule = 'subdomain' | 'label' | 'label1035' | 'path'
 
 /** Kinds whose names end up in DNS labels or nowhere but in paths; all others are subdomains. */
-const RULES: Readonly<Record<string, NameRule>> = { '/Namespace': 'label', '/Service': 'label1035' }
+const RULES: Readonly<Record<string, NameRule>> = {
+  '/Namespace': 'label',
+  '/Service': 'label1035',
+  'certificates.k8s.io/CertificateSigningRequest': 'path',
+  'networking.k8s.io/IPAddress': 'path',
+}
 const PATH_GROUPS: ReadonlySet<string> = new Set(['rbac.authorization.k8s.io'])
 
 export const nameRuleOf = ({ group, kind }: ResourceDefinition): NameRule =>

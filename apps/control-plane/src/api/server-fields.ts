@@ -60,8 +60,16 @@ export function nextGeneration(resource: ResourceDefinition, draft: KubeObject, 
 function countsGenerations({ group, kind, subresources, custom }: ResourceDefinition): boolean {
   if (custom) return true
   if (group === '') return kind === 'Pod' || kind === 'ReplicationController'
-  return subresources?.status === true || WITHOUT_STATUS.has(`${group}/${kind}`)
+  const name = `${group}/${kind}`
+  return (subresources?.status === true && !UNCOUNTED.has(name)) || WITHOUT_STATUS.has(name)
 }
+
+/** They have a status, and a spec that never changes. */
+const UNCOUNTED: ReadonlySet<string> = new Set([
+  'certificates.k8s.io/CertificateSigningRequest',
+  'resource.k8s.io/ResourceClaim',
+  'storage.k8s.io/VolumeAttachment',
+])
 
 const WITHOUT_STATUS: ReadonlySet<string> = new Set([
   'discovery.k8s.io/EndpointSlice',
@@ -70,6 +78,11 @@ const WITHOUT_STATUS: ReadonlySet<string> = new Set([
   'scheduling.k8s.io/PriorityClass',
   'admissionregistration.k8s.io/MutatingWebhookConfiguration',
   'admissionregistration.k8s.io/ValidatingWebhookConfiguration',
+  'admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding',
+  'admissionregistration.k8s.io/MutatingAdmissionPolicy',
+  'admissionregistration.k8s.io/MutatingAdmissionPolicyBinding',
+  'resource.k8s.io/DeviceClass',
+  'resource.k8s.io/ResourceSlice',
 ])
 
 function withoutMetadata(object: KubeObject): object {
