@@ -1,12 +1,15 @@
 import type { ObjectSchema, PropertySchema } from '../../apps/control-plane/src/api/schema/object-schema.ts'
 import type { Model, ModelAttribute } from './read-model.ts'
-import type { Tables } from './tables.ts'
+import type { FieldFacts, Tables } from './tables.ts'
 
 export interface Definitions {
   readonly schemas: Readonly<Record<string, ObjectSchema>>
   /** Definition to property to text; the definition's own text under ''. */
   readonly descriptions: Readonly<Record<string, Readonly<Record<string, string>>>>
+  /** Definition to property to what its value may be. */
+  readonly values: Readonly<Record<string, Readonly<Record<string, FieldValues>>>>
 }
+export type FieldValues = Pick<FieldFacts, 'enum' | 'default'>
 
 /**
  * The definitions of every kind in the packages and of all that those refer to.
@@ -37,7 +40,16 @@ export function buildDefinitions(tables: Tables, model: (className: string) => M
       ...Object.fromEntries(attributes.flatMap((each) => (each.description ? [[each.name, each.description]] : []))),
     }
   }
-  return { schemas: sorted(schemas), descriptions: sorted(descriptions) }
+  return { schemas: sorted(schemas), descriptions: sorted(descriptions), values: valuesOf(tables, schemas) }
+}
+
+function valuesOf({ facts }: Tables, schemas: Readonly<Record<string, ObjectSchema>>): Definitions['values'] {
+  const values: Record<string, Record<string, FieldValues>> = {}
+  for (const [place, { goType: _goType, ...found }] of facts) {
+    const [definition, field] = place.split(' ') as [string, string]
+    if (Object.keys(found).length > 0 && schemas[definition]) (values[definition] ??= {})[field] = found
+  }
+  return values
 }
 
 /** What has a kind of its own: objects, reviews, options; lists are made from their items' kind. */
@@ -72,14 +84,16 @@ function objectSchema(
   const required = attributes.filter((each) => each.required).map((each) => each.name)
   const properties = attributes.map((attribute): [string, PropertySchema] => {
     const quantity = tables.quantities.has(`${definition} ${attribute.name}`)
-    const schema = typeSchema(attribute.type, quantity ? 'quantity' : attribute.format, refer)
-    const atomic = schema.type === 'ref' ? tables.keys.get(`${schema.ref} (type)`) : undefined
-    return [attribute.name, { ...schema, ...atomic, ...tables.keys.get(`${definition} ${attribute.name}`) } as PropertySchema]
+    const schema = typeSchema(attribute.type, quantity ? 'quantity' : attribute.format, (className) => {
+      const ref = refer(className)
+      return { type: 'ref', ref, ...tables.keys.get(`${ref} (type)`) } as PropertySchema
+    })
+    return [attribute.name, { ...schema, ...tables.keys.get(`${definition} ${attribute.name}`) } as PropertySchema]
   })
   return { type: 'object', properties: Object.fromEntries(properties), ...(required.length > 0 && { required }) }
 }
 
-function typeSchema(type: string, format: string, refer: (className: string) => string): ObjectSchema {
+function typeSchema(type: string, format: string, refer: (className: string) => PropertySchema): PropertySchema {
   const array = /^Array<(.*)>$/.exec(type)
   if (array) return { type: 'array', items: typeSchema(array[1]!, format, refer) }
   const map = /^\{ \[key: string\]: (.*); \}$/.exec(type)
@@ -101,7 +115,7 @@ function typeSchema(type: string, format: string, refer: (className: string) => 
     case 'any':
       return { type: 'any' }
     default:
-      return { type: 'ref', ref: refer(type) }
+      return refer(type)
   }
 }
 

@@ -1,3 +1,5 @@
+import type { JsonValue } from '@bramble/api/object'
+
 /**
  * The shape of a value. One source per kind, generated at install time (`tools/generate.ts`) from
  * @kubernetes/client-node's models and our table of merge and list keys; CustomResourceDefinitions bring their own.
@@ -13,8 +15,8 @@ export type ObjectSchema =
     }
   /** By definition name, e.g. `io.k8s.api.core.v1.Pod`; resolved by `definitions.ts`. */
   | { readonly type: 'ref'; readonly ref: string }
-  | { readonly type: 'map'; readonly values: ObjectSchema }
-  | { readonly type: 'array'; readonly items: ObjectSchema }
+  | { readonly type: 'map'; readonly values: PropertySchema }
+  | { readonly type: 'array'; readonly items: PropertySchema }
   | { readonly type: 'string'; readonly format?: 'date-time' | 'micro-time' | 'byte' }
   | { readonly type: 'integer'; readonly format: 'int32' | 'int64' }
   | { readonly type: 'number' }
@@ -26,6 +28,8 @@ export type ObjectSchema =
 
 export type PropertySchema = ObjectSchema & {
   readonly description?: string
+  /** The name of the type in Kubernetes' own source, for messages, where the shape does not tell it: `v1.RestartPolicy`. */
+  readonly goType?: string
   /** Strategic merge. Absent: lists and values are replaced, maps and objects merged. */
   readonly patchMergeKey?: string
   /** `merge`, `replace`, `retainKeys`, or several. */
@@ -34,4 +38,6 @@ export type PropertySchema = ObjectSchema & {
   readonly listType?: 'atomic' | 'set' | 'map'
   readonly listMapKeys?: readonly string[]
   readonly mapType?: 'atomic' | 'granular'
+  /** What counts when the field is a key of its list (`listMapKeys`) and left out. Nothing else looks at it. */
+  readonly default?: JsonValue
 }
