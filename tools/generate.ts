@@ -11,8 +11,8 @@ const TOOLS = join(ROOT, 'tools/schema')
 export const OUTPUT = join(ROOT, 'apps/control-plane/src/api/schema/generated')
 
 /**
- * Writes what the API server must know of Kubernetes' types: `definitions.json` (shapes) and `descriptions.json`
- * (texts for OpenAPI, apart, so that the server need not hold them). Does nothing when its inputs are unchanged.
+ * Writes what the API server must know of Kubernetes' types: `definitions.json` (shapes), `descriptions.json` and
+ * `values.json` (for OpenAPI, apart, so that the server need not hold them). Does nothing when its inputs are unchanged.
  *
  * @returns Whether it wrote.
  * @throws Error when @kubernetes/client-node is not installed.
@@ -23,10 +23,11 @@ export function generate(folder: string = OUTPUT): boolean {
   const stamp = join(folder, 'inputs.sha256')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === fingerprint) return false
 
-  const { schemas, descriptions } = buildDefinitions(readTables(TOOLS), modelReader(join(CLIENT, 'dist/gen/models')))
+  const { schemas, descriptions, values } = buildDefinitions(readTables(TOOLS), modelReader(join(CLIENT, 'dist/gen/models')))
   mkdirSync(folder, { recursive: true })
   replace(join(folder, 'definitions.json'), JSON.stringify(schemas))
   replace(join(folder, 'descriptions.json'), JSON.stringify(descriptions))
+  replace(join(folder, 'values.json'), JSON.stringify(values))
   replace(stamp, fingerprint)
   return true
 }

@@ -88,7 +88,9 @@ function objectSchema(
       const ref = refer(className)
       return { type: 'ref', ref, ...tables.keys.get(`${ref} (type)`) } as PropertySchema
     })
-    return [attribute.name, { ...schema, ...tables.keys.get(`${definition} ${attribute.name}`) } as PropertySchema]
+    const goType = tables.facts.get(`${definition} ${attribute.name}`)?.goType
+    const keys = tables.keys.get(`${definition} ${attribute.name}`)
+    return [attribute.name, { ...schema, ...keys, ...(goType !== undefined && { goType }) } as PropertySchema]
   })
   return { type: 'object', properties: Object.fromEntries(properties), ...(required.length > 0 && { required }) }
 }

@@ -78,10 +78,15 @@ const tables: Tables = {
     ['io.k8s.api.core.v1.Owner (type)', { mapType: 'atomic' }],
   ]),
   quantities: new Set(['io.k8s.api.core.v1.PodSpec limits']),
+  facts: new Map([
+    ['io.k8s.api.core.v1.PodSpec limits', { goType: 'v1.ResourceList' }],
+    ['io.k8s.api.core.v1.Port number', { enum: ['1', '2'], default: 1 }],
+    ['io.k8s.api.core.v1.Unused number', { default: 1 }],
+  ]),
 }
 
 test('builds what kinds reach, with keys, quantities and formats; lists and the unreached are left out', () => {
-  const { schemas } = buildDefinitions(tables, (name) => MODELS[name])
+  const { schemas, values } = buildDefinitions(tables, (name) => MODELS[name])
   assert.deepEqual(
     Object.keys(schemas),
     ['Owner', 'Pod', 'PodSpec', 'Port'].map((name) => `io.k8s.api.core.v1.${name}`),
@@ -97,7 +102,7 @@ test('builds what kinds reach, with keys, quantities and formats; lists and the 
         listType: 'map',
         listMapKeys: ['number'],
       },
-      limits: { type: 'map', values: { type: 'quantity' } },
+      limits: { type: 'map', values: { type: 'quantity' }, goType: 'v1.ResourceList' },
       since: { type: 'string', format: 'micro-time' },
       data: { type: 'map', values: { type: 'string', format: 'byte' } },
       port: { type: 'int-or-string' },
@@ -110,6 +115,7 @@ test('builds what kinds reach, with keys, quantities and formats; lists and the 
     properties: { number: { type: 'integer', format: 'int32' } },
     required: ['number'],
   })
+  assert.deepEqual(values, { 'io.k8s.api.core.v1.Port': { number: { enum: ['1', '2'], default: 1 } } })
 })
 
 test('says which table is wrong when library and tables differ', () => {

@@ -11,6 +11,14 @@ export interface KeyRow {
   readonly listMapKeys?: readonly string[]
   readonly mapType?: string
 }
+/** What else is known of one field. */
+export interface FieldFacts {
+  /** The name of its type in Kubernetes' own source, where the type alone does not tell: `v1.RestartPolicy` for a string. */
+  readonly goType?: string
+  readonly enum?: readonly string[]
+  /** JSON. */
+  readonly default?: unknown
+}
 export interface Tables {
   /** Package, e.g. `io.k8s.api.core.v1`, to the names of its types. */
   readonly packages: ReadonlyMap<string, readonly string[]>
@@ -18,18 +26,23 @@ export interface Tables {
   readonly keys: ReadonlyMap<string, KeyRow>
   /** `definition field` of quantities and of maps and lists of them. */
   readonly quantities: ReadonlySet<string>
+  /** `definition field`. */
+  readonly facts: ReadonlyMap<string, FieldFacts>
 }
 
-export const TABLE_FILES = ['definition-names.tsv', 'merge-and-list-keys.tsv', 'quantity-fields.tsv'] as const
+export const TABLE_FILES = ['definition-names.tsv', 'merge-and-list-keys.tsv', 'quantity-fields.tsv', 'field-facts.tsv'] as const
 
 export function readTables(folder: string): Tables {
-  const [names, keys, quantities] = TABLE_FILES.map((file) => rows(join(folder, file))) as [string[][], string[][], string[][]]
+  const [names, keys, quantities, facts] = TABLE_FILES.map((file) => rows(join(folder, file))) as [Rows, Rows, Rows, Rows]
   return {
     packages: new Map(names.map(([name, types]) => [name!, types!.split(' ')])),
     keys: new Map(keys.map(([definition, field, ...facts]) => [`${definition} ${field}`, keyRow(facts)])),
     quantities: new Set(quantities.map(([definition, field]) => `${definition} ${field}`)),
+    facts: new Map(facts.map(([definition, field, ...rest]) => [`${definition} ${field}`, fieldFacts(rest)])),
   }
 }
+
+type Rows = readonly (readonly string[])[]
 
 const rows = (file: string): string[][] =>
   readFileSync(file, 'utf8')
@@ -47,3 +60,9 @@ function keyRow([mergeKey, strategy, listType, mapKeys, mapType]: readonly strin
     ...(mapType && { mapType }),
   }
 }
+
+const fieldFacts = ([goType, values, fallback]: readonly string[]): FieldFacts => ({
+  ...(goType && { goType }),
+  ...(values && { enum: values.split(',') }),
+  ...(fallback && { default: JSON.parse(fallback) as unknown }),
+})

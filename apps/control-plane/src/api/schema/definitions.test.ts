@@ -27,7 +27,7 @@ const facts: { name: string; of: string; field: string; schema: PropertySchema }
     name: 'limits are quantities',
     of: 'io.k8s.api.core.v1.ResourceRequirements',
     field: 'limits',
-    schema: { type: 'map', values: { type: 'quantity' } },
+    schema: { type: 'map', values: { type: 'quantity' }, goType: 'v1.ResourceList' },
   },
   {
     name: 'owner references meet by uid',
@@ -35,7 +35,7 @@ const facts: { name: string; of: string; field: string; schema: PropertySchema }
     field: 'ownerReferences',
     schema: {
       type: 'array',
-      items: { type: 'ref', ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference' },
+      items: { type: 'ref', ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference', mapType: 'atomic' },
       patchMergeKey: 'uid',
       patchStrategy: ['merge'],
       listType: 'map',
