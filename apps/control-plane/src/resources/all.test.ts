@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { JsonObject, JsonValue, KubeObject } from '@bramble/api/object'
+import type { JsonObject, KubeObject } from '@bramble/api/object'
 import { mutableCopy } from '@bramble/api/object'
 import { seeded } from '@bramble/reconcile/sim/seeded'
 import { decodeObject } from '../api/decode.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
-import { resolve } from '../api/schema/definitions.ts'
-import type { ObjectSchema } from '../api/schema/object-schema.ts'
+import { anyValue } from '../api/schema/any-value.fixture.ts'
 import { allResources } from './all.ts'
 
 const SEEDS = 60
@@ -90,6 +89,19 @@ const COLUMNS: Readonly<Record<string, string>> = {
   ReplicaSet: 'Name; Desired; Current; Ready; Age; Containers:1; Images:1; Selector:1',
   Lease: 'Name; Holder; Age',
   EndpointSlice: 'Name; AddressType; Ports; Endpoints; Age',
+  IngressClass: 'Name; Controller; Parameters; Age',
+  Ingress: 'Name; Class; Hosts; Address; Ports; Age',
+  IPAddress: 'Name; ParentRef',
+  NetworkPolicy: 'Name; Pod-Selector; Age',
+  ServiceCIDR: 'Name; CIDRs; Age',
+  CSIDriver: 'Name; AttachRequired; PodInfoOnMount; StorageCapacity; TokenRequests; RequiresRepublish; Modes; Age',
+  CSINode: 'Name; Drivers; Age',
+  CSIStorageCapacity: 'Name; Created At',
+  StorageClass: 'Name; Provisioner; ReclaimPolicy; VolumeBindingMode; AllowVolumeExpansion; Age',
+  VolumeAttachment: 'Name; Attacher; PV; Node; Attached; Age',
+  VolumeAttributesClass: 'Name; DriverName; Age',
+  PriorityClass: 'Name; Value; Global-Default; Age; PreemptionPolicy:1',
+  RuntimeClass: 'Name; Handler; Age',
   NodeMetrics: 'Name; CPU; Memory; Window; Age',
   ClusterRoleBinding: 'Name; Role; Age; Users:1; Groups:1; ServiceAccounts:1',
   ClusterRole: 'Name; Created At',
@@ -112,62 +124,7 @@ test('every kind has the columns of Kubernetes', () => {
 /** A body that the schema accepts, with some of the fields of the kind, decoded as a client's would be. */
 function anyObject(resource: ResourceDefinition, seed: number): KubeObject {
   const random = seeded(seed)
-  const { metadata: _, apiVersion: _version, kind: _kind, ...rest } = anyValue(resource.schema, random, 0) as JsonObject
+  const { metadata: _, apiVersion: _version, kind: _kind, ...rest } = anyValue(resource.schema, random) as JsonObject
   const metadata = { name: 'x', ...(resource.scope === 'Namespaced' && { namespace: 'default' }) }
   return mutableCopy(decodeObject(resource, { metadata, ...rest }, ignoringUnknown))
-}
-
-const DEPTH_MAX = 9
-const WORDS = [
-  '',
-  'a',
-  'web',
-  'Always',
-  'ClusterIP',
-  'NodePort',
-  'ExternalName',
-  'LoadBalancer',
-  'RollingUpdate',
-  'TCP',
-  '10.43.0.7',
-  'None',
-  '25%',
-  'Exists',
-  'In',
-  '../x',
-  'A B',
-]
-
-function anyValue(schema: ObjectSchema, random: () => number, depth: number): JsonValue {
-  const of = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!
-  const shape = resolve(schema)
-  switch (shape.type) {
-    case 'object': {
-      const share = depth === 0 ? 1 : depth > DEPTH_MAX ? 0 : 0.35
-      const fields = Object.entries(shape.properties).filter(
-        ([name]) => random() < (['spec', 'template', 'containers', 'ports'].includes(name) ? share * 2.5 : share),
-      )
-      return Object.fromEntries(fields.map(([name, inner]) => [name, anyValue(inner, random, depth + 1)]))
-    }
-    case 'map':
-      return Object.fromEntries(
-        Array.from({ length: Math.floor(random() * 3) }, () => [of(WORDS), anyValue(shape.values, random, depth + 1)]),
-      )
-    case 'array':
-      return Array.from({ length: depth > DEPTH_MAX ? 0 : Math.floor(random() * 3) }, () => anyValue(shape.items, random, depth + 1))
-    case 'string':
-      return shape.format === 'byte' ? 'eA==' : shape.format === undefined ? of(WORDS) : '2026-01-01T00:00:00Z'
-    case 'integer':
-      return of([-1, 0, 1, 80, 30080, 70000])
-    case 'number':
-      return random()
-    case 'boolean':
-      return random() < 0.5
-    case 'quantity':
-      return of(['0', '1', '500m', '64Mi', '-1'])
-    case 'int-or-string':
-      return of([0, 1, 80, 'http', '25%', '300%'])
-    case 'any':
-      return of<JsonValue>([{}, 'x', 1])
-  }
 }
