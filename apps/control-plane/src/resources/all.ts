@@ -10,9 +10,13 @@ import { endpoints } from './endpoints.ts'
 import { events } from './event.ts'
 import { leases } from './lease.ts'
 import { namespaces } from './namespace.ts'
+import { networkingResources } from './networking/all.ts'
 import { nodeMetrics } from './node-metrics.ts'
 import { nodes } from './node.ts'
 import { pods } from './pod.ts'
+import { priorityClasses } from './scheduling/priority-class.ts'
+import { runtimeClasses } from './scheduling/runtime-class.ts'
+import { storageResources } from './storage/all.ts'
 import { replicaSets } from './replica-set.ts'
 import { reviewResources } from './reviews.ts'
 import { roleBindings } from './role-bindings.ts'
@@ -38,6 +42,10 @@ export const allResources: readonly ResourceDefinition[] = [
   replicaSets,
   leases,
   endpointSlices,
+  ...networkingResources,
+  ...storageResources,
+  priorityClasses,
+  runtimeClasses,
   nodeMetrics,
   clusterRoleBindings,
   clusterRoles,
