@@ -89,6 +89,9 @@ export const isField = ({ fields }: MapShape, name: string): boolean => fields !
 export const schemaAt = (shape: MapShape, name: string): ObjectSchema | undefined =>
   isField(shape, name) ? shape.fields![name] : shape.rest
 
+/** A field of an object itself: `constructor` is none unless somebody wrote it. */
+export const own = (object: JsonObject, name: string): JsonValue | undefined => (Object.hasOwn(object, name) ? object[name] : undefined)
+
 /** An item that cannot be told apart from others. The message is the one clients know. */
 export class ItemError extends Error {
   override name = 'ItemError'
@@ -120,7 +123,7 @@ export function itemElement({ relation, keys, items }: ListShape, item: JsonValu
 function keysOf(item: JsonObject, keys: readonly string[], items: ObjectSchema): JsonObject {
   const known: Record<string, JsonValue> = {}
   for (const key of keys) {
-    const value = Object.hasOwn(item, key) ? item[key] : keyDefault(items, key)
+    const value = own(item, key) ?? keyDefault(items, key)
     if (value !== undefined) known[key] = value
   }
   return known
