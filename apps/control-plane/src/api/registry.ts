@@ -13,6 +13,8 @@ export class Registry {
   #byPath: ReadonlyMap<string, ResourceDefinition>
   #byKind: ReadonlyMap<string, ResourceDefinition>
   #generation = 1
+  #stored: { readonly generation: number; readonly kinds: readonly ResourceDefinition[] } | undefined
+  readonly #listeners = new Set<() => void>()
 
   /** @throws Error when two definitions claim one path or one kind. */
   constructor(builtIn: Iterable<ResourceDefinition>) {
@@ -31,6 +33,18 @@ export class Registry {
     this.#byKind = indexed(all, ({ kind }) => kind)
     this.#byPath = byPath
     this.#generation++
+    for (const listener of [...this.#listeners]) listener()
+  }
+
+  /** Calls `listener` after each change of the kinds. @returns Ends it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Whether a kind that is built in has this path, or this name in its group and version. */
+  isBuiltIn(group: string, version: string, plural: string, kind: string): boolean {
+    return this.#builtIn.some((one) => one.group === group && one.version === version && (one.plural === plural || one.kind === kind))
   }
 
   /** Grows with every change: what is derived from the kinds is made anew when it differs. */
@@ -43,9 +57,15 @@ export class Registry {
     return [...this.#byPath.values()]
   }
 
-  /** The kinds of which the store holds objects, each once: no other served versions, no reviews. */
+  /** The kinds of which the store holds objects, each once, as they are stored: no other served versions, no reviews. */
   stored(): readonly ResourceDefinition[] {
-    return this.all().filter(({ storage, verbs }) => storage === undefined && (verbs === undefined || verbs.includes('list')))
+    if (this.#stored?.generation === this.#generation) return this.#stored.kinds
+    const listed = this.all().filter(({ verbs }) => verbs === undefined || verbs.includes('list'))
+    const kinds = new Map(listed.filter(({ storage }) => storage === undefined).map((kind) => [storedName(kind), kind]))
+    for (const { storage } of listed)
+      if (storage && !kinds.has(storedName(storage.resource))) kinds.set(storedName(storage.resource), storage.resource)
+    this.#stored = { generation: this.#generation, kinds: [...kinds.values()] }
+    return this.#stored.kinds
   }
 
   find(group: string, version: string, plural: string): ResourceDefinition | undefined {
@@ -69,6 +89,8 @@ export class Registry {
       .sort((a, b) => Number(b.group === '') - Number(a.group === ''))
   }
 }
+
+const storedName = ({ group, plural }: ResourceDefinition): string => `${group}/${plural}`
 
 function indexed(
   definitions: readonly ResourceDefinition[],
