@@ -4,8 +4,9 @@ interface Table {
   readonly gap: number
 }
 
-/** `NAME   READY   AGE`, as `kubectl get` prints it. */
-const GET_HEADER = /^[A-Z][A-Z0-9()/_-]*( [A-Z0-9()/_-]+)*( {3,}[A-Z][A-Z0-9()/_-]*( [A-Z0-9()/_-]+)*)+ *$/
+/** `NAME   READY   CPU(cores)`, as `kubectl get` prints it. */
+const TITLE = String.raw`[A-Z][A-Z0-9/_-]*%?(?:\([a-zA-Z%]+\))?`
+const GET_HEADER = new RegExp(`^${TITLE}( ${TITLE})*( {3,}${TITLE}( ${TITLE})*)+ *$`)
 /** `----   ------   ---`, as `kubectl describe` prints it below a header. */
 const DASHES = /^ *-{2,}( {2,}-{2,})+ *$/
 

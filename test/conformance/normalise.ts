@@ -16,7 +16,7 @@ export const RULES: readonly Rule[] = [
   { name: 'times as describe prints them', pattern: /\b\w{3}, \d\d \w{3} 20\d\d \d\d:\d\d:\d\d [+-]\d{4}/g, by: '<time>' },
   { name: 'times as Go prints them', pattern: /\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [+-]\d{4} \w+( m=[+-][\d.]+)?/g, by: '<time>' },
   { name: 'times of the log', pattern: /^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ ([\w.]+):\d+\]/gm, by: '$1<time> $2]' },
-  { name: 'resource versions', pattern: /(resourceVersion"?: ?"?|ResourceVersion:\s+|resourceVersion=)\d+/g, by: '$1<rv>' },
+  { name: 'resource versions', pattern: /(resourceVersion"?: ?"?|Resource ?Version:\s+|resourceVersion=)\d+/g, by: '$1<rv>' },
   { name: 'the address of the server', pattern: /https:\/\/127\.0\.0\.1:\d+/g, by: 'https://<server>' },
   { name: 'the address of the server', pattern: /\b127\.0\.0\.1:\d+/g, by: '<server>' },
   { name: 'addresses of pods', pattern: /\b10\.42\.\d+\.\d+(?!\/)\b/g, by: '<pod-ip>' },
@@ -28,13 +28,17 @@ export const RULES: readonly Rule[] = [
   { name: 'hashes of templates', pattern: /(pod-template-hash"?[=:] ?"?|controller-revision-hash"?[=:] ?"?)[\w-]+/g, by: '$1<hash>' },
   { name: 'names of revisions', pattern: new RegExp(`(?<=[a-z])-(?=[${WORD}]*[0-9])[${WORD}]{7,10}\\b`, 'g'), by: '-<hash>' },
   { name: 'how far a rollout is', pattern: /^Waiting for .* to (finish|be observed|be updated).*$/gm, by: '' },
+  { name: 'names made of a hash', pattern: /(?<=[a-z])-(?=[0-9a-f]*[0-9])[0-9a-f]{8}\b/g, by: '-<hash>' },
+  { name: 'identities of containers', pattern: /\b(fake:\/\/|sha256:)[0-9a-f]{64}/g, by: '$1<hash>' },
+  { name: 'how long a pull took', pattern: /\bin \d+(\.\d+)?m?s \(\d+(\.\d+)?m?s including waiting\)/g, by: 'in <duration>' },
   { name: 'tokens', pattern: /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, by: '<token>' },
 ]
 
-/** Where an age stands: alone in a cell of a table or after a colon, or in a sentence. */
-const AGE = /^(<invalid>|<unknown>|(\d+[ydhms]){1,2}( ago)?( \(x\d+ over (\d+[ydhms]){1,2}\))?|\d+ \((\d+[ydhms]){1,2} ago\))$/
-const AGE_WITHOUT_HEADER = /(?<= {3})(?:\d+[ydhms]){1,2}(?= {2}|$) */g
-const AGE_AFTER_COLON = /^(\s*(?:Age|Duration|Elapsed)[\w ]*:\s+)(?:\d+[ydhms]){1,2}$/gm
+/** Where an age stands: alone in a cell of a table, at the end of a row without header, after a colon. Sessions last less than 5 minutes. */
+const AGE = String.raw`(?:<invalid>|<unknown>|\d{1,3}s|[1-4]m(?:\d{1,2}s)?)`
+const AGE_CELL = new RegExp(`^(${AGE}( ago)?( \\(x\\d+ over ${AGE}\\))?|\\d+ \\(${AGE} ago\\))$`)
+const AGE_WITHOUT_HEADER = new RegExp(`(?<= {3})${AGE}(?= {2}|$) *`, 'g')
+const AGE_AFTER_COLON = new RegExp(`^(\\s*(?:Age|Duration|Elapsed)[\\w ]*:\\s+)${AGE}$`, 'gm')
 
 /** A transcript's text: what varies replaced by its rule, tables aligned again for what stands in them now. */
 export function normalise(text: string, own: readonly Rule[] = []): string {
@@ -43,7 +47,8 @@ export function normalise(text: string, own: readonly Rule[] = []): string {
       (rest, { pattern, by }) => rest.replace(pattern, by),
       part.replace(AGE_AFTER_COLON, '$1<age>').replace(AGE_WITHOUT_HEADER, '<age>   '),
     )
-  return alignTables(text, (cell) => (AGE.test(cell) ? '<age>' : replaced(cell)))
+  return alignTables(text, (cell) => (AGE_CELL.test(cell) ? '<age>' : replaced(cell)))
     .replace(/[ \t]+$/gm, '')
+    .replace(/\n{3,}/g, '\n\n')
     .replace(/^\n+|\s+$/g, '')
 }

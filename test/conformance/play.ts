@@ -32,6 +32,7 @@ export async function play(steps: readonly Step[], kubectl: Kubectl): Promise<re
         HOME: fleet.folder,
         KUBECONFIG: fleet.kubeconfig,
         BASH_ENV: HELPERS,
+        SHLVL: '1', // else bash takes itself for a login over the network and reads other files
         TZ: 'UTC',
         LC_ALL: 'C.UTF-8',
       },

@@ -46,7 +46,7 @@ export async function hollowFleet(
     serviceNetwork: SERVICE_NETWORK,
     nodePrefix: 24,
     nodeGraceMs: 40_000,
-    advertiseAddress: '127.0.0.1',
+    advertiseAddress: '192.0.2.100',
     apiPort: 6443,
   }
   const plane = await createControlPlane({ backend: new MemoryBackend(), linkServer: link.server, env, settings })
