@@ -1,13 +1,16 @@
 import type { ResourceDefinition } from '../api/resource.ts'
+import { admissionRegistrationResources } from './admission-registration/all.ts'
 import { clusterRoleBindings } from './cluster-role-bindings.ts'
 import { clusterRoles } from './cluster-roles.ts'
 import { configMaps } from './config-map.ts'
 import { controllerRevisions } from './controller-revision.ts'
 import { daemonSets } from './daemon-set.ts'
 import { deployments } from './deployment.ts'
+import { deviceResources } from './devices/all.ts'
 import { endpointSlices } from './endpoint-slice.ts'
 import { endpoints } from './endpoints.ts'
 import { events } from './event.ts'
+import { flowControlResources } from './flow-control/all.ts'
 import { leases } from './lease.ts'
 import { namespaces } from './namespace.ts'
 import { networkingResources } from './networking/all.ts'
@@ -44,6 +47,9 @@ export const allResources: readonly ResourceDefinition[] = [
   endpointSlices,
   ...networkingResources,
   ...storageResources,
+  ...admissionRegistrationResources,
+  ...deviceResources,
+  ...flowControlResources,
   priorityClasses,
   runtimeClasses,
   nodeMetrics,
