@@ -29,6 +29,12 @@ export const invalidValue = (path: string, value: unknown, detail: string): Fiel
   path,
   message: `Invalid value: ${show(value)}: ${detail}`,
 })
+/** Without showing the value. Source: apimachinery field.OmitValueType. */
+export const invalidWhole = (path: string, detail: string): FieldError => ({
+  type: 'FieldValueInvalid',
+  path,
+  message: `Invalid value: ${detail}`,
+})
 export const duplicate = (path: string, value: unknown): FieldError => ({
   type: 'FieldValueDuplicate',
   path,

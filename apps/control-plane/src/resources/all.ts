@@ -1,9 +1,23 @@
 import type { ResourceDefinition } from '../api/resource.ts'
 import { admissionRegistrationResources } from './admission-registration/all.ts'
+import { apiServices } from './api-service.ts'
 import { clusterRoleBindings } from './cluster-role-bindings.ts'
 import { clusterRoles } from './cluster-roles.ts'
 import { configMaps } from './config-map.ts'
 import { controllerRevisions } from './controller-revision.ts'
+import { customResourceDefinitions } from './custom-resource-definition.ts'
+import { cronJobs } from './cron-job.ts'
+import { eventsV1 } from './event-v1.ts'
+import { horizontalPodAutoscalers, horizontalPodAutoscalersV1 } from './horizontal-pod-autoscaler.ts'
+import { jobs } from './job.ts'
+import { limitRanges } from './limit-range.ts'
+import { persistentVolumeClaims } from './persistent-volume-claim.ts'
+import { persistentVolumes } from './persistent-volume.ts'
+import { podDisruptionBudgets } from './pod-disruption-budget.ts'
+import { podTemplates } from './pod-template.ts'
+import { replicationControllers } from './replication-controller.ts'
+import { resourceQuotas } from './resource-quota.ts'
+import { statefulSets } from './stateful-set.ts'
 import { daemonSets } from './daemon-set.ts'
 import { deployments } from './deployment.ts'
 import { deviceResources } from './devices/all.ts'
@@ -33,9 +47,15 @@ export const allResources: readonly ResourceDefinition[] = [
   configMaps,
   endpoints,
   events,
+  limitRanges,
   namespaces,
   nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
   pods,
+  podTemplates,
+  replicationControllers,
+  resourceQuotas,
   secrets,
   serviceAccounts,
   services,
@@ -43,6 +63,13 @@ export const allResources: readonly ResourceDefinition[] = [
   daemonSets,
   deployments,
   replicaSets,
+  statefulSets,
+  horizontalPodAutoscalers,
+  horizontalPodAutoscalersV1,
+  cronJobs,
+  jobs,
+  podDisruptionBudgets,
+  eventsV1,
   leases,
   endpointSlices,
   ...networkingResources,
@@ -57,5 +84,7 @@ export const allResources: readonly ResourceDefinition[] = [
   clusterRoles,
   roleBindings,
   roles,
+  customResourceDefinitions,
+  apiServices,
   ...reviewResources,
 ]

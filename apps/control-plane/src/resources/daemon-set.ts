@@ -4,7 +4,7 @@ import type { DaemonSet } from '@bramble/api/types/workload'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, labelsText, nameColumn, templateColumns } from './columns.ts'
 import { applyTemplateDefaults } from './pod-spec/defaults.ts'
-import { atMostAll, notNegativeFields, shareValue, validateShare, validateWorkload } from './workload.ts'
+import { atMostAll, notNegativeFields, shareValue, templateWarnings, validateShare, validateWorkload } from './workload.ts'
 
 export const daemonSets: ResourceDefinition<DaemonSet> = {
   group: 'apps',
@@ -44,6 +44,7 @@ export const daemonSets: ResourceDefinition<DaemonSet> = {
     ...notNegativeFields(daemonSet.spec, 'minReadySeconds', 'revisionHistoryLimit'),
     ...validateStrategy(daemonSet.spec.updateStrategy ?? {}),
   ],
+  warnings: templateWarnings,
 }
 
 /** Source: Kubernetes pkg/apis/apps/validation ValidateDaemonSetUpdateStrategy. */

@@ -4,7 +4,7 @@ import type { Deployment, IntOrString } from '@bramble/api/types/workload'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, nameColumn, templateColumns } from './columns.ts'
 import { applyTemplateDefaults } from './pod-spec/defaults.ts'
-import { atMostAll, notNegativeFields, shareValue, validateShare, validateWorkload } from './workload.ts'
+import { atMostAll, notNegativeFields, shareValue, templateWarnings, validateShare, validateWorkload } from './workload.ts'
 
 export const deployments: ResourceDefinition<Deployment> = {
   group: 'apps',
@@ -48,6 +48,7 @@ export const deployments: ResourceDefinition<Deployment> = {
     ...notNegativeFields(deployment.spec, 'minReadySeconds', 'revisionHistoryLimit', 'progressDeadlineSeconds'),
     ...validateDeadline(deployment.spec),
   ],
+  warnings: templateWarnings,
 }
 
 type Strategy = NonNullable<Deployment['spec']['strategy']>

@@ -6,6 +6,7 @@ import { ageColumn, nameColumn } from './columns.ts'
 import { applyPodDefaults } from './pod-spec/pod-defaults.ts'
 import { podRow } from './pod-spec/pod-row.ts'
 import type { PodSpecRest } from './pod-spec/pod-spec-rest.ts'
+import { nameWarnings, podWarnings } from './pod-spec/warnings.ts'
 import { validateEphemeralUpdate, withEphemeralContainers } from './pod-spec/validate-ephemeral.ts'
 import { validateResize, withResources } from './pod-spec/validate-resize.ts'
 import { validatePodUpdate } from './pod-spec/validate-update.ts'
@@ -79,6 +80,7 @@ export const pods: ResourceDefinition<Pod> = {
         ? [forbiddenField('spec.ephemeralContainers', 'cannot be set on create')]
         : []),
   ],
+  warnings: (pod, previous) => (previous ? [] : [...nameWarnings(pod, "in the Pod's hostname"), ...podWarnings(pod, '')]),
 }
 
 /** What admission added to the pod and the manifest of its author does not repeat. */

@@ -2,7 +2,7 @@ import type { ReplicaSet } from '@bramble/api/types/workload'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, nameColumn, templateColumns } from './columns.ts'
 import { applyTemplateDefaults } from './pod-spec/defaults.ts'
-import { notNegativeFields, validateWorkload } from './workload.ts'
+import { notNegativeFields, templateWarnings, validateWorkload } from './workload.ts'
 
 export const replicaSets: ResourceDefinition<ReplicaSet> = {
   group: 'apps',
@@ -35,4 +35,5 @@ export const replicaSets: ResourceDefinition<ReplicaSet> = {
     ...notNegativeFields(replicaSet.spec, 'replicas', 'minReadySeconds'),
     ...validateWorkload('ReplicaSet', replicaSet, previous, 'deployment'),
   ],
+  warnings: templateWarnings,
 }

@@ -2,11 +2,13 @@ import { forbiddenField, invalidValue, notSupported, required } from '@bramble/a
 import type { FieldError } from '@bramble/api/field-error'
 import { matchesRequirements, requirementsOf } from '@bramble/api/labels'
 import type { LabelRequirement, LabelSelector } from '@bramble/api/labels'
+import type { KubeObject } from '@bramble/api/object'
 import type { PodSpec } from '@bramble/api/types/pod'
 import type { IntOrString, PodTemplateSpec } from '@bramble/api/types/workload'
 import { validateLabels } from '../api/metadata.ts'
 import { isSame } from './differences.ts'
 import { validatePodSpec } from './pod-spec/validate.ts'
+import { nameWarnings, podWarnings } from './pod-spec/warnings.ts'
 import { check, notNegative, percent, qualifiedName } from './rules.ts'
 import { isEmptySelector, validateSelector } from './selector.ts'
 
@@ -80,6 +82,15 @@ export function validateEndless(kind: string, { restartPolicy, activeDeadlineSec
   if (activeDeadlineSeconds !== undefined)
     errors.push(forbiddenField(`${path}.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`))
   return errors
+}
+
+/** What is unusual in the template of a workload; told again only when the spec changes. */
+export function templateWarnings(
+  object: KubeObject & { spec: { template?: PodTemplateSpec } },
+  previous: { spec: object } | undefined,
+): readonly string[] {
+  if (previous && isSame(previous.spec, object.spec)) return []
+  return [...(previous ? [] : nameWarnings(object)), ...(object.spec.template ? podWarnings(object.spec.template, 'spec.template.') : [])]
 }
 
 /** @param previous The object before, if this is an update. */

@@ -54,7 +54,7 @@ export function validateAffinity(affinity: Affinity | undefined, path: string): 
   ]
 }
 
-function validateTerms(terms: readonly NodeSelectorTerm[] | undefined, path: string): readonly FieldError[] {
+export function validateTerms(terms: readonly NodeSelectorTerm[] | undefined, path: string): readonly FieldError[] {
   if (!terms?.length) return [required(path, 'must have at least one node selector term')]
   return terms.flatMap((term, index) => validateTerm(term, `${path}[${index}]`))
 }

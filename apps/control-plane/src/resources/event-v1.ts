@@ -1,0 +1,58 @@
+import type { KubeObject } from '@bramble/api/object'
+import type { KubeEvent } from '@bramble/api/types/core'
+import type { EventV1 } from '@bramble/api/types/events'
+import type { ResourceDefinition } from '../api/resource.ts'
+import { events } from './event.ts'
+
+/** Old and new names of fields that mean the same. Source: Kubernetes pkg/apis/events/v1 conversion.go. */
+const NAMES = [
+  ['involvedObject', 'regarding'],
+  ['message', 'note'],
+  ['reportingComponent', 'reportingController'],
+  ['source', 'deprecatedSource'],
+  ['firstTimestamp', 'deprecatedFirstTimestamp'],
+  ['lastTimestamp', 'deprecatedLastTimestamp'],
+  ['count', 'deprecatedCount'],
+] as const
+const TO_NEW: ReadonlyMap<string, string> = new Map(NAMES)
+const TO_OLD: ReadonlyMap<string, string> = new Map(NAMES.map(([old, now]) => [now, old]))
+
+const renamed = (object: KubeObject, apiVersion: string, names: ReadonlyMap<string, string>): KubeObject =>
+  ({
+    ...Object.fromEntries(Object.entries(object).map(([field, value]) => [names.get(field) ?? field, value as unknown])),
+    apiVersion,
+  }) as unknown as KubeObject
+
+const toStored = (event: KubeObject): KubeEvent => renamed(event, 'v1', TO_OLD) as KubeEvent
+const fromStored = (event: KubeObject): EventV1 => renamed(event, 'events.k8s.io/v1', TO_NEW) as EventV1
+
+/** The Events of the core group under the names of events.k8s.io. */
+export const eventsV1: ResourceDefinition<EventV1> = {
+  group: 'events.k8s.io',
+  version: 'v1',
+  kind: 'Event',
+  plural: 'events',
+  shortNames: ['ev'],
+  scope: 'Namespaced',
+  durability: 'volatile',
+  schema: { type: 'ref', ref: 'io.k8s.api.events.v1.Event' },
+  columns: events.columns.map((column) => ({
+    ...column,
+    value: (event: EventV1, nowMs: number) => column.value(complete(toStored(event)), nowMs),
+  })),
+  storage: { resource: events as ResourceDefinition, toStored, fromStored },
+  fields: (event) => ({
+    'regarding.kind': event.regarding?.kind ?? '',
+    'regarding.namespace': event.regarding?.namespace ?? '',
+    'regarding.name': event.regarding?.name ?? '',
+    'regarding.uid': event.regarding?.uid ?? '',
+    'regarding.apiVersion': event.regarding?.apiVersion ?? '',
+    'regarding.resourceVersion': event.regarding?.resourceVersion ?? '',
+    'regarding.fieldPath': event.regarding?.fieldPath ?? '',
+    reason: event.reason ?? '',
+    reportingController: event.reportingController ?? '',
+    type: event.type ?? '',
+  }),
+}
+
+const complete = (event: KubeEvent): KubeEvent => (event.involvedObject ? event : { ...event, involvedObject: {} })
