@@ -1,6 +1,6 @@
 import { timestamp } from '@bramble/api/duration'
 import type { KubeObject } from '@bramble/api/object'
-import { cleanCopy } from './clean-copy.ts'
+import { copyOfObject } from './clean-copy.ts'
 import type { AnyObject } from './machine.ts'
 import type { DeleteRequest } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
@@ -21,10 +21,11 @@ export type DeletePlan =
  * @see Source: apiserver pkg/registry/rest/delete.go BeforeDelete; pkg/registry/generic/registry/store.go Delete.
  */
 export function planDelete(resource: ResourceDefinition, object: KubeObject, request: DeleteRequest, nowMs: number): DeletePlan {
-  const draft = cleanCopy(object)
+  const draft = copyOfObject(object)
   setPropagation(draft, request.propagationPolicy)
   const graceSeconds = graceOf(resource, object, request)
   const isMarked = object.metadata.deletionTimestamp !== undefined
+  if (!isMarked) resource.prepareDelete?.(draft, timestamp(nowMs))
 
   if (graceSeconds > 0) {
     const isShorter = graceSeconds < (object.metadata.deletionGracePeriodSeconds ?? Infinity)

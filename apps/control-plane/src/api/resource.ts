@@ -1,5 +1,5 @@
 import type { FieldError } from '@bramble/api/field-error'
-import type { JsonObject, JsonValue, KubeObject } from '@bramble/api/object'
+import type { JsonObject, JsonValue, KubeObject, Timestamp } from '@bramble/api/object'
 import type { Checked } from './schema/check.ts'
 import type { ObjectSchema } from './schema/object-schema.ts'
 
@@ -62,6 +62,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   gracePeriodSeconds?(object: T): number
   /** Field selectors besides metadata.name and metadata.namespace. Method syntax keeps ResourceDefinition<Pod> assignable. */
   fields?(object: T): Readonly<Record<string, string>>
+  /** Called when a deletion is asked for first, if something must be done before the object may go: adds a finalizer. In place. */
+  prepareDelete?(draft: T, now: Timestamp): void
   /** Called on every create and update, after decoding and before validation. Changes the draft in place. */
   applyDefaults?(draft: T): void
   /** Called before defaults on create and update: drops what a client may not set, keeps what it may not change. In place. */
@@ -101,7 +103,7 @@ export interface NamedSubresource<T extends KubeObject = KubeObject> {
   validate?(object: T, previous: T): readonly FieldError[]
 }
 
-/** Both functions return a copy that may be changed, or their argument when nothing differs. Metadata is never touched. */
+/** Both functions return a copy that may be changed, or their argument when nothing differs. Of the metadata, only annotations may differ. */
 export interface StoredVersion {
   /** The definition whose objects are in the store: its `prepare`, `validate`, admission and subresources count. */
   readonly resource: ResourceDefinition

@@ -1,5 +1,6 @@
-import type { ResourceDefinition } from '../api/resource.ts'
-import type { ControllerDefinition } from './controller.ts'
+import { apiServiceController } from './api-service/controller.ts'
+import type { ControllerDefinition, Kinds } from './controller.ts'
+import { customResourceDefinitionController } from './custom-resource-definition/controller.ts'
 import { daemonSetController } from './daemon-set/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
 import { endpointSliceController } from './endpoint-slice/controller.ts'
@@ -11,8 +12,8 @@ import { podGarbageController } from './pod-garbage/controller.ts'
 import { replicaSetController } from './replica-set/controller.ts'
 import { serviceAccountController } from './service-account/controller.ts'
 
-/** Every loop that the control plane runs. @param kinds All that are stored. */
-export const allControllers = (kinds: readonly ResourceDefinition[]): readonly ControllerDefinition[] => [
+/** Every loop that the control plane runs. */
+export const allControllers = (kinds: Kinds): readonly ControllerDefinition[] => [
   deploymentController,
   replicaSetController,
   daemonSetController,
@@ -20,7 +21,9 @@ export const allControllers = (kinds: readonly ResourceDefinition[]): readonly C
   nodeLifeCycleController,
   podCidrController,
   podGarbageController,
-  namespaceController(kinds),
+  namespaceController,
   serviceAccountController,
   garbageCollector(kinds),
+  customResourceDefinitionController,
+  apiServiceController,
 ]

@@ -2,10 +2,21 @@ import type { KubeObject, ObjectKey } from '@bramble/api/object'
 import type { Env } from '@bramble/reconcile/env'
 import type { Reconciler } from '@bramble/reconcile/reconciler'
 import type { ApiClient, ClientEvent } from '../api/client.ts'
+import type { GroupVersion } from '../api/registry.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import type { EventRecorder } from './events.ts'
 
+/** Which kinds there are: those of CustomResourceDefinitions come and go. The registry is one. */
+export interface Kinds {
+  /** Each kind of which the store holds objects, once. The same array until something changes. */
+  stored(): readonly ResourceDefinition[]
+  groupVersions(): readonly GroupVersion[]
+  /** @returns Ends it. */
+  onChange(listener: () => void): () => void
+}
+
 export interface ControllerDeps {
+  readonly kinds: Kinds
   readonly client: ApiClient
   readonly env: Env
   readonly events: EventRecorder
@@ -33,8 +44,14 @@ export interface Wake<T extends KubeObject = KubeObject> {
 /** One loop. `manager.ts` runs it: a queue of primary keys, woken by the primary kind and by `wakes`. */
 export interface ControllerDefinition {
   readonly name: string
+  /** Who says what it records as Events, as Kubernetes names it. Default: `<name>-controller`. */
+  readonly component?: string
   readonly primary: ResourceDefinition
   readonly wakes: readonly Wake[]
+  /** Wakes it when an object of any kind that is stored changes, also of those that come later; undefined for kinds that do not concern it. */
+  wakeOf?(resource: ResourceDefinition): Wake | undefined
+  /** Which keys wake up when kinds come or go, and at the start. */
+  keysOfKinds?(kinds: Kinds): readonly ObjectKey[]
   readonly concurrency: number
   create(deps: ControllerDeps): Reconciler<ObjectKey>
 }

@@ -4,6 +4,7 @@ import type { KubeObject, ObjectKey } from '@bramble/api/object'
 import { SETTLED } from '@bramble/reconcile/reconciler'
 import { simEnv } from '@bramble/reconcile/sim/sim-env'
 import type { ApiClient, ClientEvent } from '../api/client.ts'
+import { Registry } from '../api/registry.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { configMaps } from '../resources/config-map.ts'
 import { secrets } from '../resources/secret.ts'
@@ -63,6 +64,7 @@ function breakingClient(present: readonly KubeObject[], breaks: number): { clien
   return { client, watches: () => watches }
 }
 
+const kinds = new Registry([configMaps])
 const settings = { podNetwork: '', nodePrefix: 24, nodeGraceMs: 1 }
 const events = { record: () => {} }
 const aMap: KubeObject = { metadata: { name: 'a', namespace: 'default', uid: 'a', resourceVersion: '1', creationTimestamp: '' } }
@@ -72,7 +74,7 @@ test('a watch that breaks is opened again, with pauses, and everything is looked
   const runs: ObjectKey[] = []
   const { client, watches } = breakingClient([aMap], 3)
   const stop = new AbortController()
-  const done = runControllers([noting(runs)], { client, env, events, settings }, stop.signal)
+  const done = runControllers([noting(runs)], { client, kinds, env, events, settings }, stop.signal)
   await env.clock.advance(0)
   assert.equal(watches(), 1)
   await env.clock.advance(60_000)
@@ -87,7 +89,7 @@ test('a watch that never comes back stops everything with its error', async () =
   const env = simEnv(1)
   const { client } = breakingClient([], Infinity)
   const done = assert.rejects(
-    runControllers([noting([])], { client, env, events, settings }, new AbortController().signal),
+    runControllers([noting([])], { client, kinds, env, events, settings }, new AbortController().signal),
     /the watch broke/,
   )
   await env.clock.advance(10 * 60_000)

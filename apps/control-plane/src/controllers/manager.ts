@@ -3,14 +3,13 @@ import { backoffMs } from '@bramble/reconcile/backoff'
 import { WorkQueue } from '@bramble/reconcile/work-queue'
 import type { ClientEvent } from '../api/client.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
-import type { ControllerDefinition, ControllerDeps } from './controller.ts'
+import type { ControllerDefinition, ControllerDeps, Wake } from './controller.ts'
+import type { EventSource } from './events.ts'
 
 const REWATCH_MIN_MS = 50
 const REWATCH_MAX_MS = 5_000
 /** A watch that breaks this often without delivering anything will not come back. */
 const WATCH_FAILURES_MAX = 12
-
-type Listener = (event: ClientEvent<KubeObject>) => void
 
 /**
  * Runs every controller until `signal` aborts: one queue each, one watch per kind for all of them together.
@@ -20,7 +19,7 @@ type Listener = (event: ClientEvent<KubeObject>) => void
  */
 export async function runControllers(
   definitions: readonly ControllerDefinition[],
-  deps: ControllerDeps,
+  deps: Omit<ControllerDeps, 'events'> & { readonly events: EventSource },
   signal: AbortSignal,
 ): Promise<void> {
   const failed = new AbortController()
@@ -30,12 +29,15 @@ export async function runControllers(
     queue: new WorkQueue<ObjectKey>(deps.env.clock, deps.env.log.child({ controller: definition.name })),
   }))
 
-  const watching = [...listenersByKind(queues, deps)].map(([resource, listeners]) => watchKind(resource, listeners, queues, deps, stop))
+  const watching = watchKinds(queues, deps, stop)
   const working = queues.map(({ definition, queue }) =>
-    queue.run(definition.create(deps), { concurrency: definition.concurrency, signal: stop }),
+    queue.run(definition.create({ ...deps, events: deps.events.as(definition.component ?? `${definition.name}-controller`) }), {
+      concurrency: definition.concurrency,
+      signal: stop,
+    }),
   )
 
-  const services = [...watching, ...working]
+  const services = [watching, ...working]
   try {
     await Promise.all(services)
   } catch (error) {
@@ -50,28 +52,85 @@ interface Running {
   readonly queue: WorkQueue<ObjectKey>
 }
 
-function listenersByKind(queues: readonly Running[], { client }: ControllerDeps): ReadonlyMap<ResourceDefinition, readonly Listener[]> {
-  const listeners = new Map<ResourceDefinition, Listener[]>()
-  const listen = (resource: ResourceDefinition, listener: Listener): void => {
-    listeners.set(resource, [...(listeners.get(resource) ?? []), listener])
+/** Watches every kind that wakes anybody; kinds that come are watched from then on, those that go are not any more. */
+async function watchKinds(
+  queues: readonly Running[],
+  deps: Pick<ControllerDeps, 'client' | 'kinds' | 'env'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const open = new Map<string, AbortController>()
+  const { promise: failure, reject: fail } = Promise.withResolvers<never>()
+  const running = new Set<Promise<void>>()
+
+  const follow = (): void => {
+    const wanted = wantedKinds(queues, deps)
+    for (const [id, ended] of [...open]) {
+      if (wanted.has(id)) continue
+      ended.abort()
+      open.delete(id)
+    }
+    for (const [id, resource] of wanted) {
+      if (open.has(id)) continue
+      const ended = new AbortController()
+      open.set(id, ended)
+      const watch = watchKind(resource, queues, deps, AbortSignal.any([signal, ended.signal])).catch(fail)
+      running.add(watch)
+      void watch.finally(() => running.delete(watch))
+    }
+    for (const { definition, queue } of queues) for (const key of definition.keysOfKinds?.(deps.kinds) ?? []) queue.add(key)
   }
-  for (const { definition, queue } of queues) {
-    listen(definition.primary, (event) => queue.add(keyOf(event.object)))
-    for (const { resource, keys } of definition.wakes)
-      listen(resource, (event) => {
+
+  follow()
+  const stopFollowing = deps.kinds.onChange(follow)
+  try {
+    await Promise.race([failure, aborted(signal)])
+  } finally {
+    stopFollowing()
+    for (const ended of open.values()) ended.abort()
+    await Promise.allSettled(running)
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+
+const idOf = ({ group, plural }: ResourceDefinition): string => `${group}/${plural}`
+
+function wantedKinds(queues: readonly Running[], { kinds }: ControllerDeps): ReadonlyMap<string, ResourceDefinition> {
+  const definitions = queues.map(({ definition }) => definition)
+  const named = definitions.flatMap(({ primary, wakes }) => [primary, ...wakes.map(({ resource }) => resource)])
+  const stored = kinds.stored().filter((resource) => definitions.some((definition) => definition.wakeOf?.(resource)))
+  return new Map([...named, ...stored].map((resource) => [idOf(resource), resource]))
+}
+
+type Listener = (event: ClientEvent<KubeObject>) => void
+
+function listenersOf(resource: ResourceDefinition, queues: readonly Running[], { client }: ControllerDeps): readonly Listener[] {
+  const id = idOf(resource)
+  return queues.flatMap(({ definition, queue }) => {
+    const dynamic = definition.wakeOf?.(resource)
+    const wakes = [...definition.wakes.filter((wake) => idOf(wake.resource) === id), ...(dynamic ? [dynamic] : [])]
+    const wakeUp =
+      ({ keys }: Wake): Listener =>
+      (event) => {
         for (const key of keys(event, client)) queue.add(key)
-      })
-  }
-  return listeners
+      }
+    const primary: Listener = (event) => queue.add(keyOf(event.object))
+    return [...(idOf(definition.primary) === id ? [primary] : []), ...wakes.map(wakeUp)]
+  })
 }
 
 async function watchKind(
   resource: ResourceDefinition,
-  listeners: readonly Listener[],
   queues: readonly Running[],
-  { client, env }: ControllerDeps,
+  deps: ControllerDeps,
   signal: AbortSignal,
 ): Promise<void> {
+  const { client, env } = deps
+  const listeners = listenersOf(resource, queues, deps)
   for (let failures = 0; !signal.aborted; ) {
     try {
       for await (const event of client.watch(resource, signal)) {

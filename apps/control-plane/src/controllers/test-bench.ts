@@ -5,6 +5,7 @@ import type { Node } from '@bramble/api/types/node'
 import type { Pod } from '@bramble/api/types/pod'
 import type { SimClock } from '@bramble/reconcile/sim/sim-clock'
 import { simEnv } from '@bramble/reconcile/sim/sim-env'
+import { followCustomKinds } from '../api/custom/custom-kinds.ts'
 import { LocalClient } from '../api/local-client.ts'
 import { Registry } from '../api/registry.ts'
 import { ResourceService } from '../api/resource-service.ts'
@@ -22,6 +23,8 @@ import { runControllers } from './manager.ts'
 /** The API over a store in memory, the controllers that a test wants, and virtual time; nodes are played. */
 export interface TestBench {
   readonly client: LocalClient
+  readonly registry: Registry
+  readonly service: ResourceService
   readonly clock: SimClock
   /** What was told to people: `Warning Reason key: message`. */
   readonly told: readonly string[]
@@ -35,14 +38,18 @@ export interface TestBench {
   toldAbout(object: KubeObject): readonly string[]
 }
 
-export async function testBench(t: TestContext, controllers: readonly ControllerDefinition[]): Promise<TestBench> {
+/** @param registry That of controllers that were given one. */
+export async function testBench(
+  t: TestContext,
+  controllers: readonly ControllerDefinition[],
+  registry = new Registry(allResources),
+): Promise<TestBench> {
   const env = simEnv(1)
   const { clock } = env
   const store = await openStore(new MemoryBackend(), { env, volatile: volatileKeys(() => allResources) })
-  const client = new LocalClient({
-    store,
-    resources: new ResourceService({ store, registry: new Registry(allResources), admission: [], env }),
-  })
+  await followCustomKinds(store, registry, env)
+  const service = new ResourceService({ store, registry, admission: [], env })
+  const client = new LocalClient({ store, resources: service })
   await client.create(namespaces, { metadata: { name: 'default' } })
 
   const told: string[] = []
@@ -51,7 +58,7 @@ export async function testBench(t: TestContext, controllers: readonly Controller
   }
   const stop = new AbortController()
   const settings = { podNetwork: '10.42.0.0/16', nodePrefix: 24, nodeGraceMs: 40_000 }
-  const running = runControllers(controllers, { client, env, events: { record }, settings }, stop.signal)
+  const running = runControllers(controllers, { client, kinds: registry, env, events: { as: () => ({ record }) }, settings }, stop.signal)
   t.after(async () => {
     stop.abort()
     await clock.advance(0)
@@ -61,6 +68,8 @@ export async function testBench(t: TestContext, controllers: readonly Controller
 
   const bench: TestBench = {
     client,
+    registry,
+    service,
     clock,
     told,
     pass: (ms) => clock.advance(ms),

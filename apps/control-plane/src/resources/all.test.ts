@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { before, test } from 'node:test'
 import type { JsonObject, KubeObject } from '@bramble/api/object'
 import { mutableCopy } from '@bramble/api/object'
 import { seeded } from '@bramble/reconcile/sim/seeded'
+import { loadLibraries } from '../api/custom/libraries.ts'
 import { decodeObject } from '../api/decode.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { anyValue } from '../api/schema/any-value.fixture.ts'
@@ -10,6 +11,8 @@ import { allResources } from './all.ts'
 
 const SEEDS = 60
 const ignoringUnknown = { fieldValidation: 'Ignore', warn: () => {} } as const
+
+before(() => loadLibraries({ pattern: '', 'x-kubernetes-validations': [] }))
 
 for (const resource of allResources) {
   const label = `${resource.kind}.${resource.group}`
@@ -74,6 +77,8 @@ test('clients can only read what nodes measure', () => {
 })
 
 const COLUMNS: Readonly<Record<string, string>> = {
+  APIService: 'Name; Service; Available; Age',
+  CustomResourceDefinition: 'Name; Created At',
   ConfigMap: 'Name; Data; Age',
   Endpoints: 'Name; Endpoints; Age',
   Event: 'Last Seen; Type; Reason; Object; Subobject:1; Source:1; Message; First Seen:1; Count:1; Name:1',

@@ -1,4 +1,6 @@
+import { type Condition, withCondition } from '@bramble/api/conditions'
 import { invalidValue } from '@bramble/api/field-error'
+import type { Timestamp } from '@bramble/api/object'
 import type { CustomResourceDefinition } from '@bramble/api/types/custom-resource-definition'
 import { loadLibraries } from '../api/custom/libraries.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
@@ -6,6 +8,9 @@ import { nameColumn } from './columns.ts'
 import { validateApproval } from './custom-resource-definition/approval.ts'
 import { validateSpec, validateSpecUpdate } from './custom-resource-definition/validate.ts'
 import { validateStoredVersions } from './custom-resource-definition/validate-status.ts'
+
+/** Holds a definition until the last object of its kind is gone. */
+export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io'
 
 export const customResourceDefinitions: ResourceDefinition<CustomResourceDefinition> = {
   group: 'apiextensions.k8s.io',
@@ -27,6 +32,7 @@ export const customResourceDefinitions: ResourceDefinition<CustomResourceDefinit
     },
   ],
   subresources: { status: true },
+  prepareDelete: keepForCleanup,
   beforeWrite: loadLibraries,
   prepare: (draft) => rememberStorage(draft),
   applyDefaults,
@@ -39,18 +45,30 @@ export const customResourceDefinitions: ResourceDefinition<CustomResourceDefinit
   ],
 }
 
+/** Source: apiextensions-apiserver pkg/registry/customresourcedefinition/etcd.go Delete. */
+function keepForCleanup(draft: CustomResourceDefinition, now: Timestamp): void {
+  const { metadata } = draft
+  if (!metadata.finalizers?.includes(CLEANUP_FINALIZER)) metadata.finalizers = [...(metadata.finalizers ?? []), CLEANUP_FINALIZER]
+  const message = 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon'
+  const condition: Condition = { type: 'Terminating', status: 'True', reason: 'InstanceDeletionPending', message }
+  draft.status = { ...draft.status, conditions: [...withCondition<Condition>(draft.status?.conditions, condition, now)] }
+}
+
 /** What was once stored in a version stays so until somebody says that it is not. */
 function rememberStorage(draft: CustomResourceDefinition): void {
   const storage = draft.spec.versions?.find((version) => version.storage)?.name
   draft.status ??= {}
-  const stored = (draft.status.storedVersions ??= [])
+  draft.status.storedVersions ??= []
+  const stored = draft.status.storedVersions
   if (storage !== undefined && !stored.includes(storage)) stored.push(storage)
 }
 
 /** Source: apiextensions-apiserver pkg/apis/apiextensions/v1/defaults.go. */
 function applyDefaults({ spec, status }: CustomResourceDefinition): void {
+  spec.names ??= { plural: '', kind: '' } // as Go decodes them
+  spec.versions ??= []
   const { names } = spec
-  if (names?.kind) {
+  if (names.kind) {
     names.singular ||= names.kind.toLowerCase()
     names.listKind ||= `${names.kind}List`
   }

@@ -113,3 +113,17 @@ export interface JsonSchema {
   readonly 'x-kubernetes-map-type'?: string
   readonly 'x-kubernetes-validations'?: readonly ValidationRule[]
 }
+
+/** Source: apiregistration.k8s.io/v1 APIService. */
+export interface ApiService extends KubeObject {
+  spec: {
+    group?: string
+    version?: string
+    groupPriorityMinimum: number
+    versionPriority: number
+    service?: { namespace?: string; name?: string; port?: number }
+    caBundle?: string
+    insecureSkipTLSVerify?: boolean
+  }
+  status?: { conditions?: Condition[] }
+}

@@ -1,6 +1,6 @@
 import { isConditionTrue } from '@bramble/api/conditions'
 import type { CustomResourceDefinition } from '@bramble/api/types/custom-resource-definition'
-import type { Log } from '@bramble/reconcile/env'
+import type { Env, Log } from '@bramble/reconcile/env'
 import { prefixOf } from '../../store/keys.ts'
 import type { StoreReads } from '../../store/store-types.ts'
 import type { Registry } from '../registry.ts'
@@ -10,6 +10,9 @@ import { loadLibraries } from './libraries.ts'
 
 /** How the store names CustomResourceDefinitions. */
 const PREFIX = prefixOf({ group: 'apiextensions.k8s.io', plural: 'customresourcedefinitions' })
+
+/** How long watches of a kind that has gone may still read what happened before. */
+const WATCH_GRACE_MS = 100
 
 interface Served {
   /** What the definitions were made from. */
@@ -25,12 +28,12 @@ interface Served {
  *
  * Reads what there is at once; to be called before the first request. Follows for the store's life.
  */
-export async function followCustomKinds(store: StoreReads, registry: Registry, log: Log): Promise<void> {
+export async function followCustomKinds(store: StoreReads, registry: Registry, { clock, log }: Env): Promise<void> {
   for (const { value } of store.list(PREFIX).entries) await loadLibraries(value)
   const served = new Map<string, Served>()
   const follow = (): void => {
     try {
-      renew(served, store, registry, log)
+      for (const { ended } of renew(served, store, registry, log)) void clock.sleep(WATCH_GRACE_MS).then(() => ended.abort())
     } catch (error) {
       log.error('the kinds of custom resource definitions stay as they were', { error })
     }
@@ -41,7 +44,8 @@ export async function followCustomKinds(store: StoreReads, registry: Registry, l
   follow()
 }
 
-function renew(served: Map<string, Served>, store: StoreReads, registry: Registry, log: Log): void {
+/** @returns What was replaced. */
+function renew(served: Map<string, Served>, store: StoreReads, registry: Registry, log: Log): readonly Served[] {
   const established = store
     .list(PREFIX)
     .entries.map(({ value }) => value as CustomResourceDefinition)
@@ -68,10 +72,10 @@ function renew(served: Map<string, Served>, store: StoreReads, registry: Registr
     replaced.push(each)
     isChanged = true
   }
-  if (!isChanged) return
+  if (!isChanged) return []
   const all = established.flatMap(({ metadata: { uid } }) => served.get(uid)?.definitions ?? [])
   registry.setCustom(withoutClashes(all, registry, log))
-  for (const { ended } of replaced) ended.abort()
+  return replaced
 }
 
 function serve(crd: CustomResourceDefinition): Served {

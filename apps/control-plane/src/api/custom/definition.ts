@@ -31,6 +31,13 @@ export function customDefinitions(crd: CustomResourceDefinition, state: CustomSt
   return crd.spec.versions.filter(({ served }) => served).map((version) => definitionOf(crd, version, { storageVersion, state, gone }))
 }
 
+/** The objects of a definition as they are stored, whether or not anybody is served: to delete them. */
+export function cleanupDefinition(crd: CustomResourceDefinition): ResourceDefinition {
+  const storage = crd.spec.versions.find((version) => version.storage) ?? crd.spec.versions[0]!
+  const context = { storageVersion: storage.name, state: { isTerminating: true }, gone: new AbortController().signal }
+  return definitionOf(crd, storage, context).storage!.resource
+}
+
 interface Context {
   readonly storageVersion: string
   readonly state: CustomState

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { Pod } from '@bramble/api/types/pod'
 import type { Service } from '@bramble/api/types/service'
+import { Registry } from '../../api/registry.ts'
 import { allResources } from '../../resources/all.ts'
 import { endpointSlices } from '../../resources/endpoint-slice.ts'
 import { endpoints } from '../../resources/endpoints.ts'
@@ -12,7 +13,7 @@ import { type TestBench, testBench } from '../test-bench.ts'
 import { endpointSliceController } from './controller.ts'
 
 async function cluster(t: TestContext): Promise<TestBench> {
-  const bench = await testBench(t, [endpointSliceController, garbageCollector(allResources)])
+  const bench = await testBench(t, [endpointSliceController, garbageCollector(new Registry(allResources))])
   await bench.client.create<Service>(services, {
     metadata: { name: 'web', namespace: 'default' },
     spec: { selector: { app: 'web' }, clusterIP: 'None', ports: [{ port: 80, targetPort: 8080 }] },

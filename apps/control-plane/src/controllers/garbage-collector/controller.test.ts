@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { OwnerReference } from '@bramble/api/object'
 import type { ConfigMap, Lease } from '@bramble/api/types/core'
+import { Registry } from '../../api/registry.ts'
 import { allResources } from '../../resources/all.ts'
 import { configMaps } from '../../resources/config-map.ts'
 import { leases } from '../../resources/lease.ts'
@@ -9,7 +10,7 @@ import { nodes } from '../../resources/node.ts'
 import { type TestBench, testBench } from '../test-bench.ts'
 import { garbageCollector } from './controller.ts'
 
-const collector = (t: TestContext) => testBench(t, [garbageCollector(allResources)])
+const collector = (t: TestContext) => testBench(t, [garbageCollector(new Registry(allResources))])
 const left = ({ client }: TestBench): string[] => client.list(configMaps).map((each) => each.metadata.name)
 
 /** A ConfigMap with owners; `uid` stands in for an owner of that name which is another one. */

@@ -4,7 +4,7 @@ import { type Outcome, type Reconciler, SETTLED } from '@bramble/reconcile/recon
 import type { ApiClient } from '../../api/client.ts'
 import type { ResourceDefinition } from '../../api/resource.ts'
 import { namespaces } from '../../resources/namespace.ts'
-import { type ControllerDefinition, wake } from '../controller.ts'
+import { type ControllerDefinition, type Kinds, wake } from '../controller.ts'
 import { inBatches } from '../in-batches.ts'
 import { type Found, isNodeKey, needsLook, nodeKey, OwnerGraph } from './graph.ts'
 import { FOREGROUND_FINALIZER, ORPHAN_FINALIZER, planGarbage } from './plan.ts'
@@ -14,29 +14,28 @@ import { FOREGROUND_FINALIZER, ORPHAN_FINALIZER, planGarbage } from './plan.ts'
  *
  * Its keys name objects of all kinds; a plain key is that of a namespace, in which everything is looked at anew: so the
  * first events of each namespace are the sweep at the start.
- *
- * @param resources Every kind that is served.
  */
-export function garbageCollector(resources: readonly ResourceDefinition[]): ControllerDefinition {
-  const graph = new OwnerGraph(resources)
+export function garbageCollector(kinds: Kinds): ControllerDefinition {
+  const graph = new OwnerGraph(kinds)
   return {
     name: 'garbage-collector',
     primary: namespaces,
-    wakes: resources.map((resource) => wake(resource, (event, client) => graph.woken(resource, event, client))),
+    wakes: [],
+    wakeOf: (resource) => wake(resource, (event, client) => graph.woken(resource, event, client)),
     concurrency: 10,
-    create: ({ client }) => new GarbageCollector(client, graph, resources),
+    create: ({ client }) => new GarbageCollector(client, graph, kinds),
   }
 }
 
 export class GarbageCollector implements Reconciler<ObjectKey> {
   readonly #client: ApiClient
   readonly #graph: OwnerGraph
-  readonly #resources: readonly ResourceDefinition[]
+  readonly #kinds: Kinds
 
-  constructor(client: ApiClient, graph: OwnerGraph, resources: readonly ResourceDefinition[]) {
+  constructor(client: ApiClient, graph: OwnerGraph, kinds: Kinds) {
     this.#client = client
     this.#graph = graph
-    this.#resources = resources
+    this.#kinds = kinds
   }
 
   async reconcile(key: ObjectKey): Promise<Outcome> {
@@ -48,7 +47,8 @@ export class GarbageCollector implements Reconciler<ObjectKey> {
   }
 
   async #sweep(namespace: string): Promise<void> {
-    const suspects = this.#resources
+    const suspects = this.#kinds
+      .stored()
       .filter((resource) => resource.scope === 'Namespaced')
       .flatMap((resource) =>
         this.#client

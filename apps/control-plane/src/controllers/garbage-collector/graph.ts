@@ -1,6 +1,7 @@
-import { apiVersionOf, type KubeObject, type ObjectKey, objectKey, type OwnerReference } from '@bramble/api/object'
+import { type KubeObject, type ObjectKey, objectKey, type OwnerReference } from '@bramble/api/object'
 import type { ApiClient, ClientEvent } from '../../api/client.ts'
 import type { ResourceDefinition } from '../../api/resource.ts'
+import type { Kinds } from '../controller.ts'
 import { isLeaving, ORPHAN_FINALIZER, type OwnerState } from './plan.ts'
 
 /** Names one object of any kind: a queue key. */
@@ -13,26 +14,31 @@ export interface Found {
 
 const SEPARATOR = '|'
 
-/** Who owns whom, over all kinds, read from the API's own index. */
-export class OwnerGraph {
-  readonly #byId: ReadonlyMap<string, ResourceDefinition>
-  readonly #byKind: ReadonlyMap<string, ResourceDefinition>
+interface KindIndex {
+  readonly resources: readonly ResourceDefinition[]
+  readonly byId: ReadonlyMap<string, ResourceDefinition>
+  readonly byKind: ReadonlyMap<string, ResourceDefinition>
+}
 
-  constructor(resources: readonly ResourceDefinition[]) {
-    this.#byId = new Map(resources.map((resource) => [idOf(resource), resource]))
-    this.#byKind = new Map(resources.map((resource) => [`${resource.group} ${resource.kind}`, resource]))
+/** Who owns whom, over all kinds that there are at the moment, read from the API's own index. */
+export class OwnerGraph {
+  readonly #kinds: Kinds
+  #index: KindIndex | undefined
+
+  constructor(kinds: Kinds) {
+    this.#kinds = kinds
   }
 
   find(client: ApiClient, key: NodeKey): Found | undefined {
     const cut = key.indexOf(SEPARATOR)
-    const resource = this.#byId.get(key.slice(0, cut))
+    const resource = this.#current().byId.get(key.slice(0, cut))
     const object = resource && client.get(resource, key.slice(cut + 1))
     return object && { resource, object }
   }
 
   /** What names this uid as an owner. */
   owned(client: ApiClient, uid: string): readonly Found[] {
-    return [...this.#byId.values()].flatMap((resource) => client.list(resource, { ownerUid: uid }).map((object) => ({ resource, object })))
+    return this.#current().resources.flatMap((resource) => client.list(resource, { ownerUid: uid }).map((object) => ({ resource, object })))
   }
 
   /** The state of an owner, from where the object that names it stands. The uid counts, the name may have been taken by another. */
@@ -71,7 +77,18 @@ export class OwnerGraph {
   /** A kind may be served in another version than the reference was written in. */
   #ownerKind({ apiVersion, kind }: OwnerReference): ResourceDefinition | undefined {
     const slash = apiVersion.indexOf('/')
-    return this.#byKind.get(`${slash < 0 ? '' : apiVersion.slice(0, slash)} ${kind}`)
+    return this.#current().byKind.get(`${slash < 0 ? '' : apiVersion.slice(0, slash)} ${kind}`)
+  }
+
+  #current(): KindIndex {
+    const resources = this.#kinds.stored()
+    if (this.#index?.resources !== resources)
+      this.#index = {
+        resources,
+        byId: new Map(resources.map((resource) => [idOf(resource), resource])),
+        byKind: new Map(resources.map((resource) => [`${resource.group} ${resource.kind}`, resource])),
+      }
+    return this.#index
   }
 }
 
@@ -97,4 +114,5 @@ const lookedAt = ({ metadata }: KubeObject) => [
 const ownerKey = (resource: ResourceDefinition, object: KubeObject, { name }: OwnerReference): ObjectKey =>
   objectKey(resource.scope === 'Namespaced' ? object.metadata.namespace : undefined, name)
 
-const idOf = ({ group, version, plural }: ResourceDefinition): string => `${apiVersionOf(group, version)}/${plural}`
+/** Whatever the version: the one in which a kind is stored may change. */
+const idOf = ({ group, plural }: ResourceDefinition): string => `${group}/${plural}`

@@ -10,53 +10,50 @@ import { inBatches } from '../in-batches.ts'
 import { textOf } from '../text-of.ts'
 import { NAMESPACE_FINALIZER, type Remaining, remainingConditions, withoutFinalizer } from './plan.ts'
 
-/**
- * Empties namespaces that are being deleted, and lets them go.
- * @param resources Every kind that is served; those that live in namespaces and can be deleted count.
- */
-export function namespaceController(resources: readonly ResourceDefinition[]): ControllerDefinition {
-  const contents = resources.filter(
-    ({ scope, verbs }) => scope === 'Namespaced' && (verbs === undefined || (verbs.includes('list') && verbs.includes('delete'))),
-  )
-  return {
-    name: 'namespace',
-    primary: namespaces,
-    wakes: contents.map((resource) =>
-      wake(
-        resource,
-        (
-          {
-            object: {
-              metadata: { namespace },
+/** Empties namespaces that are being deleted, and lets them go. */
+export const namespaceController: ControllerDefinition = {
+  name: 'namespace',
+  primary: namespaces,
+  wakes: [],
+  wakeOf: (resource) =>
+    isContent(resource)
+      ? wake(
+          resource,
+          (
+            {
+              object: {
+                metadata: { namespace },
+              },
             },
-          },
-          client,
-        ) => (namespace !== undefined && client.get(namespaces, namespace)?.metadata.deletionTimestamp ? [namespace] : []),
-      ),
-    ),
-    concurrency: 2,
-    create: (deps) => new NamespaceReconciler(deps, contents),
-  }
+            client,
+          ) => (namespace !== undefined && client.get(namespaces, namespace)?.metadata.deletionTimestamp ? [namespace] : []),
+        )
+      : undefined,
+  concurrency: 2,
+  create: (deps) => new NamespaceReconciler(deps),
 }
+
+/** What lives in namespaces and can be deleted. */
+const isContent = ({ scope, verbs }: ResourceDefinition): boolean =>
+  scope === 'Namespaced' && (verbs === undefined || (verbs.includes('list') && verbs.includes('delete')))
 
 export class NamespaceReconciler implements Reconciler<ObjectKey> {
   readonly #deps: ControllerDeps
-  readonly #contents: readonly ResourceDefinition[]
 
-  constructor(deps: ControllerDeps, contents: readonly ResourceDefinition[]) {
+  constructor(deps: ControllerDeps) {
     this.#deps = deps
-    this.#contents = contents
   }
 
   async reconcile(name: ObjectKey): Promise<Outcome> {
-    const { client } = this.#deps
+    const { client, kinds } = this.#deps
     const namespace = client.get(namespaces, name)
     if (!namespace?.metadata.deletionTimestamp || !namespace.spec?.finalizers?.includes(NAMESPACE_FINALIZER)) return SETTLED
 
     const failures = await this.#empty(name)
-    const remaining = this.#contents.map(
-      (resource): Remaining => ({ resource: nameOf(resource), objects: client.list(resource, { namespace: name }) }),
-    )
+    const remaining = kinds
+      .stored()
+      .filter(isContent)
+      .map((resource): Remaining => ({ resource: nameOf(resource), objects: client.list(resource, { namespace: name }) }))
     if (remaining.some(({ objects }) => objects.length > 0)) await this.#report(namespace, remaining, failures[0])
     else if (failures.length === 0) await ignoringGone(() => client.finalize(namespaces, withoutFinalizer(namespace)))
     if (failures.length > 0) throw failures[0]
@@ -64,13 +61,16 @@ export class NamespaceReconciler implements Reconciler<ObjectKey> {
   }
 
   async #empty(namespace: string): Promise<readonly unknown[]> {
-    const { client } = this.#deps
-    const doomed = this.#contents.flatMap((resource) =>
-      client
-        .list(resource, { namespace })
-        .filter((object) => !object.metadata.deletionTimestamp)
-        .map((object) => ({ resource, object })),
-    )
+    const { client, kinds } = this.#deps
+    const doomed = kinds
+      .stored()
+      .filter(isContent)
+      .flatMap((resource) =>
+        client
+          .list(resource, { namespace })
+          .filter((object) => !object.metadata.deletionTimestamp)
+          .map((object) => ({ resource, object })),
+      )
     return inBatches(doomed.length, (index) => this.#remove(doomed[index]!.resource, doomed[index]!.object))
   }
 

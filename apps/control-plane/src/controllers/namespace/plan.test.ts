@@ -3,7 +3,6 @@ import { test } from 'node:test'
 import { mutableCopy } from '@bramble/api/object'
 import type { ConfigMap } from '@bramble/api/types/core'
 import type { Pod } from '@bramble/api/types/pod'
-import { allResources } from '../../resources/all.ts'
 import { configMaps } from '../../resources/config-map.ts'
 import { namespaces } from '../../resources/namespace.ts'
 import { pods } from '../../resources/pod.ts'
@@ -40,7 +39,7 @@ test('the conditions count what is left and whose finalizers hold it', () => {
 })
 
 test('a namespace goes with all that is in it; running pods and finalizers of others are waited for, and told of', async (t) => {
-  const bench = await testBench(t, [namespaceController(allResources)])
+  const bench = await testBench(t, [namespaceController])
   const { client } = bench
   await client.create(namespaces, { metadata: { name: 'team' } })
   await client.create<ConfigMap>(configMaps, { metadata: { name: 'plain', namespace: 'team' } })
