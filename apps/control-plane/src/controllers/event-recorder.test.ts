@@ -5,14 +5,15 @@ import { namespaces } from '../resources/namespace.ts'
 import { events } from '../resources/event.ts'
 import { nodes } from '../resources/node.ts'
 import { ApiEventRecorder, expiredEvents } from './event-recorder.ts'
+import type { EventRecorder } from './events.ts'
 import { type TestBench, testBench } from './test-bench.ts'
 
-async function recorderOn(bench: TestBench): Promise<{ recorder: ApiEventRecorder; stop: () => Promise<void> }> {
-  const recorder = new ApiEventRecorder(bench.client, simEnv(1, bench.clock), 'tester')
+async function recorderOn(bench: TestBench): Promise<{ recorder: EventRecorder; stop: () => Promise<void> }> {
+  const source = new ApiEventRecorder(bench.client, simEnv(1, bench.clock))
   const ended = new AbortController()
-  const running = recorder.run(ended.signal)
+  const running = source.run(ended.signal)
   return {
-    recorder,
+    recorder: source.as('tester'),
     stop: async () => {
       ended.abort()
       await bench.pass(1)

@@ -1,21 +1,22 @@
-import { createHash } from 'node:crypto'
 import { timestamp } from '@bramble/api/duration'
-import { type KubeObject, keyOf, type NewObject } from '@bramble/api/object'
+import { EventNames } from '@bramble/api/event-names'
+import { type KubeObject, keyOf, type NewObject, type ObjectKey, objectKey, splitKey, type Timestamp } from '@bramble/api/object'
 import { isReason } from '@bramble/api/status-error'
 import type { KubeEvent } from '@bramble/api/types/core'
 import type { Env } from '@bramble/reconcile/env'
 import { Signal } from '@bramble/reconcile/signal'
 import type { ApiClient } from '../api/client.ts'
 import { events } from '../resources/event.ts'
-import type { EventRecorder } from './events.ts'
+import type { EventRecorder, EventSource } from './events.ts'
 
 const PENDING_MAX = 1_000
 const MESSAGE_LENGTH_MAX = 1_024
-const OBJECT_NAME_LENGTH_MAX = 230
 /** Per object: so many at once, then one more every five minutes. Source: client-go tools/record, EventSourceObjectSpamFilter. */
 const BURST_MAX = 25
 const REFILL_MS = 5 * 60_000
 const OBJECTS_MAX = 4_096
+/** Events whose repeats are counted; the oldest are forgotten. Source: client-go tools/record, maxLruCacheEntries. */
+const REMEMBERED_MAX = 4_096
 /** How long an Event is kept. Source: kube-apiserver --event-ttl. */
 const KEPT_MS = 60 * 60_000
 const KEPT_MAX = 10_000
@@ -26,32 +27,49 @@ const SWEEP_MS = 5 * 60_000
  * count, an object that talks too much is not listened to for a while, and what cannot be written is dropped. Removes
  * Events of any origin an hour after they were last seen. Events live in memory and never cost a disk write.
  */
-export class ApiEventRecorder implements EventRecorder {
+export class ApiEventRecorder implements EventSource {
   readonly #client: ApiClient
   readonly #env: Env
-  readonly #component: string
+  readonly #names: EventNames
+  /** Which Event says it, by who says what about whom. */
+  readonly #known = new Map<string, ObjectKey>()
   readonly #pending = new Map<string, NewObject<KubeEvent>>()
   readonly #budgets = new Map<string, { left: number; atMs: number }>()
   readonly #change = new Signal()
 
-  /** @param component Who says it: `kubectl describe` shows it under From. */
-  constructor(client: ApiClient, env: Env, component: string) {
+  constructor(client: ApiClient, env: Env) {
     this.#client = client
     this.#env = env
-    this.#component = component
+    this.#names = new EventNames(env.random)
   }
 
-  record(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
-    const event = this.#event(about, type, reason, message.slice(0, MESSAGE_LENGTH_MAX))
-    const key = keyOf(event as KubeEvent)
+  as(component: string): EventRecorder {
+    return {
+      record: (about, type, reason, message) =>
+        this.#record({ component, about, type, reason, message: message.slice(0, MESSAGE_LENGTH_MAX) }),
+    }
+  }
+
+  #record(said: Said): void {
+    const { about, component, type, reason, message } = said
+    const id = [component, about.metadata.uid, type, reason, message].join('\0')
+    const nowMs = this.#env.clock.nowMs()
+    const key = this.#known.get(id) ?? this.#newKey(about, nowMs)
     const waiting = this.#pending.get(key)
     if (waiting) {
-      this.#pending.set(key, { ...waiting, count: waiting.count! + 1, lastTimestamp: event.lastTimestamp! })
+      this.#pending.set(key, { ...waiting, count: waiting.count! + 1, lastTimestamp: timestamp(nowMs) })
       return
     }
     if (this.#pending.size >= PENDING_MAX || !this.#mayTalk(about)) return
-    this.#pending.set(key, event)
+    this.#known.delete(id)
+    this.#known.set(id, key)
+    if (this.#known.size > REMEMBERED_MAX) this.#known.delete(this.#known.keys().next().value!)
+    this.#pending.set(key, eventOf(said, key, timestamp(nowMs)))
     this.#change.notify()
+  }
+
+  #newKey({ metadata: { name, namespace } }: KubeObject, nowMs: number): ObjectKey {
+    return objectKey(namespace ?? 'default', this.#names.next(name, nowMs))
   }
 
   /** Writes and cleans up until `signal` aborts. */
@@ -98,34 +116,6 @@ export class ApiEventRecorder implements EventRecorder {
     }
   }
 
-  #event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): NewObject<KubeEvent> {
-    const { name, namespace, uid, resourceVersion } = about.metadata
-    const now = timestamp(this.#env.clock.nowMs())
-    const hash = createHash('sha256').update([uid, type, reason, message].join('\0')).digest('hex').slice(0, 16)
-    return {
-      apiVersion: 'v1',
-      kind: 'Event',
-      metadata: { name: `${name.slice(0, OBJECT_NAME_LENGTH_MAX).replace(/[-.]+$/, '')}.${hash}`, namespace: namespace ?? 'default' },
-      involvedObject: {
-        kind: about.kind!,
-        apiVersion: about.apiVersion!,
-        name,
-        uid,
-        resourceVersion,
-        ...(namespace !== undefined && { namespace }),
-      },
-      type,
-      reason,
-      message,
-      count: 1,
-      firstTimestamp: now,
-      lastTimestamp: now,
-      source: { component: this.#component },
-      reportingComponent: this.#component,
-      reportingInstance: '',
-    }
-  }
-
   #mayTalk(about: KubeObject): boolean {
     const { uid } = about.metadata
     const nowMs = this.#env.clock.monotonicMs()
@@ -135,6 +125,41 @@ export class ApiEventRecorder implements EventRecorder {
     this.#budgets.set(uid, { left: left >= 1 ? left - 1 : left, atMs: nowMs })
     if (this.#budgets.size > OBJECTS_MAX) this.#budgets.delete(this.#budgets.keys().next().value!)
     return left >= 1
+  }
+}
+
+interface Said {
+  /** Who says it: `kubectl describe` shows it under From. */
+  readonly component: string
+  readonly about: KubeObject
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  readonly message: string
+}
+
+function eventOf({ component, about, type, reason, message }: Said, key: ObjectKey, now: Timestamp): NewObject<KubeEvent> {
+  const { name, namespace, uid, resourceVersion } = about.metadata
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: splitKey(key),
+    involvedObject: {
+      kind: about.kind!,
+      apiVersion: about.apiVersion!,
+      name,
+      uid,
+      resourceVersion,
+      ...(namespace !== undefined && { namespace }),
+    },
+    type,
+    reason,
+    message,
+    count: 1,
+    firstTimestamp: now,
+    lastTimestamp: now,
+    source: { component },
+    reportingComponent: component,
+    reportingInstance: '',
   }
 }
 

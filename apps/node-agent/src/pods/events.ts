@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { timestamp } from '@bramble/api/duration'
+import { EventNames } from '@bramble/api/event-names'
 import type { KubeEvent } from '@bramble/api/types/core'
 import type { Pod } from '@bramble/api/types/pod'
 import type { StatusReport } from '@bramble/link/link'
@@ -14,11 +15,13 @@ export class PodEvents {
   readonly #nodeName: string
   readonly #send: (report: StatusReport) => void
   readonly #known = new Map<string, KubeEvent>()
+  readonly #names: EventNames
 
   constructor(env: Env, nodeName: string, send: (report: StatusReport) => void) {
     this.#env = env
     this.#nodeName = nodeName
     this.#send = send
+    this.#names = new EventNames(env.random)
   }
 
   /** @param container Name of the container that it is about. */
@@ -50,12 +53,13 @@ export class PodEvents {
     fieldPath: string | undefined,
   ): KubeEvent {
     const uid = this.#env.uuid?.() ?? randomUUID()
-    const now = timestamp(this.#env.clock.nowMs())
+    const nowMs = this.#env.clock.nowMs()
+    const now = timestamp(nowMs)
     return {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: {
-        name: `${metadata.name}.${uid.replaceAll('-', '').slice(0, 16)}`,
+        name: this.#names.next(metadata.name, nowMs),
         namespace: metadata.namespace,
         uid,
         resourceVersion: '',

@@ -30,6 +30,7 @@ const HISTORY_DEFAULT = 10
 
 export const daemonSetController: ControllerDefinition = {
   name: 'daemon-set',
+  component: 'daemonset-controller',
   primary: daemonSets,
   wakes: [
     wakeOwners(pods, daemonSets),

@@ -24,6 +24,7 @@ const RESTORE_AFTER_MS = 5_000
  */
 export const nodeLifeCycleController: ControllerDefinition = {
   name: 'node-life-cycle',
+  component: 'node-controller',
   primary: nodes,
   wakes: [
     wake(leases, ({ object: { metadata } }) => (metadata.namespace === LEASE_NAMESPACE ? [metadata.name] : [])),

@@ -15,6 +15,7 @@ const QUARANTINE_MS = 40_000
 /** Removes pods whose node is gone, and the oldest of too many that ended. */
 export const podGarbageController: ControllerDefinition = {
   name: 'pod-garbage',
+  component: 'pod-garbage-collector',
   primary: pods,
   wakes: [
     wake(nodes, ({ type, object }, client) =>

@@ -22,6 +22,7 @@ const CHANGES_PER_PASS_MAX = 200
 
 export const replicaSetController: ControllerDefinition = {
   name: 'replica-set',
+  component: 'replicaset-controller',
   primary: replicaSets,
   wakes: [wakeOwners(pods, replicaSets)],
   concurrency: 5,
