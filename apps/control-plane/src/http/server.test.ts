@@ -1,65 +1,17 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { connect as http2Connect } from 'node:http2'
 import { type RequestOptions, request as httpsRequest } from 'node:https'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { after, before, test, type TestContext } from 'node:test'
-import { connect as tlsConnect } from 'node:tls'
+import { test, type TestContext } from 'node:test'
 import type { JsonObject } from '@bramble/api/object'
-import { systemClock } from '@bramble/reconcile/env'
-import { silentLog } from '@bramble/reconcile/log'
-import { SimClock } from '@bramble/reconcile/sim/sim-clock'
-import { openPki, type Pki } from '../pki/pki.ts'
 import { testApi } from './http.fixture.ts'
+import { HOST, httpsServer, testPki } from './https.fixture.ts'
 import type { PodLogs } from './routes/streams.ts'
-import { type HttpsOptions, serveHttps } from './server.ts'
+import { serveHttps } from './server.ts'
 
-const HOST = '127.0.0.1'
 const NS = '/api/v1/namespaces/default'
-let folder: string
-let pki: Pki
-let foreign: Pki
-
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bramble-https-'))
-  pki = await openPki(join(folder, 'ours'), ['localhost'], [HOST], systemClock)
-  foreign = await openPki(join(folder, 'theirs'), ['localhost'], [HOST], systemClock)
-})
-after(() => rm(folder, { recursive: true, force: true }))
-
-async function serve(t: TestContext, overrides: { podLogs?: PodLogs; upgrade?: HttpsOptions['upgrade'] } = {}) {
-  const clock = new SimClock()
-  const env = { clock, random: () => 0.5, log: silentLog }
-  const stop = new AbortController()
-  const { app, resources } = await testApi({
-    env,
-    identify: undefined,
-    stop: stop.signal,
-    ...(overrides.podLogs && { podLogs: overrides.podLogs }),
-  })
-  const server = await serveHttps({
-    app,
-    env,
-    cert: pki.server.certificate,
-    key: pki.server.key,
-    clientCa: pki.authority,
-    host: HOST,
-    port: 0,
-    signal: stop.signal,
-    ...(overrides.upgrade && { upgrade: overrides.upgrade }),
-  })
-  t.after(async () => {
-    stop.abort()
-    await clock.advance(5_000)
-    await server.closed
-  })
-  const admin = { host: HOST, port: server.port, ca: pki.authority, cert: pki.admin.certificate, key: pki.admin.key, agent: false } as const
-  return { admin, clock, resources, server, stop }
-}
 
 interface Answer {
   readonly status: number
@@ -92,7 +44,7 @@ const event = async (from: AsyncIterator<string>) =>
 const createNamespace = (admin: RequestOptions) => http1(admin, '/api/v1/namespaces', { metadata: { name: 'default' } })
 
 test("the certificate says who asks: ours a user, none anonymous, another authority's nobody", async (t) => {
-  const { admin } = await serve(t)
+  const { admin } = await httpsServer(t)
   const whoAmI = (options: RequestOptions) =>
     http1({ ...options, headers: { 'content-type': 'application/json' } }, '/apis/authentication.k8s.io/v1/selfsubjectreviews', {})
   assert.deepEqual((await json(await whoAmI(admin))).status, {
@@ -101,7 +53,8 @@ test("the certificate says who asks: ours a user, none anonymous, another author
   const { cert: _cert, key: _key, ...nobody } = admin
   assert.equal((await json(await whoAmI(nobody))).code, 403)
   assert.equal((await http1(nobody, '/version')).status, 200)
-  const stranger = { ...admin, cert: foreign.admin.certificate, key: foreign.admin.key }
+  const { certificate, key } = (await testPki('theirs')).admin
+  const stranger = { ...admin, cert: certificate, key }
   assert.equal((await http1(stranger, '/version')).status, 401)
   assert.equal((await http1({ ...nobody, headers: { authorization: 'Bearer x' } }, '/version')).status, 401)
   assert.equal((await http2(t, stranger, '/version')).status, 401)
@@ -110,7 +63,7 @@ test("the certificate says who asks: ours a user, none anonymous, another author
 
 for (const version of ['HTTP/1.1', 'HTTP/2'])
   test(`a watch over ${version} shows its headers at once, then each change, then ends in time`, async (t) => {
-    const { admin, clock } = await serve(t)
+    const { admin, clock } = await httpsServer(t)
     await createNamespace(admin)
     const path = `${NS}/configmaps?watch=true&timeoutSeconds=60`
     const answer = version === 'HTTP/2' ? await http2(t, admin, path) : await http1(admin, path)
@@ -126,7 +79,7 @@ for (const version of ['HTTP/1.1', 'HTTP/2'])
   })
 
 test('a watched table has columns in its first event only', async (t) => {
-  const { admin } = await serve(t)
+  const { admin } = await httpsServer(t)
   await createNamespace(admin)
   for (const name of ['a', 'b']) await http1(admin, `${NS}/configmaps`, { metadata: { name } })
   const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io'
@@ -136,13 +89,13 @@ test('a watched table has columns in its first event only', async (t) => {
 })
 
 test('a watch that cannot be is refused with a status, not with an event', async (t) => {
-  const { admin } = await serve(t)
+  const { admin } = await httpsServer(t)
   assert.equal((await http1(admin, '/api/v1/pods?watch=true&fieldSelector=spec.foo=1')).status, 400)
   assert.equal((await http1(admin, '/api/v1/pods?watch=true&sendInitialEvents=true&allowWatchBookmarks=true')).status, 422)
 })
 
 test('the watch of a client that is gone is over, and a stopping server waits for no watch', async (t) => {
-  const { admin, resources, server, stop, clock } = await serve(t)
+  const { admin, resources, server, stop, clock } = await httpsServer(t)
   const signals: AbortSignal[] = []
   const watch = resources.watch.bind(resources)
   resources.watch = (...args) => {
@@ -187,7 +140,7 @@ test('a log is plain text as it comes', async (t) => {
       })()
     },
   }
-  const { admin } = await serve(t, { podLogs })
+  const { admin } = await httpsServer(t, { podLogs })
   await createNamespace(admin)
   await http1(admin, `${NS}/pods`, running)
   assert.deepEqual(
@@ -211,15 +164,8 @@ test('a log is plain text as it comes', async (t) => {
   assert.deepEqual(asked, [{ pod: 'p', container: 'c', follow: true, previous: false, timestamps: false, tailLines: 5 }])
 })
 
-test('a connection that becomes something else is handed on', async (t) => {
-  const { server } = await serve(t, { upgrade: (request, socket) => void socket.end(`HTTP/1.1 101 Switching\r\n\r\n${request.url}`) })
-  const socket = tlsConnect({ host: HOST, port: server.port, ca: pki.authority, ALPNProtocols: ['http/1.1'] })
-  socket.write('GET /x HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: spdy\r\n\r\n')
-  assert.match((await socket.setEncoding('utf8').toArray()).join(''), /^HTTP\/1.1 101 Switching\r\n\r\n\/x$/)
-})
-
 test('an idle HTTP/2 connection is closed, one with a watch is not', async (t) => {
-  const { admin, clock } = await serve(t)
+  const { admin, clock } = await httpsServer(t)
   const [idle, watching] = [0, 1].map(() => http2Connect(`https://${HOST}:${admin.port}`, admin))
   t.after(() => watching!.destroy())
   await once(idle!.request({ ':path': '/livez' }).resume(), 'end')
@@ -231,8 +177,9 @@ test('an idle HTTP/2 connection is closed, one with a watch is not', async (t) =
 })
 
 test('a taken port is named, with the flag that changes it', async (t) => {
-  const { server } = await serve(t)
+  const { server } = await httpsServer(t)
   const { app, env } = await testApi()
+  const pki = await testPki()
   const second = serveHttps({
     app,
     env,
@@ -249,7 +196,7 @@ test('a taken port is named, with the flag that changes it', async (t) => {
 })
 
 test('an oversized body is refused while it is on its way', async (t) => {
-  const { admin } = await serve(t)
+  const { admin } = await httpsServer(t)
   const request = httpsRequest({ ...admin, path: '/api/v1/namespaces', method: 'POST', headers: { 'transfer-encoding': 'chunked' } })
   request.on('error', () => {}) // the server may close before it has read everything
   request.end(Buffer.alloc(4 * 1024 * 1024, 0x20))

@@ -1,25 +1,58 @@
 import { constants } from 'node:crypto'
 import { createSecureServer, type Http2SecureServer, type SecureServerOptions, type ServerHttp2Session } from 'node:http2'
-import type { IncomingMessage, ServerOptions } from 'node:http'
+import type { ServerOptions } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { Clock, Env } from '@bramble/reconcile/env'
 import type { HttpEnv } from './http-env.ts'
+import { upgradeHandler } from './upgrade.ts'
+
+/** What one client, or all together, may take of us. Tests have smaller ones. */
+export interface HttpsLimits {
+  /** Open at the same time; one more is closed unheard. */
+  readonly connectionsMax: number
+  /** From the first byte of a request to the end of its headers (HTTP/1.1). */
+  readonly headersMs: number
+  /** From the first byte of a request to its last (HTTP/1.1). */
+  readonly requestMs: number
+  readonly handshakeMs: number
+  /** Request line and headers. */
+  readonly headerBytes: number
+  readonly headersPerRequest: number
+  /** Of one HTTP/2 connection at the same time. */
+  readonly streamsPerSession: number
+  /** Streams that one HTTP/2 connection may reset at once, and then per second: a client that only resets is cut off. */
+  readonly resetsAtOnce: number
+  readonly resetsPerSecond: number
+  /** For what waits to be sent on one HTTP/2 connection. */
+  readonly sessionMegabytes: number
+}
+
+const LIMITS: HttpsLimits = {
+  connectionsMax: 2_000,
+  headersMs: 20_000,
+  requestMs: 90_000,
+  handshakeMs: 15_000,
+  headerBytes: 64 * 1024,
+  headersPerRequest: 128,
+  streamsPerSession: 250,
+  resetsAtOnce: 1_000,
+  resetsPerSecond: 33,
+  sessionMegabytes: 16,
+}
 
 /** Go's clients keep idle connections for 90 s: ours must outlive theirs, or requests meet a closing socket. */
 const KEEP_ALIVE_MS = 120_000
-const HEADERS_MS_MAX = 20_000
-const REQUEST_MS_MAX = 90_000
-const HANDSHAKE_MS_MAX = 15_000
 const IDLE_SESSION_MS_MAX = 300_000
 const TCP_PROBE_AFTER_MS = 30_000
-const HEADER_BYTES_MAX = 64 * 1024
-const STREAMS_PER_SESSION_MAX = 250
-const CONNECTIONS_MAX = 2_000
 /** How long requests under way may take to finish when we stop. */
 const STOP_MS_MAX = 5_000
+/** Of HTTP/2, each the number after which a connection is closed: settings in one frame, pings unanswered, streams refused, bad frames. */
+const SETTINGS_MAX = 32
+const PINGS_MAX = 10
+const REFUSED_STREAMS_MAX = 100
+const BAD_FRAMES_MAX = 100
 
 export interface HttpsOptions {
   readonly app: Hono<HttpEnv>
@@ -32,10 +65,9 @@ export interface HttpsOptions {
   /** 0 takes a free one. */
   readonly port: number
   readonly env: Env
+  readonly limits?: Partial<HttpsLimits>
   /** Stops the server: no new requests, a short time for those under way. */
   readonly signal: AbortSignal
-  /** Connections that become something else: WebSocket, SPDY. */
-  readonly upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
 export interface HttpsServer {
@@ -53,12 +85,14 @@ export interface HttpsServer {
  * @throws Error that names the address and the flag to change when the port cannot be had.
  */
 export async function serveHttps(options: HttpsOptions): Promise<HttpsServer> {
-  const { app, host, port, env, signal, upgrade } = options
-  const server = createSecureServer(serverOptions(options), getRequestListener(app.fetch, { overrideGlobalObjects: false }))
-  server.maxConnections = CONNECTIONS_MAX
+  const { app, host, port, env, signal } = options
+  const limits = { ...LIMITS, ...options.limits }
+  const server = createSecureServer(serverOptions(options, limits), getRequestListener(app.fetch, { overrideGlobalObjects: false }))
+  Object.assign(server, { maxHeadersCount: limits.headersPerRequest }) // of HTTP/1.1
+  server.maxConnections = limits.connectionsMax
   const sockets = trackSockets(server)
   server.on('session', (session) => void closeWhenIdle(session, env.clock))
-  if (upgrade) server.on('upgrade', upgrade)
+  server.on('upgrade', upgradeHandler(app, env))
 
   await listen(server, host, port)
   server.on('error', (error) => env.log.error('https server', { error }))
@@ -89,26 +123,33 @@ const tlsOptions = ({ cert, key, clientCa }: Pick<HttpsOptions, 'cert' | 'key' |
   secureOptions: constants.SSL_OP_NO_TICKET, // each connection proves anew who it is
 })
 
-const serverOptions = (options: HttpsOptions): SecureServerOptions => ({
+const serverOptions = (options: HttpsOptions, limits: HttpsLimits): SecureServerOptions => ({
   ...tlsOptions(options),
   allowHTTP1: true,
   requestCert: true,
   rejectUnauthorized: false,
-  handshakeTimeout: HANDSHAKE_MS_MAX,
+  handshakeTimeout: limits.handshakeMs,
   noDelay: true,
   keepAlive: true,
   keepAliveInitialDelay: TCP_PROBE_AFTER_MS,
-  settings: { maxConcurrentStreams: STREAMS_PER_SESSION_MAX },
-  ...HTTP1,
+  settings: { maxConcurrentStreams: limits.streamsPerSession, maxHeaderListSize: limits.headerBytes, enablePush: false },
+  maxHeaderListPairs: limits.headersPerRequest,
+  maxSessionMemory: limits.sessionMegabytes,
+  maxSettings: SETTINGS_MAX,
+  maxOutstandingPings: PINGS_MAX,
+  ...{ maxSessionRejectedStreams: REFUSED_STREAMS_MAX, maxSessionInvalidFrames: BAD_FRAMES_MAX }, // the types lack them
+  streamResetBurst: limits.resetsAtOnce,
+  streamResetRate: limits.resetsPerSecond,
+  ...http1Options(limits),
 })
 
-const HTTP1: ServerOptions = {
+const http1Options = ({ headersMs, requestMs, headerBytes }: HttpsLimits): ServerOptions => ({
   keepAliveTimeout: KEEP_ALIVE_MS,
-  headersTimeout: HEADERS_MS_MAX,
-  requestTimeout: REQUEST_MS_MAX,
-  connectionsCheckingInterval: HEADERS_MS_MAX / 4,
-  maxHeaderSize: HEADER_BYTES_MAX,
-}
+  headersTimeout: headersMs,
+  requestTimeout: requestMs,
+  connectionsCheckingInterval: headersMs / 4,
+  maxHeaderSize: headerBytes,
+})
 
 function listen(server: Http2SecureServer, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

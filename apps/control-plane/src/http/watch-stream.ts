@@ -1,6 +1,6 @@
 import type { Env } from '@bramble/reconcile/env'
 import { statusBody } from '@bramble/api/status-error'
-import type { Watching, WatchRequest } from '../api/requests.ts'
+import type { WatchEvent, Watching, WatchRequest } from '../api/requests.ts'
 import { EventLines, type EventView } from './event-lines.ts'
 import { integer, watchRequest } from './list-request.ts'
 import type { Representation } from './negotiate.ts'
@@ -17,8 +17,6 @@ const PIECE_CHARACTERS = 64 * 1024
 
 /** Where a watch's events go: an HTTP response, or a WebSocket. */
 export interface EventSink {
-  /** Aborts when nobody takes events any more. */
-  readonly signal: AbortSignal
   /** Waits while the client is slow. False when writing on is pointless. @param events One event each. */
   write(events: readonly string[]): Promise<boolean>
   /** @param last An event to say before. */
@@ -33,16 +31,12 @@ export interface WatchCall {
 }
 
 /** @throws StatusError 400 */
-export function watchCall(
-  { query, resource, namespace }: Pick<Exchange, 'query' | 'resource' | 'namespace'>,
-  shown: Representation,
-  random: () => number,
-): WatchCall {
-  const timeoutSeconds = integer(query, 'timeoutSeconds') || TIMEOUT_SECONDS_MIN + random() * (TIMEOUT_SECONDS_MAX - TIMEOUT_SECONDS_MIN)
+export function watchCall({ deps, query, resource, namespace }: Exchange, shown: Representation): WatchCall {
+  const seconds = TIMEOUT_SECONDS_MIN + deps.env.random() * (TIMEOUT_SECONDS_MAX - TIMEOUT_SECONDS_MIN)
   return {
     view: { resource, shown, includeObject: includeObject(query) },
     request: watchRequest(query, namespace),
-    timeoutMs: timeoutSeconds * 1000,
+    timeoutMs: 1000 * (integer(query, 'timeoutSeconds') || seconds),
   }
 }
 
@@ -61,40 +55,54 @@ export class WatchStreams {
     this.#lines = new EventLines(() => env.clock.nowMs())
   }
 
-  /** @param start Asks the service. @returns When it is known whether the service refuses; then call `run`. @throws StatusError */
+  /**
+   * @param gone Aborts when nobody takes events any more, and is aborted when time is up.
+   * @param start Asks the service.
+   * @returns What sends the events; when it is known that the service does not refuse.
+   * @throws StatusError
+   */
   async open(
-    call: WatchCall,
-    sink: EventSink,
+    { view, request, timeoutMs }: WatchCall,
+    gone: Gone,
     start: (request: WatchRequest, signal: AbortSignal) => Watching,
-  ): Promise<() => Promise<void>> {
-    const watching = start(call.request, sink.signal)
+  ): Promise<(sink: EventSink) => Promise<void>> {
+    const watching = start(request, gone.signal)
     const events = watching[Symbol.asyncIterator]()
     const first = events.next()
     await refusedAtOnce(first)
-    return async () => {
-      void this.#env.clock.sleep(call.timeoutMs, sink.signal).then(() => sink.end())
-      const { encode, close } = this.#lines.open(call.view)
+    return async (sink) => {
+      void this.#env.clock.sleep(timeoutMs, gone.signal).then(() => gone.abort())
+      const { encode, close } = this.#lines.open(view)
       let last: string | undefined
       try {
-        for (let next = await first; !next.done; next = await events.next()) {
-          const piece = [encode(next.value)]
-          for (let size = piece[0]!.length; size < PIECE_CHARACTERS; size += piece.at(-1)!.length) {
-            const more = watching.poll()
-            if (!more) break
-            piece.push(encode(more))
-          }
-          if (!(await sink.write(piece))) break
-        }
+        for (let next = await first; !next.done; next = await events.next())
+          if (!(await sink.write(gathered(next.value, watching, encode)))) break
       } catch (error) {
         const status = toStatusError(error)
-        if (status.code >= 500) this.#env.log.error('watch failed', { error, resource: call.view.resource.plural })
+        if (status.code >= 500) this.#env.log.error('watch failed', { error, resource: view.resource.plural })
         last = encode({ type: 'ERROR', object: statusBody(status) })
       }
       close()
+      gone.abort()
       await events.return?.()
       await sink.end(last)
     }
   }
+}
+
+interface Gone {
+  readonly signal: AbortSignal
+  abort(): void
+}
+
+function gathered(first: WatchEvent, watching: Watching, encode: (event: WatchEvent) => string): readonly string[] {
+  const piece = [encode(first)]
+  for (let size = piece[0]!.length; size < PIECE_CHARACTERS; size += piece.at(-1)!.length) {
+    const more = watching.poll()
+    if (!more) break
+    piece.push(encode(more))
+  }
+  return piece
 }
 
 /** Gives the service one turn of the event loop to say no while there is still a way to say it. */
@@ -102,38 +110,22 @@ async function refusedAtOnce(first: Promise<unknown>): Promise<void> {
   await Promise.race([first.then(() => {}), new Promise<void>((resolve) => setImmediate(resolve))])
 }
 
-/** Answers a watch over HTTP: one JSON event per line. */
-export async function watchResponse({ c, deps, resource, namespace, query }: Exchange, shown: Representation): Promise<Response> {
-  const call = watchCall({ query, resource, namespace }, shown, deps.env.random)
+/** Answers a watch over HTTP: one JSON event per line. Over a WebSocket when the client asks for one. */
+export async function watchResponse(exchange: Exchange, shown: Representation): Promise<Response> {
+  const { c, deps, resource } = exchange
+  if (c.env?.upgrade?.kind === 'websocket') return (await import('./watch-socket.ts')).watchSocket(exchange, c.env.upgrade, shown)
+  const call = watchCall(exchange, shown)
   const stream = new RawStream(c, deps.env.clock, deps.stop)
   try {
-    const run = await deps.watches.open(call, new HttpSink(stream), (request, signal) => deps.resources.watch(resource, request, signal))
+    const run = await deps.watches.open(call, stream, (request, signal) => deps.resources.watch(resource, request, signal))
     const response = stream.open({ 'content-type': 'application/json', 'cache-control': 'no-cache, private' })
-    void run()
+    void run({
+      write: (events) => stream.write(`${events.join('\n')}\n`),
+      end: (last) => stream.end(last && `${last}\n`),
+    })
     return response
   } catch (error) {
     stream.abort()
     throw error
-  }
-}
-
-class HttpSink implements EventSink {
-  readonly #stream: RawStream
-
-  constructor(stream: RawStream) {
-    this.#stream = stream
-  }
-
-  get signal(): AbortSignal {
-    return this.#stream.signal
-  }
-
-  write(events: readonly string[]): Promise<boolean> {
-    return this.#stream.write(`${events.join('\n')}\n`)
-  }
-
-  end(last?: string): Promise<void> {
-    this.#stream.abort()
-    return this.#stream.end(last && `${last}\n`)
   }
 }
