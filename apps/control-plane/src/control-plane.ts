@@ -4,6 +4,7 @@ import { allAdmissionSteps } from './admission/all.ts'
 import { apiServiceIp, serviceRanges } from './admission/service-addresses/ranges.ts'
 import { allOrNone } from '@bramble/reconcile/all-or-none'
 import type { ApiClient } from './api/client.ts'
+import { followCustomKinds } from './api/custom/custom-kinds.ts'
 import { LocalClient } from './api/local-client.ts'
 import { Registry } from './api/registry.ts'
 import type { Resources } from './api/requests.ts'
@@ -54,6 +55,7 @@ export async function createControlPlane(deps: {
   const { backend, linkServer, env, settings } = deps
   const registry = new Registry(allResources)
   const store = await openStore(backend, { volatile: volatileKeys(() => registry.stored()), env })
+  await followCustomKinds(store, registry, env)
   const ranges = serviceRanges(settings.serviceNetwork)
   const reads: Pick<ApiClient, 'get' | 'list'> = {
     get: (kind, key) => client.get(kind, key),
@@ -78,7 +80,7 @@ export async function createControlPlane(deps: {
     gateway,
     run: (signal) =>
       allOrNone(signal, [
-        (stop) => runControllers(allControllers(registry.stored()), { client, env, events: controllerEvents, settings }, stop),
+        (stop) => runControllers(allControllers(registry), { client, kinds: registry, env, events: controllerEvents, settings }, stop),
         (stop) => runScheduler({ client, env, events: schedulerEvents }, stop),
         (stop) => gateway.run(stop),
         (stop) => controllerEvents.run(stop),
