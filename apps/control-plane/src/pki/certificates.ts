@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
 
 /** PEM texts of a certificate and its EC P-256 private key (PKCS #8). */
@@ -23,6 +23,10 @@ export interface CertificateOrder {
   /** Public key to certify, PEM (SPKI); or a PKCS #10 request, DER, that carries it and proves its possession. */
   readonly publicKey?: string
   readonly csr?: Uint8Array
+  /** Of a request: its subject and alternative names are certified as they are, instead of those above. */
+  readonly isAsRequested?: boolean
+  /** Beside signatures: keys may be encrypted with it. */
+  readonly isForKeyEncipherment?: boolean
   /** Of a self-signed authority. */
   readonly ownKey?: string
 }
@@ -99,11 +103,47 @@ export async function issueClient(issuer: KeyPair, user: string, group: string, 
 export const certifyClient = (issuer: KeyPair, csr: Uint8Array, user: string, group: string, nowMs: number): Promise<string> =>
   sign({ commonName: user, organization: group, usage: 'client', issuer, names: [], addresses: [], csr, ...validity(nowMs, CLIENT_DAYS) })
 
+/** Clocks of machines differ. */
+const BACKDATE_MS = 5 * 60_000
+
+export interface RequestedCertificate {
+  /** PKCS #10, DER. */
+  readonly csr: Uint8Array
+  readonly durationMs: number
+  readonly isForKeyEncipherment: boolean
+}
+
+/**
+ * A client certificate for the key, the subject and the alternative names of a PKCS #10 request; it does not outlive the
+ * authority.
+ * @returns PEM. @throws Error when the request is none or its signature is wrong.
+ */
+export const certifyRequest = (
+  issuer: KeyPair,
+  { csr, durationMs, isForKeyEncipherment }: RequestedCertificate,
+  nowMs: number,
+): Promise<string> =>
+  sign({
+    commonName: '',
+    usage: 'client',
+    issuer,
+    names: [],
+    addresses: [],
+    csr,
+    isAsRequested: true,
+    isForKeyEncipherment,
+    notBeforeMs: nowMs - BACKDATE_MS,
+    notAfterMs: Math.min(nowMs + durationMs, new X509Certificate(issuer.certificate).validToDate.getTime()),
+    serialNumber: newSerialNumber(),
+  })
+
 const validity = (nowMs: number, days: number): Pick<CertificateOrder, 'notBeforeMs' | 'notAfterMs' | 'serialNumber'> => ({
   notBeforeMs: Math.min(NOT_BEFORE_MS, nowMs),
   notAfterMs: Math.max(nowMs, NOT_BEFORE_MS) + days * DAY_MS,
-  serialNumber: `00${randomBytes(15).toString('hex')}`, // positive
+  serialNumber: newSerialNumber(),
 })
+
+const newSerialNumber = (): string => `00${randomBytes(15).toString('hex')}` // positive
 
 function newKey(): { readonly publicKey: string; readonly privateKey: string } {
   return generateKeyPairSync('ec', {

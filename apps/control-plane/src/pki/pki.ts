@@ -2,7 +2,15 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '@bramble/reconcile/env'
-import { certifyClient, issueClient, issueServer, type KeyPair, makeAuthority } from './certificates.ts'
+import {
+  certifyClient,
+  certifyRequest,
+  issueClient,
+  issueServer,
+  type KeyPair,
+  makeAuthority,
+  type RequestedCertificate,
+} from './certificates.ts'
 import { writeDurably } from './write-durably.ts'
 
 const RENEW_BEFORE_MS = 60 * 86_400_000
@@ -22,6 +30,8 @@ export interface Pki {
   readonly expiresMs: number
   /** @returns PEM of a client certificate for the node. @throws Error when the request is malformed. */
   certifyNode(nodeName: string, csr: Uint8Array): Promise<string>
+  /** @returns PEM of a client certificate as it was asked for. @throws Error when the request is malformed. */
+  certifyRequest(request: RequestedCertificate): Promise<string>
 }
 
 /**
@@ -50,6 +60,7 @@ export async function openPki(folder: string, names: readonly string[], addresse
     admin,
     expiresMs: Math.min(...[server, admin].map(({ certificate }) => new X509Certificate(certificate).validToDate.getTime())),
     certifyNode: (nodeName, csr) => certifyClient(authority, csr, nodeUser(nodeName), NODE_GROUP, clock.nowMs()),
+    certifyRequest: (request) => certifyRequest(authority, request, clock.nowMs()),
   }
 }
 

@@ -123,6 +123,7 @@ const COLUMNS: Readonly<Record<string, string>> = {
   ValidatingAdmissionPolicy: 'Name; Validations; ParamKind; Age',
   ValidatingAdmissionPolicyBinding: 'Name; PolicyName; ParamRef; Age',
   ValidatingWebhookConfiguration: 'Name; Webhooks; Age',
+  CertificateSigningRequest: 'Name; Age; SignerName; Requestor; RequestedDuration; Condition',
   DeviceClass: 'Name; Age',
   ResourceClaim: 'Name; State; Age',
   ResourceClaimTemplate: 'Name; Age',

@@ -1,6 +1,7 @@
 import type { ResourceDefinition } from '../api/resource.ts'
 import { admissionRegistrationResources } from './admission-registration/all.ts'
 import { apiServices } from './api-service.ts'
+import { certificateSigningRequests } from './certificates/certificate-signing-request.ts'
 import { clusterRoleBindings } from './cluster-role-bindings.ts'
 import { clusterRoles } from './cluster-roles.ts'
 import { configMaps } from './config-map.ts'
@@ -75,6 +76,7 @@ export const allResources: readonly ResourceDefinition[] = [
   ...networkingResources,
   ...storageResources,
   ...admissionRegistrationResources,
+  certificateSigningRequests,
   ...deviceResources,
   ...flowControlResources,
   priorityClasses,
