@@ -9,10 +9,14 @@ import { LocalClient } from './api/local-client.ts'
 import { Registry } from './api/registry.ts'
 import type { Resources } from './api/requests.ts'
 import { ResourceService } from './api/resource-service.ts'
+import { Authorizer } from './auth/authorizer.ts'
+import { escalationPrevention } from './auth/escalation.ts'
+import { ServiceAccountTokens } from './auth/service-account-tokens.ts'
 import { allControllers } from './controllers/all.ts'
 import { ApiEventRecorder } from './controllers/event-recorder.ts'
 import { runControllers } from './controllers/manager.ts'
 import { createNodeGateway, type NodeGateway } from './gateway/node-gateway.ts'
+import { newServiceAccountKey } from './pki/service-account-key.ts'
 import { allResources } from './resources/all.ts'
 import { ensureStandardObjects } from './resources/standard-objects/standard-objects.ts'
 import { runScheduler } from './scheduler/scheduler.ts'
@@ -38,6 +42,8 @@ export interface ControlPlane {
   readonly resources: Resources
   readonly client: ApiClient
   readonly gateway: NodeGateway
+  readonly authorizer: Authorizer
+  readonly tokens: ServiceAccountTokens
   /** Controllers, scheduler and gateway until `signal` aborts. One fails, all stop: a half-alive control plane lies. */
   run(signal: AbortSignal): Promise<void>
 }
@@ -51,8 +57,10 @@ export async function createControlPlane(deps: {
   readonly linkServer: LinkServer
   readonly env: Env
   readonly settings: ControlPlaneSettings
+  /** PEM of the key that signs the tokens of ServiceAccounts. Default: one that lasts as long as this process. */
+  readonly serviceAccountKey?: () => Promise<string>
 }): Promise<ControlPlane> {
-  const { backend, linkServer, env, settings } = deps
+  const { backend, linkServer, env, settings, serviceAccountKey = async () => newServiceAccountKey() } = deps
   const registry = new Registry(allResources)
   const store = await openStore(backend, { volatile: volatileKeys(() => registry.stored()), env })
   await followCustomKinds(store, registry, env)
@@ -61,7 +69,9 @@ export async function createControlPlane(deps: {
     get: (kind, key) => client.get(kind, key),
     list: (kind, options) => client.list(kind, options),
   }
-  const resources = new ResourceService({ store, registry, admission: allAdmissionSteps({ reads, ranges, env }), env })
+  const authorizer = new Authorizer(store)
+  const admission = [escalationPrevention(authorizer), ...allAdmissionSteps({ reads, ranges, env })]
+  const resources = new ResourceService({ store, registry, admission, env })
   const client: ApiClient = new LocalClient({
     store,
     resources,
@@ -69,22 +79,24 @@ export async function createControlPlane(deps: {
   })
   await ensureStandardObjects(client, { ...settings, apiServiceIp: apiServiceIp(ranges) })
 
+  const keySetUrl = `https://${settings.advertiseAddress}:${settings.apiPort}/openid/v1/jwks`
+  const tokens = new ServiceAccountTokens({ signingKey: serviceAccountKey, reads, env, keySetUrl })
   const gateway = createNodeGateway({ client, env, linkServer })
-  const controllerEvents = new ApiEventRecorder(client, env, 'bramble-controllers')
-  const schedulerEvents = new ApiEventRecorder(client, env, 'default-scheduler')
+  const events = new ApiEventRecorder(client, env)
   return {
     store,
     registry,
     resources,
     client,
     gateway,
+    authorizer,
+    tokens,
     run: (signal) =>
       allOrNone(signal, [
-        (stop) => runControllers(allControllers(registry), { client, kinds: registry, env, events: controllerEvents, settings }, stop),
-        (stop) => runScheduler({ client, env, events: schedulerEvents }, stop),
+        (stop) => runControllers(allControllers(registry), { client, kinds: registry, env, events, settings }, stop),
+        (stop) => runScheduler({ client, env, events: events.as('default-scheduler') }, stop),
         (stop) => gateway.run(stop),
-        (stop) => controllerEvents.run(stop),
-        (stop) => schedulerEvents.run(stop),
+        (stop) => events.run(stop),
       ]),
   }
 }

@@ -12,6 +12,7 @@ import { createApp } from './http/app.ts'
 import { serveHttps } from './http/server.ts'
 import { adminKubeconfig } from './pki/kubeconfig.ts'
 import { openPki, type Pki } from './pki/pki.ts'
+import { serviceAccountKey } from './pki/service-account-key.ts'
 import { writeDurably } from './pki/write-durably.ts'
 import { apiServiceIp, serviceRanges } from './admission/service-addresses/ranges.ts'
 import { openBackend } from './store/backend/open.ts'
@@ -62,6 +63,7 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
     linkServer: new MqttLinkServer(broker, env),
     env,
     settings: { ...config, advertiseAddress: address, certificateAuthority: pki.authority },
+    serviceAccountKey: () => serviceAccountKey(join(folder, 'pki')),
   })
   const streams = new StreamServer(
     { ...config, host, port: streamPort, pki },

@@ -1,20 +1,27 @@
+import type { Http2ServerRequest } from 'node:http2'
+import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import type { Credentials } from '../auth/authenticate.ts'
-import type { HttpContext } from './http-env.ts'
+import { bearerToken, type Credentials } from '../auth/authenticate.ts'
 
 type Certificate = Credentials['certificate']
 
-/** Reads what the connection of a request proves about its client; a certificate is parsed once per connection. */
-export function peerReader(): (c: HttpContext) => Credentials {
+/** Node's own request, as far as it says who is at the other end. */
+export type Incoming = IncomingMessage | Http2ServerRequest
+
+/**
+ * Reads what a request and its connection prove about the client; a certificate is parsed once per connection.
+ * The token is that of the `Authorization` header. Without a connection, as in tests, there is no certificate.
+ */
+export function peerReader(): (authorization: string | undefined, incoming: Incoming | undefined) => Credentials {
   const known = new WeakMap<object, { readonly certificate: Certificate }>()
-  return (c) => {
-    const authorization = c.req.header('authorization')
-    const incoming = c.env?.incoming
-    if (!incoming) return { ...(authorization !== undefined && { authorization }) }
+  return (authorization, incoming) => {
+    const token = bearerToken(authorization)
+    const shown = token === undefined ? {} : { token }
+    if (!incoming) return shown
     const connection = ('stream' in incoming && incoming.stream.session) || incoming.socket
     const { certificate } = known.get(connection) ?? { certificate: readCertificate(incoming.socket as Partial<TLSSocket>) }
     known.set(connection, { certificate })
-    return { ...(certificate && { certificate }), ...(authorization !== undefined && { authorization }) }
+    return { ...(certificate && { certificate }), ...shown }
   }
 }
 

@@ -1,11 +1,11 @@
 import type { ResourceDefinition } from '../api/resource.ts'
 
-const review = (group: string, kind: string): ResourceDefinition => ({
+const review = (group: string, kind: string, scope: ResourceDefinition['scope'] = 'Cluster'): ResourceDefinition => ({
   group,
   version: 'v1',
   kind,
   plural: `${kind.toLowerCase()}s`,
-  scope: 'Cluster',
+  scope,
   durability: 'volatile',
   verbs: ['create'],
   columns: [],
@@ -13,6 +13,8 @@ const review = (group: string, kind: string): ResourceDefinition => ({
 })
 
 export const selfSubjectReviews = review('authentication.k8s.io', 'SelfSubjectReview')
+export const tokenReviews = review('authentication.k8s.io', 'TokenReview')
+export const localSubjectAccessReviews = review('authorization.k8s.io', 'LocalSubjectAccessReview', 'Namespaced')
 export const selfSubjectAccessReviews = review('authorization.k8s.io', 'SelfSubjectAccessReview')
 export const selfSubjectRulesReviews = review('authorization.k8s.io', 'SelfSubjectRulesReview')
 export const subjectAccessReviews = review('authorization.k8s.io', 'SubjectAccessReview')
@@ -20,6 +22,8 @@ export const subjectAccessReviews = review('authorization.k8s.io', 'SubjectAcces
 /** Questions: they can only be created, are answered at once, and nothing of them is stored. */
 export const reviewResources: readonly ResourceDefinition[] = [
   selfSubjectReviews,
+  tokenReviews,
+  localSubjectAccessReviews,
   selfSubjectAccessReviews,
   selfSubjectRulesReviews,
   subjectAccessReviews,

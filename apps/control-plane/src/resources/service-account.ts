@@ -12,4 +12,5 @@ export const serviceAccounts: ResourceDefinition<ServiceAccount> = {
   durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.ServiceAccount' },
   columns: [nameColumn, ageColumn],
+  subresources: { named: [{ name: 'token', kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1', verbs: ['create'] }] },
 }

@@ -4,6 +4,8 @@ import type { Env } from '@bramble/reconcile/env'
 import type { Resources } from '../../api/requests.ts'
 import type { Registry } from '../../api/registry.ts'
 import type { ResourceDefinition } from '../../api/resource.ts'
+import type { Authorizer } from '../../auth/authorizer.ts'
+import type { ServiceAccountTokens } from '../../auth/service-account-tokens.ts'
 import type { HttpContext } from '../http-env.ts'
 import type { ResourceRequest } from '../request-info.ts'
 import type { WatchStreams } from '../watch-stream.ts'
@@ -14,6 +16,8 @@ export interface ApiDeps {
   readonly resources: Resources
   readonly registry: Registry
   readonly env: Env
+  readonly authorizer: Authorizer
+  readonly tokens: ServiceAccountTokens
   readonly podLogs: PodLogs
   readonly watches: WatchStreams
   /** Ends open watches and logs when it aborts. */

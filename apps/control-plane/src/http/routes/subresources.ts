@@ -11,6 +11,7 @@ import { respondJson, successBody, Warnings } from '../respond.ts'
 import { showObject } from '../show.ts'
 import { type ApiDeps, type Exchange, keyOfExchange } from './exchange.ts'
 import { podLog } from './streams.ts'
+import { requestToken } from './tokens.ts'
 import { contextOf, patch, write } from './write.ts'
 
 /** @throws StatusError 404 when the kind has no such subresource, 405 when it does not take the method. */
@@ -31,6 +32,7 @@ const NAMED: Readonly<Record<string, (exchange: Exchange) => Promise<Response>>>
   'pods/binding': (exchange) => bind(exchange.c, exchange.deps, exchange.namespace!, exchange.request.name!),
   'pods/eviction': evict,
   'pods/log': podLog,
+  'serviceaccounts/token': requestToken,
   'namespaces/finalize': async (exchange) => {
     const key = keyOfExchange(exchange)
     return write(exchange, 'UpdateOptions', exchange.resource, (body, context) =>

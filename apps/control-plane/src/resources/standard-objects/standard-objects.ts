@@ -1,6 +1,8 @@
 import type { ApiClient } from '../../api/client.ts'
 import { namespaces } from '../namespace.ts'
 import { ensureApiService } from './api-service.ts'
+import { ensureClusterRoleBindings } from './cluster-role-bindings.ts'
+import { ensureClusterRoles } from './cluster-roles.ts'
 import { ensureAsWanted } from './ensure.ts'
 import { standardNamespaces } from './namespaces.ts'
 import type { StandardSettings } from './standard-settings.ts'
@@ -13,5 +15,7 @@ import type { StandardSettings } from './standard-settings.ts'
  */
 export async function ensureStandardObjects(client: ApiClient, settings: StandardSettings): Promise<void> {
   for (const namespace of standardNamespaces()) await ensureAsWanted(client, namespaces, namespace)
+  await ensureClusterRoles(client)
+  await ensureClusterRoleBindings(client)
   await ensureApiService(client, settings)
 }
