@@ -4,7 +4,7 @@ import { required } from '@bramble/api/field-error'
 import { type JsonValue, type KubeObject, type ObjectKey, splitKey } from '@bramble/api/object'
 import { conflict, invalid, unknownResource } from '@bramble/api/status-error'
 import type { Pod } from '@bramble/api/types/pod'
-import { cleanCopy } from './clean-copy.ts'
+import { copyOfObject } from './clean-copy.ts'
 import { decodeObject } from './decode.ts'
 import type { Machine } from './machine.ts'
 import type { WriteContext } from './requests.ts'
@@ -30,6 +30,7 @@ export async function bindPod(machine: Machine, podKey: ObjectKey, body: JsonVal
   await changeObject(machine, pods, podKey, context, {
     subresource: 'binding',
     takes: 'everything',
+    managed: 'kept',
     propose: (previous) => bound(machine, previous as Pod, binding, nodeName),
   })
 }
@@ -54,7 +55,7 @@ function bound(machine: Machine, previous: Pod, binding: Binding, nodeName: stri
     throw fail(`Precondition failed: UID in precondition: ${binding.metadata.uid}, UID in object meta: ${uid}`)
   if (deletionTimestamp !== undefined) throw fail(`pod ${name} is being deleted, cannot be assigned to a host`)
   if (previous.spec.nodeName) throw fail(`pod ${name} is already assigned to node ${JSON.stringify(previous.spec.nodeName)}`)
-  const draft = cleanCopy(previous)
+  const draft = copyOfObject(previous)
   draft.spec.nodeName = nodeName
   if (binding.metadata.annotations) draft.metadata.annotations = { ...draft.metadata.annotations, ...binding.metadata.annotations }
   const scheduled = { type: 'PodScheduled', status: 'True' } as const

@@ -13,6 +13,7 @@ import { generatedName } from './names.ts'
 import type { WriteContext } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { stampNew } from './server-fields.ts'
+import { managedOfNew } from './tracking.ts'
 import { fromStored, storageOf, toStored } from './versions.ts'
 
 /** A generated name that is taken is generated anew, this often. */
@@ -29,25 +30,32 @@ export async function createObject(
   const decoded = toStored(resource, decodeObject(resource, body, context))
   placeIn(resource, decoded, namespace)
   if (decoded.metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created')
-  checkNamespaceExists(machine, resource, decoded)
-
   const isNameGenerated = !decoded.metadata.name && Boolean(decoded.metadata.generateName)
   for (let left = isNameGenerated ? NAMES_MAX : 1; ; left--) {
     const draft = cleanCopy(decoded)
     if (isNameGenerated) draft.metadata.name = generatedName(draft.metadata.generateName!, machine.env.random)
-    const created = await createOnce(machine, storageOf(resource), draft, context)
-    if (created) return fromStored(resource, created)
+    const created = await createOnce(machine, resource, draft, context)
+    if (created) return created
     if (left <= 1) throw alreadyExists(resource, draft.metadata.name)
   }
 }
 
-/** @returns Undefined when the name is taken. */
-async function createOnce(
+/**
+ * Makes an object of a draft in the stored version, which is changed.
+ *
+ * @param managed Its managed fields, where they are known already; default: the draft's, and the writer owns what it writes.
+ * @returns The object as clients of `served` see it; undefined when the name is taken.
+ */
+export async function createOnce(
   machine: Machine,
-  resource: ResourceDefinition,
+  served: ResourceDefinition,
   draft: KubeObject,
   context: WriteContext,
+  managed?: { readonly entries: readonly unknown[] | undefined },
 ): Promise<KubeObject | undefined> {
+  const resource = storageOf(served)
+  checkNamespaceExists(machine, resource, draft)
+  const written = draft.metadata.managedFields
   stampNew(resource, draft, { uid: machine.env.uuid?.() ?? randomUUID(), nowMs: machine.env.clock.nowMs() })
   if (resource.subresources?.status) delete (draft as AnyObject).status
   resource.prepare?.(draft, undefined)
@@ -55,6 +63,7 @@ async function createOnce(
   const errors = [...validateMetadata(resource, draft, undefined), ...(resource.validate?.(draft, undefined) ?? [])]
   if (errors.length > 0) throw invalid(resource.group, resource.kind, draft.metadata.name ?? '', errors)
   for (const warning of resource.warnings?.(draft, undefined) ?? []) context.warn(warning)
+  const entries = managed ? managed.entries : managedOfNew(machine, served, draft, written, context)
 
   const key = storeKey(resource, keyOf(draft))
   if (machine.store.get(key)) return undefined
@@ -62,11 +71,12 @@ async function createOnce(
   let isStored = false
   try {
     const value = cleanCopy(draft)
-    if (context.dryRun) return deepFreeze(value)
+    if (entries) value.metadata.managedFields = [...entries]
+    if (context.dryRun) return fromStored(served, deepFreeze(value))
     const revision = await commit(machine, { op: 'put', key, value, expect: 'absent' })
     if (revision === undefined) return undefined
     isStored = true
-    return stored(machine, key, value, revision)
+    return fromStored(served, stored(machine, key, value, revision))
   } finally {
     if (!isStored) abandon()
   }

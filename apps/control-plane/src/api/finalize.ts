@@ -1,5 +1,5 @@
 import type { JsonValue, KubeObject, ObjectKey } from '@bramble/api/object'
-import { cleanCopy } from './clean-copy.ts'
+import { copyOfObject } from './clean-copy.ts'
 import { decodeObject } from './decode.ts'
 import type { AnyObject, Machine } from './machine.ts'
 import type { WriteContext } from './requests.ts'
@@ -23,7 +23,7 @@ export function finalizeNamespace(
     subresource: 'finalize',
     takes: 'everything',
     propose: (previous) => {
-      const draft: AnyObject = cleanCopy(previous)
+      const draft: AnyObject = copyOfObject(previous)
       draft.metadata.uid = decoded.metadata.uid
       draft.metadata.resourceVersion = decoded.metadata.resourceVersion
       draft.spec = { ...draft.spec, finalizers: decoded.spec?.['finalizers'] }

@@ -34,7 +34,7 @@ export class LocalClient implements ApiClient {
     this.#store = store
     this.#resources = resources
     this.#owners = new OwnerIndex(store)
-    this.#context = { user: SYSTEM, dryRun: false, fieldManager: component, fieldValidation: 'Warn', warn }
+    this.#context = { user: SYSTEM, dryRun: false, fieldManager: component, fieldValidation: 'Warn', startsTracking: false, warn }
   }
 
   get<T extends KubeObject>(resource: ResourceDefinition<T>, key: ObjectKey): T | undefined {

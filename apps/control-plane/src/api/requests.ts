@@ -23,6 +23,8 @@ export interface WriteContext {
   readonly duplicateFields?: readonly string[]
   /** Server-side apply only: take conflicting fields from their managers. */
   readonly force?: boolean
+  /** False: a new object gets no `managedFields` by this write. So write the control plane's own parts: few ask who made what they make. */
+  readonly startsTracking?: false
   /** Becomes a `Warning: 299` header. */
   warn(message: string): void
 }
@@ -80,6 +82,12 @@ export interface DeleteRequest {
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
 }
 
+/** `isNew`: there was no such object before. */
+export interface ApplyResult {
+  readonly object: KubeObject
+  readonly isNew: boolean
+}
+
 /** `gone`: the object was removed by this request; else it stays for its grace period or finalizers, as `object` shows. */
 export interface DeleteResult {
   readonly object: KubeObject
@@ -111,6 +119,8 @@ export interface Resources {
     context: WriteContext,
     subresource?: string,
   ): Promise<KubeObject>
+  /** Server-side apply: what is not there is made, save by way of a subresource. `patch` with `apply` is the same. */
+  apply(resource: ResourceDefinition, key: ObjectKey, body: JsonValue, context: WriteContext, subresource?: string): Promise<ApplyResult>
   delete(resource: ResourceDefinition, key: ObjectKey, request: DeleteRequest, context: WriteContext): Promise<DeleteResult>
   deleteCollection(resource: ResourceDefinition, list: ListRequest, request: DeleteRequest, context: WriteContext): Promise<ListResult>
   /** autoscaling/v1 Scale of an object whose definition has scale paths. */

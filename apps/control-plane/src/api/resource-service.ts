@@ -1,6 +1,7 @@
 import type { JsonValue, KubeObject, ObjectKey } from '@bramble/api/object'
 import type { Env } from '@bramble/reconcile/env'
 import type { StoreLike } from '../store/store-types.ts'
+import { applyObject } from './apply.ts'
 import { bindPod } from './bind.ts'
 import { createObject } from './create.ts'
 import { deleteObject, deleteObjects } from './delete.ts'
@@ -11,6 +12,7 @@ import { patchObject } from './patch.ts'
 import type { Registry } from './registry.ts'
 import type {
   AdmissionStep,
+  ApplyResult,
   DeleteRequest,
   DeleteResult,
   ListRequest,
@@ -83,6 +85,17 @@ export class ResourceService implements Resources {
   ): Promise<KubeObject> {
     await resource.beforeWrite?.(body)
     return patchObject(this.#machine, resource, key, type, body, context, subresource)
+  }
+
+  async apply(
+    resource: ResourceDefinition,
+    key: ObjectKey,
+    body: JsonValue,
+    context: WriteContext,
+    subresource?: string,
+  ): Promise<ApplyResult> {
+    await resource.beforeWrite?.(body)
+    return applyObject(this.#machine, resource, key, body, context, subresource)
   }
 
   delete(resource: ResourceDefinition, key: ObjectKey, request: DeleteRequest, context: WriteContext): Promise<DeleteResult> {

@@ -1,15 +1,18 @@
 import { invalidValue } from '@bramble/api/field-error'
 import { formatSelector, type LabelSelector } from '@bramble/api/labels'
-import type { JsonValue, KubeObject, ObjectKey } from '@bramble/api/object'
+import type { JsonObject, JsonValue, KubeObject, ObjectKey } from '@bramble/api/object'
 import { invalid, unknownResource } from '@bramble/api/status-error'
-import { cleanCopy } from './clean-copy.ts'
+import { applyTo, checkedConfig, checkUid, withoutManaged } from './apply.ts'
+import { copyOfObject } from './clean-copy.ts'
 import { decodeObject } from './decode.ts'
 import { entryOf, type Machine } from './machine.ts'
 import { applyPatchTo } from './patch/apply-patch.ts'
 import type { PatchType, WriteContext } from './requests.ts'
 import type { ResourceDefinition, ScalePaths } from './resource.ts'
 import type { ObjectSchema } from './schema/object-schema.ts'
+import { asServed, authorOf } from './tracking.ts'
 import { changeObject, checkNames } from './update.ts'
+import { toStored } from './versions.ts'
 
 const SCALE_SCHEMA: ObjectSchema = { type: 'ref', ref: 'io.k8s.api.autoscaling.v1.Scale' }
 const SCALE = { group: 'autoscaling', version: 'v1', kind: 'Scale', schema: SCALE_SCHEMA }
@@ -48,7 +51,45 @@ export const patchScale = (
   type: PatchType,
   body: JsonValue,
   context: WriteContext,
-): Promise<Scale> => changeScale(machine, resource, key, context, (before) => applyPatchTo(SCALE, before, type, body, context))
+): Promise<Scale> => {
+  if (type === 'apply') return applyScale(machine, resource, key, body, context)
+  return changeScale(machine, resource, key, context, (before) => applyPatchTo(SCALE, before, type, body, context))
+}
+
+/** The replicas of a Scale, applied as a field of what it scales. */
+async function applyScale(
+  machine: Machine,
+  resource: ResourceDefinition,
+  key: ObjectKey,
+  body: JsonValue,
+  context: WriteContext,
+): Promise<Scale> {
+  const paths = scalePaths(resource)
+  const config = checkedConfig(SCALE, body)
+  const replicas = (config['spec'] as JsonObject | null | undefined)?.['replicas']
+  const changed = await changeObject(machine, resource, key, context, {
+    subresource: 'scale',
+    managed: 'proposed',
+    propose: (previous) => {
+      const { metadata } = decodeObject(SCALE, config, { ...context, fieldValidation: 'Ignore' })
+      checkUid(resource, { metadata: { ...metadata, uid: metadata.uid ?? previous.metadata.uid } }, previous)
+      checkNames(resource, { metadata: { ...metadata, name: metadata.name ?? previous.metadata.name } }, key)
+      const live = withoutManaged(asServed(resource, previous))
+      const { apiVersion, kind } = live
+      const parent: JsonObject = { apiVersion: apiVersion!, kind: kind! }
+      if (replicas !== undefined && replicas !== null) setPath(parent, paths.specReplicas, replicas)
+      const author = authorOf(machine, resource, context, 'scale')
+      const { object, entries } = applyTo(author, resource, live, previous.metadata.managedFields, parent, context)
+      checkReplicas(Number(getPath(object, paths.specReplicas) ?? 0), previous.metadata.name)
+      const proposed = toStored(resource, object)
+      if (metadata.resourceVersion) proposed.metadata.resourceVersion = metadata.resourceVersion
+      if (entries) proposed.metadata.managedFields = [...entries]
+      else delete proposed.metadata.managedFields
+      return proposed
+    },
+  })
+  return scaleOf(changed, paths)
+}
 
 async function changeScale(
   machine: Machine,
@@ -63,11 +104,8 @@ async function changeScale(
     propose: (previous) => {
       const scale = next(scaleOf(previous, paths))
       const replicas = scale.spec?.replicas ?? 0
-      if (replicas < 0)
-        throw invalid('autoscaling', 'Scale', previous.metadata.name, [
-          invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0'),
-        ])
-      const draft = cleanCopy(previous)
+      checkReplicas(replicas, previous.metadata.name)
+      const draft = copyOfObject(previous)
       draft.metadata.uid = scale.metadata.uid
       draft.metadata.resourceVersion = scale.metadata.resourceVersion
       setPath(draft, paths.specReplicas, replicas)
@@ -77,10 +115,15 @@ async function changeScale(
   return scaleOf(changed, paths)
 }
 
+function checkReplicas(replicas: number, name: string): void {
+  if (replicas < 0)
+    throw invalid('autoscaling', 'Scale', name, [invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0')])
+}
+
 function scaleOf(object: KubeObject, paths: ScalePaths): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
   const selector = getPath(object, paths.labelSelector)
-  const text = typeof selector === 'string' ? selector : selector === undefined ? undefined : formatSelector(selector as LabelSelector)
+  const text = typeof selector === 'string' ? selector : selector === undefined ? undefined : formatSelector(asSelector(selector as object))
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
@@ -89,6 +132,10 @@ function scaleOf(object: KubeObject, paths: ScalePaths): Scale {
     status: { replicas: Number(getPath(object, paths.statusReplicas) ?? 0), ...(text !== undefined && { selector: text }) },
   }
 }
+
+/** ReplicationControllers select by plain labels. */
+const asSelector = (selector: object): LabelSelector =>
+  Object.values(selector).some((value) => typeof value === 'string') ? { matchLabels: selector as Record<string, string> } : selector
 
 /** @throws StatusError 404 when the kind cannot be scaled. */
 function scalePaths({ subresources }: ResourceDefinition): ScalePaths {

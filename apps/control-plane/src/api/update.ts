@@ -5,13 +5,14 @@ import { splitKey } from '@bramble/api/object'
 import { badRequest, conflict, invalid, unknownResource } from '@bramble/api/status-error'
 import { deepFreeze } from '../store/frozen.ts'
 import { admit } from './admit.ts'
-import { cleanCopy } from './clean-copy.ts'
+import { cleanCopy, copyOfObject } from './clean-copy.ts'
 import { decodeObject } from './decode.ts'
 import { type AnyObject, commit, entryOf, type Machine, RACES_MAX, stored } from './machine.ts'
 import { validateMetadata } from './metadata.ts'
 import type { WriteContext } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { checkPreconditions, isReleased, keepServerFields, nextGeneration } from './server-fields.ts'
+import { differInTimesOnly, managedOfChanged } from './tracking.ts'
 import { fromStored, storageOf, toStored } from './versions.ts'
 
 /** See `Resources.update`. */
@@ -47,6 +48,8 @@ export interface Change {
    * returns `previous` with what of the proposal counts.
    */
   readonly takes?: 'status' | 'everything' | ((proposed: KubeObject, previous: KubeObject) => KubeObject)
+  /** The proposal's managedFields are those of the new state, or those of the old stay. Default: the writer owns what it changes. */
+  readonly managed?: 'proposed' | 'kept'
   /** Instead of the kind's own. */
   readonly validate?: (object: KubeObject, previous: KubeObject) => readonly FieldError[]
   /**
@@ -68,23 +71,27 @@ export async function changeObject(
   change: Change,
 ): Promise<KubeObject> {
   for (let attempt = 0; attempt < RACES_MAX; attempt++) {
-    const changed = await changeOnce(machine, storageOf(resource), key, context, change, attempt)
-    if (changed) return fromStored(resource, changed)
+    const changed = await changeOnce(machine, resource, key, context, change, attempt)
+    if (changed) return changed
   }
   throw conflict(resource, splitKey(key).name)
 }
 
-async function changeOnce(
+/** One try of {@link changeObject}. @returns Undefined when others were faster. */
+export async function changeOnce(
   machine: Machine,
-  resource: ResourceDefinition,
+  served: ResourceDefinition,
   key: ObjectKey,
   context: WriteContext,
   change: Change,
   attempt: number,
 ): Promise<KubeObject | undefined> {
-  const entry = entryOf(machine, resource, key)
+  const resource = storageOf(served)
+  const entry = entryOf(machine, served, key)
   const previous = entry.value
-  const draft = draftOf(resource, change.propose(previous, attempt), previous, change.takes)
+  const proposed = change.propose(previous, attempt)
+  const written = proposed.metadata.managedFields
+  const draft = draftOf(resource, proposed, previous, change.takes)
 
   const isOwn = change.takes === 'everything'
   if (change.takes === undefined) resource.prepare?.(draft, previous)
@@ -93,6 +100,8 @@ async function changeOnce(
   const errors = [...validateMetadata(resource, draft, previous), ...(isOwn ? [] : (validate?.(draft, previous) ?? []))]
   if (errors.length > 0) throw invalid(resource.group, resource.kind, draft.metadata.name, errors)
   if (change.takes === undefined && attempt === 0) for (const warning of resource.warnings?.(draft, previous) ?? []) context.warn(warning)
+
+  const entries = managedBy(machine, served, { draft, previous, written }, context, change)
 
   const abandon = await admit(machine.admission, {
     operation: 'update',
@@ -105,36 +114,57 @@ async function changeOnce(
   let isStored = false
   try {
     const value = cleanCopy(draft)
+    if (entries) value.metadata.managedFields = [...entries]
+    else delete value.metadata.managedFields
     const generation = isOwn ? previous.metadata.generation : nextGeneration(resource, value, previous)
     if (generation !== undefined) value.metadata.generation = generation
     if (isReleased(resource, value)) {
-      if (context.dryRun) return deepFreeze(value)
+      if (context.dryRun) return fromStored(served, deepFreeze(value))
       isStored = (await commit(machine, { op: 'delete', key: entry.key, expect: entry.modified })) !== undefined
-      return isStored ? deepFreeze(value) : undefined
+      return isStored ? fromStored(served, deepFreeze(value)) : undefined
     }
-    if (isDeepStrictEqual(value, previous)) {
+    if (isSameState(value, previous)) {
       isStored = true
-      return previous
+      return fromStored(served, previous)
     }
-    if (context.dryRun) return deepFreeze(value)
+    if (context.dryRun) return fromStored(served, deepFreeze(value))
     const revision = await commit(machine, { op: 'put', key: entry.key, value, expect: entry.modified })
     if (revision === undefined) return undefined
     isStored = true
-    return stored(machine, entry.key, value, revision)
+    return fromStored(served, stored(machine, entry.key, value, revision))
   } finally {
     if (!isStored) abandon()
   }
+}
+
+function managedBy(
+  machine: Machine,
+  served: ResourceDefinition,
+  { draft, previous, written }: { draft: KubeObject; previous: KubeObject; written: readonly unknown[] | undefined },
+  context: WriteContext,
+  { managed, subresource }: Change,
+): readonly unknown[] | undefined {
+  if (managed === 'proposed') return written
+  if (managed === 'kept') return previous.metadata.managedFields
+  return managedOfChanged(machine, served, { draft, previous, written, subresource }, context)
+}
+
+/** When somebody wrote what he owns is no change of the object. Source: apiserver IgnoreManagedFieldsTimestampsTransformer. */
+function isSameState(value: KubeObject, previous: KubeObject): boolean {
+  const { managedFields } = previous.metadata
+  if (!differInTimesOnly(value.metadata.managedFields, managedFields)) return isDeepStrictEqual(value, previous)
+  return isDeepStrictEqual({ ...value, metadata: { ...value.metadata, managedFields } }, previous)
 }
 
 /** The proposal, cut to what this request may change. */
 function draftOf(resource: ResourceDefinition, proposed: AnyObject, previous: AnyObject, takes: Change['takes']): KubeObject {
   checkPreconditions(resource, proposed.metadata, previous)
   if (takes === 'status') {
-    const draft = cleanCopy(previous)
+    const draft = copyOfObject(previous)
     draft.status = proposed.status ?? {}
     return draft
   }
-  if (typeof takes === 'function') return cleanCopy(takes(proposed, previous))
+  if (typeof takes === 'function') return copyOfObject(takes(proposed, previous))
   keepServerFields(resource, proposed, previous)
   if (resource.subresources?.status && takes !== 'everything') {
     if (previous.status === undefined) delete proposed.status

@@ -2,28 +2,36 @@ import type { JsonObject, JsonValue, KubeObject } from '@bramble/api/object'
 import { invalidValue } from '@bramble/api/field-error'
 import { badRequest, invalid, StatusError } from '@bramble/api/status-error'
 import { readObject } from '../decode.ts'
+import { canonicalJson } from '../managed-fields/path-element.ts'
+import { goPrint } from '../managed-fields/typed-errors.ts'
 import type { PatchType, WriteContext } from '../requests.ts'
 import type { ResourceDefinition } from '../resource.ts'
 import { isObject, TypeMismatch } from '../schema/check.ts'
+import { checkBounds } from './bounds.ts'
 import { jsonPatch } from './json-patch.ts'
 import { mergePatch } from './merge-patch.ts'
+import { restoreError } from './restore-error.ts'
 import { strategicMerge } from './strategic-merge.ts'
+
+type Kind = Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema' | 'custom'>
 
 /**
  * The object after a patch, decoded: a copy that may be changed.
  *
- * @throws StatusError 400 when the patch is wrong in itself, 415 for a type that is not served, 422 when the result is no such object.
+ * @throws StatusError 400 when the patch is wrong in itself, 415 for a type that the kind does not take, 422 when the result is no such object.
+ * @see Source: apiserver pkg/endpoints/handlers/patch.go.
  */
 export function applyPatchTo(
-  resource: Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema' | 'custom'>,
+  resource: Kind,
   object: KubeObject,
-  type: PatchType,
+  type: Exclude<PatchType, 'apply'>,
   patch: JsonValue,
   context: WriteContext,
 ): KubeObject {
-  if (type === 'strategic' && resource.custom) throw unsupportedPatch(['json-patch+json', 'merge-patch+json', 'apply-patch+yaml'])
+  checkBounds(patch)
   const patched = patchedValue(object as unknown as JsonObject, type, patch, resource)
-  const refused = (why: string): StatusError => invalid('', '', '', [invalidValue('patch', JSON.stringify(patch), why)])
+  const refused = (why: string): StatusError =>
+    invalid('', '', '', [invalidValue('patch', type === 'strategic' ? goPrint(patch) : canonicalJson(patched), why)])
   if (!isObject(patched)) throw refused('the result is no object')
   if (patched['kind'] !== object.kind || patched['apiVersion'] !== object.apiVersion)
     throw badRequest(`a patch may not change apiVersion and kind (${String(object.apiVersion)} ${String(object.kind)})`)
@@ -33,11 +41,24 @@ export function applyPatchTo(
     if (context.fieldValidation === 'Warn') for (const warning of strict) context.warn(warning)
     return value
   } catch (error) {
-    throw error instanceof TypeMismatch ? refused(error.message) : error
+    if (!(error instanceof TypeMismatch)) throw error
+    throw refused((type === 'strategic' && restoreError(resource.schema, patched)) || error.message)
   }
 }
 
-function patchedValue(object: JsonObject, type: PatchType, patch: JsonValue, { schema }: Pick<ResourceDefinition, 'schema'>): JsonValue {
+/** Whether a patch may look at or change `metadata.managedFields`. */
+export function namesManagedFields(type: PatchType, patch: JsonValue): boolean {
+  if (type !== 'json') return isObject(patch) && isObject(patch['metadata']) && patch['metadata']['managedFields'] !== undefined
+  if (!Array.isArray(patch)) return false
+  return (patch as readonly JsonValue[]).some(
+    (operation) => isObject(operation) && [operation['path'], operation['from']].some((pointer) => isAround(pointer)),
+  )
+}
+
+const isAround = (pointer: JsonValue | undefined): boolean =>
+  typeof pointer === 'string' && (pointer === '' || pointer === '/metadata' || pointer.startsWith('/metadata/managedFields'))
+
+function patchedValue(object: JsonObject, type: Exclude<PatchType, 'apply'>, patch: JsonValue, { schema, custom }: Kind): JsonValue {
   switch (type) {
     case 'json':
       return jsonPatch(object, patch)
@@ -45,17 +66,16 @@ function patchedValue(object: JsonObject, type: PatchType, patch: JsonValue, { s
       if (!isObject(patch)) throw badRequest('error decoding patch: a merge patch is an object')
       return mergePatch(object, patch)
     case 'strategic':
+      if (custom) throw unsupportedPatch()
       return strategicMerge(object, patch, schema)
-    case 'apply':
-      throw unsupportedPatch(['json-patch+json', 'merge-patch+json', 'strategic-merge-patch+json'])
   }
 }
 
-/** Clients fall back to other patches. Source: apiserver pkg/endpoints/handlers/negotiation NewUnsupportedMediaTypeError. */
-const unsupportedPatch = (accepted: readonly string[]): StatusError =>
+/** Source: apiserver pkg/endpoints/handlers/negotiation NewUnsupportedMediaTypeError. */
+const unsupportedPatch = (): StatusError =>
   new StatusError(
     415,
     'UnsupportedMediaType',
-    `the body of the request was in an unknown format - accepted media types include: ${accepted.map((type) => `application/${type}`).join(', ')}`,
+    'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
     {},
   )

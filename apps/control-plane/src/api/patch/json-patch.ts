@@ -21,14 +21,14 @@ export function jsonPatch(target: JsonValue, patch: JsonValue): JsonValue {
     throw new StatusError(
       413,
       'RequestEntityTooLarge',
-      `The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${patch.length}`,
+      `Request entity is too large: The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${patch.length}`,
     )
   const root = { document: cleanCopy(target) }
   let copiedCharacters = 0
   for (const operation of patch as readonly Operation[]) {
     if (operation.op === 'copy') copiedCharacters += sizeOf(root, operation.from)
     if (copiedCharacters > COPIED_CHARACTERS_MAX)
-      throw new StatusError(413, 'RequestEntityTooLarge', 'the copies that the JSON patch makes are too large')
+      throw new StatusError(413, 'RequestEntityTooLarge', 'Request entity is too large: the copies that the JSON patch makes are too large')
     apply(root, operation)
   }
   return root.document

@@ -52,7 +52,11 @@ const HANDLERS: Readonly<Record<Verb, (exchange: Exchange) => Promise<Response>>
   patch: async (exchange) => {
     const key = keyOfExchange(exchange)
     const { deps, resource } = exchange
-    return patch(exchange, (type, body, context) => deps.resources.patch(resource, key, type, body.value, context))
+    return patch(
+      exchange,
+      (type, body, context) => deps.resources.patch(resource, key, type, body.value, context),
+      (body, context) => deps.resources.apply(resource, key, body.value, context),
+    )
   },
   delete: async (exchange) => {
     const key = keyOfExchange(exchange)

@@ -1,13 +1,12 @@
 import type { JsonObject, KubeObject } from '@bramble/api/object'
-import { isReason } from '@bramble/api/status-error'
-import type { DeleteRequest, PatchType, WriteContext } from '../../api/requests.ts'
+import type { ApplyResult, DeleteRequest, PatchType, WriteContext } from '../../api/requests.ts'
 import { decodeObject, decodePatch, type DecodedBody, patchType, readBody } from '../body.ts'
 import { deleteRequest } from '../list-request.ts'
 import { negotiateObject } from '../negotiate.ts'
 import { Warnings } from '../respond.ts'
 import { showObject } from '../show.ts'
 import { type OptionsKind, writeContext } from '../write-context.ts'
-import { type Exchange, keyOfExchange } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
 
 /** Reads a whole object, hands it on, shows what became of it. */
 export async function write(
@@ -26,30 +25,26 @@ export async function write(
   return showObject(c, resource, object, shown, deps.env.clock.nowMs(), code, warnings.headers())
 }
 
-/** Reads a patch, hands it on, shows what became of it. */
+/**
+ * Reads a patch, hands it on, shows what became of it.
+ * @param apply Where an apply may make the object: takes those. Otherwise `act` does.
+ */
 export async function patch(
   exchange: Exchange,
   act: (type: PatchType, body: DecodedBody, context: WriteContext) => Promise<KubeObject>,
+  apply?: (body: DecodedBody, context: WriteContext) => Promise<ApplyResult>,
 ): Promise<Response> {
   const { c, deps, resource } = exchange
   const type = patchType(c.req.header('content-type'))
   const shown = negotiateObject(c.req.header('accept'))
   const warnings = new Warnings()
-  const context = contextOf(exchange, 'PatchOptions', warnings, type)
-  const body = await decodePatch(type, await readBody(c, deps.env.clock))
-  const creates = type === 'apply' && exchange.request.subresource === undefined && !(await exists(exchange))
-  const object = await act(type, body, { ...context, duplicateFields: body.duplicateFields })
-  return showObject(c, resource, object, shown, deps.env.clock.nowMs(), creates ? 201 : 200, warnings.headers())
-}
-
-async function exists(exchange: Exchange): Promise<boolean> {
-  try {
-    await exchange.deps.resources.get(exchange.resource, keyOfExchange(exchange))
-    return true
-  } catch (error) {
-    if (isReason(error, 'NotFound')) return false
-    throw error
-  }
+  const bytes = await readBody(c, deps.env.clock)
+  const options = contextOf(exchange, 'PatchOptions', warnings, type)
+  const body = await decodePatch(type, bytes)
+  const context = { ...options, duplicateFields: body.duplicateFields }
+  const { object, isNew } =
+    type === 'apply' && apply ? await apply(body, context) : { object: await act(type, body, context), isNew: false }
+  return showObject(c, resource, object, shown, deps.env.clock.nowMs(), isNew ? 201 : 200, warnings.headers())
 }
 
 /** What a deletion asks for: by its body, else by its query. */
