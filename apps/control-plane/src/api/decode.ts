@@ -5,7 +5,10 @@ import type { WriteContext } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { checkObject, isObject, TypeMismatch } from './schema/check.ts'
 import { resolve } from './schema/definitions.ts'
-import type { ObjectSchema } from './schema/object-schema.ts'
+import { goKind } from './schema/go-types.ts'
+import { sourceOf } from './schema/source-text.ts'
+import { topLevel } from './top-level.ts'
+import { checkTypeMeta } from './type-meta.ts'
 
 type Kind = Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema' | 'custom'>
 
@@ -21,33 +24,35 @@ export function decodeObject(
   context: Pick<WriteContext, 'fieldValidation' | 'duplicateFields' | 'warn'>,
 ): KubeObject {
   const { kind, version } = resource
-  if (!isObject(body))
-    throw badRequest(
-      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(body) ? 'array' : typeof body} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
-    )
+  if (!isObject(body)) throw badRequest(`the object provided is unrecognized (must be of type ${kind}): ${goKind(body)} is no object`)
   checkTypeMeta(resource, body)
   const cannot = (why: string): Error => badRequest(`${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: ${why}`)
   try {
     const { value, strict } = readObject(resource, body, context.duplicateFields ?? [])
     if (strict.length > 0 && context.fieldValidation === 'Strict') throw cannot(`strict decoding error: ${strict.join(', ')}`)
-    if (context.fieldValidation === 'Warn') for (const warning of strict) context.warn(warning)
+    if (context.fieldValidation === 'Warn') for (const problem of strict) for (const warning of warningsOf(problem)) context.warn(warning)
     return value
   } catch (error) {
     throw error instanceof TypeMismatch ? cannot(error.message) : error
   }
 }
 
-/** @throws TypeMismatch */
+/**
+ * @param duplicates Paths of repeated fields. Where the body's own text is known, its order counts instead.
+ * @throws TypeMismatch
+ */
 export function readObject(
   resource: Kind,
   body: JsonObject,
   duplicates: readonly string[],
 ): { value: KubeObject; strict: readonly string[] } {
-  const { value, unknown } = resource.custom?.read(body) ?? checkObject(topLevel(resource.schema), body)
-  const strict = [
-    ...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`),
-    ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
-  ]
+  const { value, unknown, strict: inOrder } = resource.custom?.read(body) ?? checkObject(topLevel(resource.schema), body, resource.kind)
+  const problems = sourceOf(body)?.problems
+  const isTextKnown = problems !== undefined && (problems.length > 0 || inOrder !== undefined)
+  const strict = new Set([
+    ...(isTextKnown ? problems : duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`)),
+    ...(inOrder ?? unknown.map((path) => `unknown field ${JSON.stringify(path)}`)),
+  ])
   // What Go decodes into always has a spec, if empty: validation can look into it.
   const schema = resolve(resource.schema)
   const hasSpec =
@@ -64,31 +69,12 @@ export function readObject(
   }
   return {
     value: { ...object, apiVersion: apiVersionOf(resource.group, resource.version), kind: resource.kind } as unknown as KubeObject,
-    strict,
+    strict: [...strict],
   }
 }
 
-/** Source: apiserver pkg/endpoints/handlers/create.go: a body of another version or kind is refused, not converted. */
-function checkTypeMeta({ group, version, kind }: Kind, body: JsonObject): void {
-  const expected = apiVersionOf(group, version)
-  const found = body['apiVersion'] ?? ''
-  const foundKind = body['kind'] ?? ''
-  if (found !== '' && found !== expected)
-    throw badRequest(`the API version in the data (${String(found)}) does not match the expected API version (${expected})`)
-  if (foundKind !== '' && foundKind !== kind)
-    throw badRequest(
-      `${String(foundKind)} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: the kind in the data does not match that of the URL`,
-    )
-}
-
-const TYPE_META: Readonly<Record<string, ObjectSchema>> = {
-  apiVersion: { type: 'string' },
-  kind: { type: 'string' },
-  metadata: { type: 'ref', ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' },
-}
-
-/** A kind's own schema may leave out what every kind has. */
-function topLevel(schema: ObjectSchema): ObjectSchema {
-  if (schema.type !== 'object' || schema.properties['metadata'] !== undefined) return schema
-  return { ...schema, properties: { ...TYPE_META, ...schema.properties } }
+/** Each repeated key of a YAML text is a warning of its own. Source: apiserver handlers/rest.go parseYAMLWarnings. */
+function warningsOf(problem: string): readonly string[] {
+  const [, lines] = problem.split('yaml: unmarshal errors:\n')
+  return lines === undefined ? [problem] : lines.split('\n').map((line) => line.trim())
 }

@@ -62,7 +62,7 @@ const failures: readonly (readonly [string, string, unknown, Record<string, stri
     { 'content-type': 'application/yaml' },
     400,
     'BadRequest',
-    /error converting YAML to JSON: yaml: line 1: .* \(613a205b\)$/,
+    /: yaml: line 1: did not find expected node content \(613a205b\)$/,
   ],
   [
     'POST',

@@ -3,8 +3,9 @@ import { badRequest, StatusError } from '@bramble/api/status-error'
 import type { Clock } from '@bramble/reconcile/env'
 import type { PatchType } from '../api/requests.ts'
 import type { HttpContext } from './http-env.ts'
+import { goKind } from '../api/schema/go-types.ts'
 import { decodeProtobuf } from './protobuf/decode.ts'
-import { parseStrictJson } from './strict-json.ts'
+import { JsonSyntaxError, parseStrictJson } from './strict-json.ts'
 import { parseYaml } from './yaml.ts'
 
 /** Source: k8s.io/apiserver MaxRequestBodyBytes. */
@@ -75,13 +76,7 @@ export async function decodeObject(contentType: string | undefined, body: Buffer
   const type = mediaType(contentType)
   if (type === PROTOBUF) return decoded(body, expected, () => ({ value: decodeProtobuf(body), duplicates: [] }))
   if (type === 'application/json' || type === '') return decoded(body, expected, () => parseStrictJson(body.toString('utf8')))
-  if (type === 'application/yaml') {
-    return decoded(body, expected, () =>
-      parseYaml(body.toString('utf8')).catch((error: Error) => {
-        throw new Error(`error converting YAML to JSON: ${error.message}`)
-      }),
-    )
-  }
+  if (type === 'application/yaml') return decoded(body, expected, () => parseYaml(body.toString('utf8')))
   throw new StatusError(
     415,
     'UnsupportedMediaType',
@@ -98,38 +93,32 @@ interface Parsed {
 /** Source: k8s.io/apimachinery serializer/json meta.go Interpret and apiserver handlers transformDecodeError. */
 async function decoded(body: Buffer, { kind }: Expected, parse: () => Parsed | Promise<Parsed>): Promise<DecodedBody> {
   const refuse = (why: string): StatusError =>
-    badRequest(
-      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${why} (${summary(body)})`,
-    )
+    badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why} (${summary(body)})`)
   let parsed: Parsed
   try {
     parsed = await parse()
   } catch (error) {
     if (error instanceof StatusError) throw error
-    throw refuse((error as Error).message)
+    throw refuse(error instanceof JsonSyntaxError ? `${HEAD_ERROR}: ${error.message}` : (error as Error).message)
   }
-  const wrong = headError(parsed.value)
+  const value = parsed.value ?? {} // null is an object of which nothing is said
+  const wrong = headError(value)
   if (wrong !== undefined) throw refuse(wrong)
-  return { value: parsed.value as JsonValue, duplicateFields: parsed.duplicates }
+  return { value: value as JsonValue, duplicateFields: parsed.duplicates }
 }
+
+const HEAD_ERROR = "couldn't get version/kind; json parse error"
 
 /** Go's words for a value that cannot hold `apiVersion` and `kind`. */
 function headError(value: unknown): string | undefined {
-  const type = goType(value)
+  const type = goKind(value)
   if (type !== 'object')
-    return `json: cannot unmarshal ${type} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`
-  for (const field of ['apiVersion', 'kind']) {
-    const found = (value as Record<string, unknown>)[field]
+    return `${HEAD_ERROR}: json: cannot unmarshal ${type} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`
+  const { apiVersion, kind } = value as Record<string, unknown>
+  for (const [field, found] of Object.entries({ apiVersion, kind }))
     if (found !== undefined && found !== null && typeof found !== 'string')
-      return `json: cannot unmarshal ${goType(found)} into Go struct field .${field} of type string`
-  }
-  return undefined
-}
-
-const goType = (value: unknown): string => {
-  if (Array.isArray(value)) return 'array'
-  if (typeof value === 'boolean') return 'bool'
-  return value === null ? 'null' : typeof value
+      return `${HEAD_ERROR}: json: cannot unmarshal ${goKind(found)} into Go struct field .${field} of type string`
+  return typeof apiVersion === 'string' && apiVersion.split('/').length > 2 ? `unexpected GroupVersion string: ${apiVersion}` : undefined
 }
 
 /** Source: k8s.io/apiserver handlers summarizeData. */
@@ -157,13 +146,34 @@ export function patchType(contentType: string | undefined): PatchType {
 /** A patch as JSON. @throws StatusError 400 */
 export async function decodePatch(type: PatchType, body: Buffer): Promise<DecodedBody> {
   const text = body.toString('utf8')
+  const { value, duplicates } = type === 'apply' ? await appliedPatch(text) : jsonPatch(type, text)
+  const wanted = type === 'json' ? 'array' : 'object'
+  if (goKind(value) === wanted) return { value: value as JsonValue, duplicateFields: duplicates }
+  const into = type === 'json' ? '[]handlers.jsonPatchOp' : 'map[string]interface {}'
+  throw badRequest(`${PATCH_ERROR[type]}json: cannot unmarshal ${goKind(value)} into Go value of type ${into}`)
+}
+
+/** Source: k8s.io/apiserver handlers patch.go. */
+const PATCH_ERROR: Readonly<Record<PatchType, string>> = {
+  json: 'error decoding patch: ',
+  merge: 'error decoding patch: ',
+  strategic: '',
+  apply: 'error decoding patch: error unmarshaling JSON: while decoding JSON: ',
+}
+
+function jsonPatch(type: PatchType, text: string): Parsed {
   try {
-    const { value, duplicates } = type === 'apply' ? await parseYaml(text) : parseStrictJson(text)
-    const wanted = type === 'json' ? 'array' : 'object'
-    if (goType(value) !== wanted) throw new Error(`a ${type} patch is a JSON ${wanted}, not ${goType(value)}`)
-    return { value: value as JsonValue, duplicateFields: duplicates }
+    return parseStrictJson(text)
   } catch (error) {
-    throw badRequest(`error decoding ${type === 'apply' ? 'YAML' : 'patch'}: ${(error as Error).message}`, { cause: error })
+    throw badRequest(`${PATCH_ERROR[type]}${(error as Error).message}`, { cause: error })
+  }
+}
+
+async function appliedPatch(text: string): Promise<Parsed> {
+  try {
+    return await parseYaml(text)
+  } catch (error) {
+    throw badRequest(`error decoding patch: error converting YAML to JSON: ${(error as Error).message}`, { cause: error })
   }
 }
 

@@ -1,3 +1,5 @@
+import { noteSource } from '../api/schema/source-text.ts'
+
 /** Why a text is no JSON, in the words of Go's encoding/json, which clients and people know from Kubernetes. */
 export class JsonSyntaxError extends Error {
   constructor(message: string) {
@@ -11,103 +13,132 @@ const DEPTH_MAX = 500
 /** Source: sigs.k8s.io/json, the number of strict errors it collects. */
 const DUPLICATES_MAX = 100
 
+type Container = Record<string, unknown> | unknown[]
+
 interface Frame {
-  readonly keys: Set<string> | undefined
-  readonly path: string
-  /** Of an array: the index of the next element. */
-  index: number
+  readonly value: Container
+  readonly isList: boolean
+  /** Of the element that is being read. */
+  key: string | number
+  /** All keys so far; only when one of them came again. */
+  keys?: string[]
+  numbers?: Map<string, string>
 }
 
 /**
- * JSON plus what `JSON.parse` does not tell: keys that occur twice in one object (the last one counts).
+ * JSON, with what `JSON.parse` does not tell: keys that occur twice in one object (the last one counts), and how unusual
+ * numbers were written, which `sourceOf` tells of the objects concerned.
  *
  * @returns `duplicates` as paths: `spec.containers[0].image`.
  * @throws JsonSyntaxError
  */
 export function parseStrictJson(text: string): { readonly value: unknown; readonly duplicates: readonly string[] } {
-  const duplicates = new Scanner(text).run()
-  return { value: JSON.parse(text), duplicates }
+  const parser = new Parser(text)
+  return { value: parser.run(), duplicates: [...parser.duplicates] }
 }
 
-class Scanner {
+class Parser {
+  readonly duplicates = new Set<string>()
   readonly #text: string
   #at = 0
   readonly #frames: Frame[] = []
-  readonly #duplicates: string[] = []
-  /** Path of the value that comes next. */
-  #path = ''
+  #root: unknown
 
   constructor(text: string) {
     this.#text = text
   }
 
-  run(): readonly string[] {
+  run(): unknown {
     this.#value()
     while (this.#frames.length > 0) this.#next()
     this.#space()
     if (this.#at < this.#text.length) this.#fail('after top-level value')
-    return this.#duplicates
+    if (this.duplicates.size > 0) noteSource(this.#root as object, { problems: [] })
+    return this.#root
   }
 
   /** A scalar, or the opening of an object or array (whose first element comes with the next step). */
   #value(): void {
     this.#space()
-    const character = this.#text[this.#at]
-    if (character === '{') this.#open(new Set())
-    else if (character === '[') this.#open(undefined)
-    else if (character === '"') this.#string()
-    else if (character === 't') this.#literal('true')
-    else if (character === 'f') this.#literal('false')
-    else if (character === 'n') this.#literal('null')
-    else this.#number()
+    switch (this.#text[this.#at]) {
+      case '{':
+        return this.#open({}, false)
+      case '[':
+        return this.#open([], true)
+      case '"':
+        return this.#put(this.#string())
+      case 't':
+        return this.#literal('true', true)
+      case 'f':
+        return this.#literal('false', false)
+      case 'n':
+        return this.#literal('null', null)
+      default:
+        return this.#number()
+    }
   }
 
-  #open(keys: Set<string> | undefined): void {
+  #put(value: unknown): void {
+    const frame = this.#frames.at(-1)
+    if (!frame) this.#root = value
+    else if (frame.isList) (frame.value as unknown[]).push(value)
+    else if (frame.key === '__proto__')
+      Object.defineProperty(frame.value, frame.key, { value, enumerable: true, configurable: true, writable: true })
+    else (frame.value as Record<string, unknown>)[frame.key] = value
+  }
+
+  #open(value: Container, isList: boolean): void {
     if (this.#frames.length >= DEPTH_MAX) throw new JsonSyntaxError('exceeded max depth')
+    this.#put(value)
     this.#at++
-    this.#frames.push({ keys, path: this.#path, index: 0 })
+    this.#frames.push({ value, isList, key: -1 })
     this.#space()
-    if (this.#text[this.#at] === (keys ? '}' : ']')) this.#close()
-    else if (keys) this.#member('looking for beginning of object key string')
+    if (this.#text[this.#at] === (isList ? ']' : '}')) this.#close()
     else this.#element()
   }
 
   #close(): void {
     this.#at++
-    this.#frames.pop()
+    const { value, keys, numbers } = this.#frames.pop()!
+    if (keys ?? numbers) noteSource(value, { ...(keys && { keys }), ...(numbers && { numbers }) })
   }
 
   /** What follows a finished value: a comma and the next one, or the end of its container. */
   #next(): void {
     this.#space()
-    const { keys } = this.#frames.at(-1)!
+    const { isList } = this.#frames.at(-1)!
     const character = this.#text[this.#at]
-    if (character === (keys ? '}' : ']')) return this.#close()
-    if (character !== ',') return this.#fail(keys ? 'after object key:value pair' : 'after array element')
+    if (character === (isList ? ']' : '}')) return this.#close()
+    if (character !== ',') return this.#fail(isList ? 'after array element' : 'after object key:value pair')
     this.#at++
-    if (keys) this.#member('looking for beginning of object key string')
-    else this.#element()
-  }
-
-  #member(expected: string): void {
-    this.#space()
-    if (this.#text[this.#at] !== '"') this.#fail(expected)
-    const frame = this.#frames.at(-1)!
-    const key = this.#string()
-    this.#path = frame.path === '' ? key : `${frame.path}.${key}`
-    if (frame.keys!.has(key) && this.#duplicates.length < DUPLICATES_MAX && !this.#duplicates.includes(this.#path))
-      this.#duplicates.push(this.#path)
-    frame.keys!.add(key)
-    this.#space()
-    if (this.#text[this.#at] !== ':') this.#fail('after object key')
-    this.#at++
-    this.#value()
+    this.#element()
   }
 
   #element(): void {
     const frame = this.#frames.at(-1)!
-    this.#path = `${frame.path}[${frame.index++}]`
+    if (frame.isList) frame.key = (frame.value as unknown[]).length
+    else this.#member(frame)
     this.#value()
+  }
+
+  #member(frame: Frame): void {
+    this.#space()
+    if (this.#text[this.#at] !== '"') this.#fail('looking for beginning of object key string')
+    frame.key = this.#string()
+    if (Object.hasOwn(frame.value, frame.key)) {
+      frame.keys ??= Object.keys(frame.value)
+      if (this.duplicates.size < DUPLICATES_MAX) this.duplicates.add(this.#path())
+    }
+    frame.keys?.push(frame.key)
+    this.#space()
+    if (this.#text[this.#at] !== ':') this.#fail('after object key')
+    this.#at++
+  }
+
+  #path(): string {
+    let path = ''
+    for (const { key, isList } of this.#frames) path += isList ? `[${key}]` : path === '' ? key : `.${key}`
+    return path
   }
 
   #string(): string {
@@ -132,20 +163,46 @@ class Scanner {
 
   #number(): void {
     NUMBER.lastIndex = this.#at
-    if (NUMBER.test(this.#text)) {
-      this.#at = NUMBER.lastIndex
-      return
+    const literal = NUMBER.exec(this.#text)?.[0]
+    if (literal === undefined) {
+      if (this.#text[this.#at] !== '-') this.#fail('looking for beginning of value')
+      this.#at++
+      this.#fail('in numeric literal')
     }
-    if (this.#text[this.#at] !== '-') this.#fail('looking for beginning of value')
-    this.#at++
-    this.#fail('in numeric literal')
+    this.#at += literal.length
+    this.#checkNumberEnds(literal)
+    const value = Number(literal)
+    if (String(value) !== literal) this.#noteNumber(literal)
+    this.#put(value)
   }
 
-  #literal(word: string): void {
-    for (const [index, expected] of [...word].entries()) {
-      if (this.#text[this.#at] !== expected) this.#fail(`in literal ${word} (expecting ${quoted(word[index]!)})`)
+  /** A point or an exponent without digits. */
+  #checkNumberEnds(literal: string): void {
+    const next = this.#text[this.#at]
+    if (next === '.' && !/[.eE]/.test(literal)) {
+      this.#at++
+      this.#fail('after decimal point in numeric literal')
+    }
+    if ((next === 'e' || next === 'E') && !/[eE]/.test(literal)) {
+      this.#at++
+      if (/[+-]/.test(this.#text[this.#at] ?? '')) this.#at++
+      this.#fail('in exponent of numeric literal')
+    }
+  }
+
+  #noteNumber(literal: string): void {
+    const frame = this.#frames.at(-1)
+    if (!frame) return
+    frame.numbers ??= new Map()
+    frame.numbers.set(String(frame.key), literal)
+  }
+
+  #literal(word: string, value: unknown): void {
+    for (const expected of word) {
+      if (this.#text[this.#at] !== expected) this.#fail(`in literal ${word} (expecting ${quoted(expected)})`)
       this.#at++
     }
+    this.#put(value)
   }
 
   #space(): void {
@@ -155,8 +212,10 @@ class Scanner {
   }
 
   #fail(context: string): never {
-    if (this.#at >= this.#text.length) throw new JsonSyntaxError('unexpected end of JSON input')
-    throw new JsonSyntaxError(`invalid character ${quoted(String.fromCodePoint(this.#text.codePointAt(this.#at)!))} ${context}`)
+    const point = this.#text.codePointAt(this.#at)
+    if (point === undefined) throw new JsonSyntaxError('unexpected end of JSON input')
+    const firstByte = point < 0x80 ? point : Buffer.from(String.fromCodePoint(point))[0]! // Go reads bytes
+    throw new JsonSyntaxError(`invalid character ${quoted(String.fromCharCode(firstByte))} ${context}`)
   }
 }
 
@@ -165,6 +224,21 @@ const STRING_START = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const SPACE = /[ \t\n\r]*/y
 
+const ESCAPED: Readonly<Record<string, string>> = {
+  "'": "\\'",
+  '\\': '\\\\',
+  '\u0007': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\u000b': '\\v',
+}
+
 /** A character as Go quotes it. */
-const quoted = (character: string): string =>
-  character === "'" ? `'\\''` : character === '"' ? `'"'` : `'${JSON.stringify(character).slice(1, -1)}'`
+function quoted(character: string): string {
+  const code = character.charCodeAt(0)
+  const isControl = code < 0x20 || code === 0x7f
+  return `'${ESCAPED[character] ?? (isControl ? `\\x${code.toString(16).padStart(2, '0')}` : character)}'`
+}

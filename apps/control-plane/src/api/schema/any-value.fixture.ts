@@ -42,7 +42,8 @@ export function anyValue(schema: ObjectSchema, random: () => number, depth = 0):
     case 'array':
       return Array.from({ length: depth > DEPTH_MAX ? 0 : Math.floor(random() * 3) }, () => anyValue(shape.items, random, depth + 1))
     case 'string':
-      return shape.format === 'byte' ? 'eA==' : shape.format === undefined ? of(WORDS) : '2026-01-01T00:00:00Z'
+      if (shape.format === undefined) return of(WORDS)
+      return { byte: 'eA==', 'date-time': '2026-01-01T00:00:00Z', 'micro-time': '2026-01-01T00:00:00.000000Z' }[shape.format]
     case 'integer':
       return of([-1, 0, 1, 80, 30080, 70000])
     case 'number':

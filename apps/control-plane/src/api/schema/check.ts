@@ -1,152 +1,172 @@
-import { QUANTITY_RULE, quantityValue } from '@bramble/api/quantity'
 import type { JsonObject, JsonValue } from '@bramble/api/object'
 import { badRequest } from '@bramble/api/status-error'
+import { canonicalScalar, type Scalar } from './canonical-scalar.ts'
 import { resolve } from './definitions.ts'
-import type { ObjectSchema } from './object-schema.ts'
+import { elementOf, goKind, goType, structName, TypeMismatch } from './go-types.ts'
+import type { ObjectSchema, PropertySchema } from './object-schema.ts'
+import { sourceOf } from './source-text.ts'
 
-/** A value of the wrong type; the message is that of Go's JSON decoder, which clients know. */
-export class TypeMismatch extends Error {
-  override name = 'TypeMismatch'
-}
+export { TypeMismatch } from './go-types.ts'
 
 export interface Checked {
   /** A copy that may be changed: unknown fields and nulls are gone. */
   readonly value: Record<string, JsonValue>
   /** Paths of fields that the schema does not have, in document order: `spec.containers[0].foo`. */
   readonly unknown: readonly string[]
+  /** Unknown fields, and repeated ones where the text of the body is known, in document order: `unknown field "spec.foo"`. */
+  readonly strict?: readonly string[]
 }
 
 /** Source: apiextensions and sigs.k8s.io/json bound nesting far above any real object; ours is lower. */
 export const DEPTH_MAX = 100
-const UNKNOWN_MAX = 100
+/** Source: sigs.k8s.io/json, the number of strict errors it collects. */
+const STRICT_MAX = 100
 
 /**
- * Reads a decoded body as an object of `schema`. Whether required fields are there is left to validation, as in Kubernetes.
+ * Reads a decoded body as an object of `schema`: quantities, times and bytes get the form that is stored. Whether required
+ * fields are there is left to validation, as in Kubernetes.
  *
+ * @param name Of the object's type, for messages; default: that of its definition.
  * @throws TypeMismatch where a value has the wrong type; StatusError 400 when it is nested too deep or has a `__proto__` key.
+ * @see Source: sigs.k8s.io/json, which decides what counts as wrong, which of several errors is told, and in what order.
  */
-export function checkObject(schema: ObjectSchema, body: JsonObject): Checked {
-  const unknown: string[] = []
-  const value = read({ schema, value: body, path: '', fields: [], struct: undefined, depth: 0, unknown })
-  return { value: value as Record<string, JsonValue>, unknown }
+export function checkObject(schema: ObjectSchema, body: JsonObject, name = ''): Checked {
+  const reader = new Reader()
+  const value = reader.start(schema, body, name)
+  return { value: value as Record<string, JsonValue>, unknown: reader.unknown, strict: [...reader.strict] }
 }
 
-interface Place {
-  readonly schema: ObjectSchema
-  readonly value: JsonValue
-  /** With list indices, for people. */
-  readonly path: string
-  /** Without, as Go's decoder names it. */
-  readonly fields: readonly string[]
-  /** Name of the Go struct that has the field. */
-  readonly struct: string | undefined
-  readonly depth: number
-  readonly unknown: string[]
-}
+class Reader {
+  readonly unknown: string[] = []
+  readonly strict = new Set<string>()
+  /** Where we are, for people: with list indices. */
+  readonly #path: (string | number)[] = []
+  /** The same without indices and keys of maps, as Go's decoder tells it. */
+  readonly #fields: string[] = []
+  /** The Go struct that has the innermost field. */
+  #struct = ''
+  /** A value of the wrong type is told after everything was read: a malformed quantity or time further on goes first. */
+  #mismatch: TypeMismatch | undefined
 
-function read(place: Place): JsonValue {
-  if (place.depth > DEPTH_MAX) throw badRequest(`the object is nested more than ${DEPTH_MAX} levels deep`)
-  const schema = resolve(place.schema)
-  const { value } = place
-  if (value === null) return zeroOf(schema)
-  switch (schema.type) {
-    case 'object':
-      return readStruct(place, schema.properties)
-    case 'map':
-      return readMap(place, schema.values)
-    case 'array':
-      return readArray(place, schema.items)
-    case 'any':
-      return copyAny(value, place.depth)
-    default:
-      return readScalar(place, schema)
+  start(schema: ObjectSchema, body: JsonObject, name: string): JsonValue {
+    this.#struct = name
+    const value = this.#read(schema, body, undefined)
+    if (this.#mismatch) throw this.#mismatch
+    return value!
   }
-}
 
-function readStruct(place: Place, properties: Readonly<Record<string, ObjectSchema>>): JsonValue {
-  const { value, path, fields, depth, unknown } = place
-  if (!isObject(value)) throw mismatch(place)
-  const struct = place.schema.type === 'ref' ? shortName(place.schema.ref) : (place.struct ?? '')
-  const result: Record<string, JsonValue> = {}
-  for (const [name, inner] of Object.entries(value)) {
-    const innerPath = path === '' ? name : `${path}.${name}`
-    if (!Object.hasOwn(properties, name)) {
-      if (unknown.length < UNKNOWN_MAX) unknown.push(innerPath)
-      continue
+  /** Undefined when nothing is to be kept. @param literal How a number was written, if unusually. */
+  #read(property: PropertySchema, value: JsonValue, literal: string | undefined): JsonValue | undefined {
+    if (this.#path.length > DEPTH_MAX) throw tooDeep()
+    const schema = resolve(property)
+    if (value === null) return zeroOf(schema)
+    switch (schema.type) {
+      case 'object':
+        return isObject(value) ? this.#readStruct(property, schema.properties, value) : this.#mismatched(property, value)
+      case 'map':
+        return isObject(value) ? this.#readMap(elementOf(property, schema.values), value) : this.#mismatched(property, value)
+      case 'array':
+        return Array.isArray(value) ? this.#readList(elementOf(property, schema.items), value) : this.#mismatched(property, value)
+      case 'any':
+        return copyAny(value, this.#path.length)
+      default:
+        return this.#readScalar({ ...schema, ...(property.goType && { goType: property.goType }) }, value, literal)
     }
-    if (inner === null || inner === undefined) continue
-    result[name] = read({
-      schema: properties[name]!,
-      value: inner,
-      path: innerPath,
-      fields: [...fields, name],
-      struct,
-      depth: depth + 1,
-      unknown,
-    })
   }
-  return result
-}
 
-function readMap(place: Place, values: ObjectSchema): JsonValue {
-  const { value, path, depth } = place
-  if (!isObject(value)) throw mismatch(place)
-  const result: Record<string, JsonValue> = {}
-  for (const [name, inner] of Object.entries(value))
-    if (inner !== undefined)
-      result[checkedKey(name)] = read({ ...place, schema: values, value: inner, path: `${path}.${name}`, depth: depth + 1 })
-  return result
-}
-
-function readArray(place: Place, items: ObjectSchema): JsonValue {
-  const { value, path, depth } = place
-  if (!Array.isArray(value)) throw mismatch(place)
-  return (value as readonly JsonValue[]).map((item, index) =>
-    read({ ...place, schema: items, value: item, path: `${path}[${index}]`, depth: depth + 1 }),
-  )
-}
-
-type Scalar = Exclude<ObjectSchema, { type: 'object' | 'map' | 'array' | 'any' | 'ref' }>
-
-function readScalar(place: Place, schema: Scalar): JsonValue {
-  const { value } = place
-  switch (schema.type) {
-    case 'string':
-      if (typeof value !== 'string') throw mismatch(place)
-      checkFormat(value, schema.format)
-      return value
-    case 'boolean':
-      if (typeof value !== 'boolean') throw mismatch(place)
-      return value
-    case 'number':
-      if (typeof value !== 'number') throw mismatch(place)
-      return value
-    case 'integer':
-      if (typeof value !== 'number') throw mismatch(place)
-      if (!fits(value, schema.format)) throw mismatch(place, `number ${value}`)
-      return value
-    case 'int-or-string':
-      if (typeof value === 'number' ? !fits(value, 'int32') : typeof value !== 'string') throw mismatch(place)
-      return value
-    case 'quantity':
-      if (typeof value !== 'string' && typeof value !== 'number') throw mismatch(place)
-      if (quantityValue(value) === undefined) throw new TypeMismatch(QUANTITY_RULE)
-      return String(value)
+  #readStruct(property: PropertySchema, properties: Readonly<Record<string, PropertySchema>>, value: JsonObject): JsonValue {
+    const outer = this.#struct
+    const struct = property.type === 'ref' ? structName(property.ref) : outer
+    const source = sourceOf(value)
+    const seen = source?.keys && new Set<string>()
+    const result: Record<string, JsonValue> = {}
+    for (const name of source?.keys ?? Object.keys(value)) {
+      const inner = value[name]
+      if (!Object.hasOwn(properties, name)) this.#isUnknown(name)
+      else if (seen?.has(name)) this.#isRepeated(name)
+      else if (inner !== null && inner !== undefined) {
+        this.#path.push(name)
+        this.#fields.push(name)
+        this.#struct = struct
+        const read = this.#read(properties[name]!, inner, source?.numbers?.get(name))
+        if (read !== undefined) result[name] = read
+        this.#fields.pop()
+        this.#path.pop()
+      }
+      seen?.add(name)
+    }
+    this.#struct = outer
+    return result
   }
-}
 
-const fits = (value: number, format: 'int32' | 'int64'): boolean =>
-  Number.isInteger(value) && (format === 'int32' ? value >= -(2 ** 31) && value < 2 ** 31 : Math.abs(value) <= 2 ** 63)
+  #readMap(values: PropertySchema, value: JsonObject): JsonValue {
+    const source = sourceOf(value)
+    const seen = source?.keys && new Set<string>()
+    const result: Record<string, JsonValue> = {}
+    for (const name of source?.keys ?? Object.keys(value)) {
+      const inner = value[name]
+      if (seen?.has(name)) this.#isRepeated(name)
+      else if (inner !== undefined) {
+        this.#path.push(name)
+        const read = this.#read(values, inner, source?.numbers?.get(name))
+        if (read !== undefined) result[checkedKey(name)] = read
+        this.#path.pop()
+      }
+      seen?.add(name)
+    }
+    return result
+  }
 
-const DATE_TIME = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+  #readList(items: PropertySchema, value: readonly JsonValue[]): JsonValue {
+    const numbers = sourceOf(value)?.numbers
+    const result: JsonValue[] = []
+    for (const [index, inner] of value.entries()) {
+      this.#path.push(index)
+      const read = this.#read(items, inner, numbers?.get(String(index)))
+      if (read !== undefined) result.push(read)
+      this.#path.pop()
+    }
+    return result
+  }
 
-function checkFormat(value: string, format: 'date-time' | 'micro-time' | 'byte' | undefined): void {
-  if (format === 'byte') {
-    const wrong = BASE64.test(value.replace(/[\r\n]/g, '')) ? -1 : Math.max(0, value.search(/[^A-Za-z0-9+/\r\n]/))
-    if (wrong >= 0) throw new TypeMismatch(`illegal base64 data at input byte ${wrong}`)
-  } else if (format !== undefined && !DATE_TIME.test(value))
-    throw new TypeMismatch(`parsing time ${JSON.stringify(JSON.stringify(value))} as "\\"2006-01-02T15:04:05Z07:00\\"": cannot parse it`)
+  #readScalar(schema: Scalar, value: JsonValue, literal: string | undefined): JsonValue | undefined {
+    const read = canonicalScalar(schema, value, literal)
+    if ('value' in read) return read.value
+    const isMalformed = 'malformed' in read
+    const mismatch = isMalformed ? new TypeMismatch(read.malformed) : this.#wrongType(read.wrong, read.type ?? goType(schema))
+    if (!isMalformed && read.atOnce) throw mismatch
+    this.#mismatch ??= mismatch
+    return undefined
+  }
+
+  #mismatched(schema: PropertySchema, value: JsonValue): undefined {
+    this.#mismatch ??= this.#wrongType(goKind(value), goType(schema))
+  }
+
+  #wrongType(found: string, type: string): TypeMismatch {
+    const where = this.#fields.length === 0 ? 'Go value' : `Go struct field ${this.#struct}.${this.#fields.join('.')}`
+    return new TypeMismatch(`json: cannot unmarshal ${found} into ${where} of type ${type}`)
+  }
+
+  #isUnknown(name: string): void {
+    const path = this.#pathOf(name)
+    if (this.unknown.length < STRICT_MAX) this.unknown.push(path)
+    this.#note(`unknown field ${JSON.stringify(path)}`)
+  }
+
+  #isRepeated(name: string): void {
+    this.#note(`duplicate field ${JSON.stringify(this.#pathOf(name))}`)
+  }
+
+  #note(problem: string): void {
+    if (this.strict.size < STRICT_MAX) this.strict.add(problem)
+  }
+
+  #pathOf(name: string): string {
+    let path = ''
+    for (const step of [...this.#path, name]) path += typeof step === 'number' ? `[${step}]` : path === '' ? step : `.${step}`
+    return path
+  }
 }
 
 /** What Go leaves in a list or map where JSON says null. */
@@ -172,13 +192,15 @@ function zeroOf(schema: ReturnType<typeof resolve>): JsonValue {
 }
 
 function copyAny(value: JsonValue, depth: number): JsonValue {
-  if (depth > DEPTH_MAX) throw badRequest(`the object is nested more than ${DEPTH_MAX} levels deep`)
+  if (depth > DEPTH_MAX) throw tooDeep()
   if (Array.isArray(value)) return (value as readonly JsonValue[]).map((item) => copyAny(item, depth + 1))
   if (!isObject(value)) return value
   const result: Record<string, JsonValue> = {}
   for (const [name, inner] of Object.entries(value)) if (inner !== undefined) result[checkedKey(name)] = copyAny(inner, depth + 1)
   return result
 }
+
+const tooDeep = (): Error => badRequest(`the object is nested more than ${DEPTH_MAX} levels deep`)
 
 /** Assigning to this key would change the object's prototype instead of its content. */
 export function checkedKey(name: string): string {
@@ -188,42 +210,3 @@ export function checkedKey(name: string): string {
 
 export const isObject = (value: JsonValue | undefined): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-
-function mismatch({ schema, value, fields, struct }: Place, found = kindOf(value)): TypeMismatch {
-  const where = struct === undefined ? 'Go value' : `Go struct field ${struct}.${fields.join('.')}`
-  return new TypeMismatch(`json: cannot unmarshal ${found} into ${where} of type ${goType(schema)}`)
-}
-
-function kindOf(value: JsonValue): string {
-  if (Array.isArray(value)) return 'array'
-  return typeof value === 'boolean' ? 'bool' : typeof value
-}
-
-function goType(schema: ObjectSchema): string {
-  switch (schema.type) {
-    case 'ref':
-      return schema.ref.split('.').slice(-2).join('.')
-    case 'array':
-      return `[]${goType(schema.items)}`
-    case 'map':
-      return `map[string]${goType(schema.values)}`
-    case 'integer':
-      return schema.format
-    case 'number':
-      return 'float64'
-    case 'boolean':
-      return 'bool'
-    case 'quantity':
-      return 'resource.Quantity'
-    case 'int-or-string':
-      return 'intstr.IntOrString'
-    case 'string':
-      return schema.format === 'byte' ? '[]uint8' : schema.format === undefined ? 'string' : 'v1.Time'
-    case 'object':
-      return 'struct'
-    case 'any':
-      return 'interface {}'
-  }
-}
-
-const shortName = (ref: string): string => ref.slice(ref.lastIndexOf('.') + 1)

@@ -19,10 +19,16 @@ let loaded: ReadonlyMap<string, ObjectSchema> | undefined
  * @throws Error when there is no such definition, or `npm run generate` has not run.
  */
 export function definition(name: string): ObjectSchema {
-  loaded ??= new Map(Object.entries(read('definitions.json') as Record<string, ObjectSchema>))
-  const found = loaded.get(name)
+  const found = definitions().get(name)
   if (!found) throw new Error(`there is no API definition ${name}`)
   return found
+}
+
+export const hasDefinition = (name: string): boolean => definitions().has(name)
+
+function definitions(): ReadonlyMap<string, ObjectSchema> {
+  loaded ??= new Map(Object.entries(read('definitions.json') as Record<string, ObjectSchema>))
+  return loaded
 }
 
 /** Follows references. */
