@@ -1,9 +1,12 @@
 import type { Env } from '@bramble/reconcile/env'
 import type { ApiClient } from '../api/client.ts'
 import type { AdmissionStep } from '../api/requests.ts'
+import { CertificateRequester } from './certificate-requester.ts'
+import { DefaultIngressClass } from './default-ingress-class.ts'
+import { DefaultStorageClass } from './default-storage-class.ts'
 import { defaultTolerations } from './default-tolerations.ts'
 import { NamespaceLifeCycle } from './namespace-life-cycle.ts'
-import { podPriority } from './pod-priority.ts'
+import { PodPriority } from './pod-priority.ts'
 import type { ServiceRanges } from './service-addresses/ranges.ts'
 import { ServiceAddresses } from './service-addresses/service-addresses.ts'
 
@@ -11,13 +14,16 @@ export interface AdmissionDeps {
   /** Looks at what is stored; asked at each write, so it may be given before the API is complete. */
   readonly reads: Pick<ApiClient, 'get' | 'list'>
   readonly ranges: ServiceRanges
-  readonly env: Pick<Env, 'random'>
+  readonly env: Pick<Env, 'random' | 'clock'>
 }
 
 /** What every write passes, in this order. Whoever reserves something comes last: nobody after it can refuse. */
 export const allAdmissionSteps = ({ reads, ranges, env }: AdmissionDeps): readonly AdmissionStep[] => [
   new NamespaceLifeCycle(reads),
   defaultTolerations,
-  podPriority,
+  new PodPriority(reads),
+  new DefaultStorageClass(reads),
+  new DefaultIngressClass(reads),
+  new CertificateRequester(env.clock),
   new ServiceAddresses(reads, ranges, env.random),
 ]

@@ -1,22 +1,37 @@
 import { forbidden } from '@bramble/api/status-error'
 import type { Pod } from '@bramble/api/types/pod'
+import type { PriorityClass } from '@bramble/api/types/scheduling'
+import type { ApiClient } from '../api/client.ts'
 import type { AdmissionRequest, AdmissionStep } from '../api/requests.ts'
 import type { PodSpecRest } from '../resources/pod-spec/pod-spec-rest.ts'
+import { priorityClasses } from '../resources/scheduling/priority-class.ts'
 
-/** The classes that every cluster has. Source: Kubernetes pkg/apis/scheduling/v1 helpers.go, SystemPriorityClasses. */
-const CLASSES: ReadonlyMap<string, number> = new Map([
-  ['system-node-critical', 2_000_001_000],
-  ['system-cluster-critical', 2_000_000_000],
-])
+/**
+ * A pod has the priority of its class, or of the class for all pods that name none; at most one class is that.
+ * @see Source: Kubernetes plugin/pkg/admission/priority.
+ */
+export class PodPriority implements AdmissionStep {
+  readonly name = 'Priority'
+  readonly #reads: Pick<ApiClient, 'get' | 'list'>
 
-/** Source: Kubernetes plugin/pkg/admission/priority. */
-export const podPriority: AdmissionStep = {
-  name: 'Priority',
-  admit: ({ operation, resource, object }: AdmissionRequest) => {
-    if (operation !== 'create' || resource.group !== '' || resource.kind !== 'Pod') return
-    const { spec, metadata }: Pod = object as Pod
-    const priority = spec.priorityClassName ? CLASSES.get(spec.priorityClassName) : 0
-    if (priority === undefined) throw forbidden(resource, metadata.name, `no PriorityClass with name ${spec.priorityClassName} was found`)
+  constructor(reads: Pick<ApiClient, 'get' | 'list'>) {
+    this.#reads = reads
+  }
+
+  admit(request: AdmissionRequest): void {
+    const { operation, resource, subresource } = request
+    if (operation === 'delete' || subresource !== undefined) return
+    if (resource.group === '' && resource.kind === 'Pod' && operation === 'create') this.#admitPod(request)
+    if (resource.group === priorityClasses.group && resource.kind === priorityClasses.kind) this.#admitClass(request)
+  }
+
+  #admitPod({ resource, object }: AdmissionRequest): void {
+    const { spec, metadata } = object as Pod & { spec: PodSpecRest }
+    const found = spec.priorityClassName ? this.#reads.get(priorityClasses, spec.priorityClassName) : this.#defaultClass()
+    if (spec.priorityClassName && !found)
+      throw forbidden(resource, metadata.name, `no PriorityClass with name ${spec.priorityClassName} was found`)
+
+    const priority = found?.value ?? 0
     if (spec.priority !== undefined && spec.priority !== priority)
       throw forbidden(
         resource,
@@ -24,7 +39,35 @@ export const podPriority: AdmissionStep = {
         `the integer value of priority (${spec.priority}) must not be provided in pod spec; ` +
           `priority admission controller computed ${priority} from the given PriorityClass name`,
       )
+    const policy = found?.preemptionPolicy ?? 'PreemptLowerPriority'
+    if (spec.preemptionPolicy !== undefined && spec.preemptionPolicy !== policy)
+      throw forbidden(
+        resource,
+        metadata.name,
+        `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; ` +
+          `priority admission controller computed ${policy} from the given PriorityClass name`,
+      )
+    if (found) spec.priorityClassName = found.metadata.name
     spec.priority = priority
-    ;(spec as PodSpecRest).preemptionPolicy ??= 'PreemptLowerPriority'
-  },
+    spec.preemptionPolicy = policy
+  }
+
+  #admitClass({ resource, object, operation }: AdmissionRequest): void {
+    const { metadata, globalDefault } = object as PriorityClass
+    const current = globalDefault ? this.#defaultClass() : undefined
+    if (!current || (operation === 'update' && current.metadata.name === metadata.name)) return
+    throw forbidden(
+      resource,
+      metadata.name,
+      `PriorityClass ${current.metadata.name} is already marked as default. Only one default can exist`,
+    )
+  }
+
+  /** Should there be several, the lowest: then no pod is more important than it was meant to be. */
+  #defaultClass(): PriorityClass | undefined {
+    return this.#reads
+      .list(priorityClasses)
+      .filter(({ globalDefault }) => globalDefault)
+      .sort((a, b) => (a.value ?? 0) - (b.value ?? 0))[0]
+  }
 }

@@ -51,7 +51,9 @@ export const canonicalAddress: Rule<string> = (value) => {
   return canonical === value ? [] : [`must be in canonical form (${JSON.stringify(canonical)})`]
 }
 
-const blockText = ({ family, first, prefix }: IpBlock): string => `${family === 4 ? ipv4Text(Number(first)) : ipv6Text(first)}/${prefix}`
+/** The one notation that a network has. */
+export const blockText = ({ family, first, prefix }: IpBlock): string =>
+  `${family === 4 ? ipv4Text(Number(first)) : ipv6Text(first)}/${prefix}`
 
 const bitsOf = (family: 4 | 6): number => (family === 4 ? 32 : 128)
 

@@ -48,6 +48,9 @@ export const certificateSigningRequests: ResourceDefinition<CertificateSigningRe
   validate: (request, previous) => (previous ? validateStatusUpdate(request, previous) : validateNewRequest(request)),
 }
 
+/** Signs for clients of the API; the one signer that Bramble has. */
+export const CLIENT_SIGNER = 'kubernetes.io/kube-apiserver-client'
+
 const REQUESTER = ['username', 'uid', 'groups', 'extra'] as const
 
 function durationText({ spec: { expirationSeconds } }: CertificateSigningRequest): string {

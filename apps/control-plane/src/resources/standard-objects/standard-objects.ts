@@ -4,8 +4,12 @@ import { ensureApiService } from './api-service.ts'
 import { ensureClusterRoleBindings } from './cluster-role-bindings.ts'
 import { ensureClusterRoles } from './cluster-roles.ts'
 import { ensureAsWanted } from './ensure.ts'
+import { ensureFlowControl } from './flow-control.ts'
 import { standardNamespaces } from './namespaces.ts'
+import { ensurePriorityClasses } from './priority-classes.ts'
+import { ensureServiceCidr } from './service-cidr.ts'
 import type { StandardSettings } from './standard-settings.ts'
+import { ensureStorageClass } from './storage-class.ts'
 
 /**
  * Makes the objects that every cluster has, and brings those of an earlier start up to date. Safe to repeat.
@@ -17,5 +21,9 @@ export async function ensureStandardObjects(client: ApiClient, settings: Standar
   for (const namespace of standardNamespaces()) await ensureAsWanted(client, namespaces, namespace)
   await ensureClusterRoles(client)
   await ensureClusterRoleBindings(client)
+  await ensurePriorityClasses(client)
+  await ensureStorageClass(client)
+  await ensureFlowControl(client)
+  await ensureServiceCidr(client, settings)
   await ensureApiService(client, settings)
 }
