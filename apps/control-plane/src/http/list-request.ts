@@ -14,6 +14,7 @@ export function listRequest(query: URLSearchParams, namespace: string | undefine
     ...text(query, 'continue'),
     ...text(query, 'resourceVersion'),
     ...text(query, 'resourceVersionMatch'),
+    ...(query.has('sendInitialEvents') && { sendInitialEvents: isTrue(query.get('sendInitialEvents')) }),
   }
 }
 
@@ -23,17 +24,18 @@ export function watchRequest(query: URLSearchParams, namespace: string | undefin
     ...selection(query, namespace),
     ...text(query, 'resourceVersion'),
     ...text(query, 'resourceVersionMatch'),
+    ...text(query, 'continue'),
     allowBookmarks: isTrue(query.get('allowWatchBookmarks')),
     ...(query.has('sendInitialEvents') && { sendInitialEvents: isTrue(query.get('sendInitialEvents')) }),
   }
 }
 
-/** A non-negative integer parameter; absent or empty: undefined. @throws StatusError 400 */
+/** A non-negative integer parameter; absent or empty: undefined; negative: 0. @throws StatusError 400 in Go's words. */
 export function integer(query: URLSearchParams, name: string): number | undefined {
   const value = query.get(name)
   if (value === null || value === '') return undefined
-  if (!/^-?\d{1,15}$/.test(value))
-    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax (parameter ${name})`)
+  const wrong = !/^[+-]?\d+$/.test(value) ? 'invalid syntax' : Math.abs(Number(value)) >= 2 ** 63 ? 'value out of range' : undefined
+  if (wrong !== undefined) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value.slice(0, 100))}: ${wrong}`)
   return Math.max(0, Number(value))
 }
 

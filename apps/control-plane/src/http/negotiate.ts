@@ -13,6 +13,8 @@ export interface Representation {
   readonly as: 'object' | 'table' | 'metadata'
   /** Version of meta.k8s.io for tables and metadata. */
   readonly version: 'v1' | 'v1beta1'
+  /** Of metadata: whether that of a list was asked for. */
+  readonly ofList?: boolean
 }
 
 /**
@@ -49,15 +51,20 @@ function parseRange(text: string): { range: MediaRange; quality: number } {
  *
  * @throws StatusError 406 when the client takes nothing that we have. Protobuf is not among it; every client that
  *   prefers it lists JSON as well.
+ * @see Source: apiserver pkg/endpoints/handlers/negotiation; a known type in an unknown shape is refused in other words.
  */
 export function negotiateObject(accept: string | undefined): Representation {
+  let isTypeKnown = false
   for (const range of parseAccept(accept)) {
     const format = formatOf(range.type)
     const shape = shapeOf(range.parameters)
     if (format && shape) return { format, ...shape }
+    isTypeKnown ||= format !== undefined
   }
-  throw notAcceptable(['application/json', 'application/yaml'])
+  if (!isTypeKnown) throw notAcceptable(OBJECT_TYPES)
+  throw new StatusError(406, 'NotAcceptable', `only the following media types are accepted: ${OBJECT_TYPES.join(', ')}`)
 }
+const OBJECT_TYPES = ['application/json', 'application/yaml']
 
 /** The first of `offered` that the client takes, by type alone. @throws StatusError 406 */
 export function negotiateType<T extends string>(accept: string | undefined, offered: readonly T[]): T {
@@ -76,9 +83,10 @@ function formatOf(type: string): Representation['format'] | undefined {
   return type === 'application/yaml' ? 'yaml' : undefined
 }
 
-function shapeOf({ as, g, v }: Readonly<Record<string, string>>): Pick<Representation, 'as' | 'version'> | undefined {
-  if (as === undefined) return { as: 'object', version: 'v1' }
+function shapeOf({ as, g, v }: Readonly<Record<string, string>>): Omit<Representation, 'format'> | undefined {
+  if (!as) return { as: 'object', version: 'v1' }
   if (g !== 'meta.k8s.io' || (v !== 'v1' && v !== 'v1beta1')) return undefined
   if (as === 'Table') return { as: 'table', version: v }
-  return as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList' ? { as: 'metadata', version: v } : undefined
+  if (as === 'PartialObjectMetadata') return { as: 'metadata', version: v, ofList: false }
+  return as === 'PartialObjectMetadataList' ? { as: 'metadata', version: v, ofList: true } : undefined
 }

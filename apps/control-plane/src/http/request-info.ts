@@ -1,7 +1,10 @@
 import { badRequest, methodNotAllowed } from '@bramble/api/status-error'
 import type { Verb } from '../api/resource.ts'
 
-/** A request for objects: `/{api/v1|apis/G/V}/[namespaces/NS/]RESOURCE[/NAME[/SUBRESOURCE]]`. */
+/**
+ * A request for objects: `/{api/v1|apis/G/V}/[namespaces/NS/]RESOURCE[/NAME[/SUBRESOURCE]]`. Old clients watch with `watch/` after
+ * the version; then there may be a name as well.
+ */
 export interface ResourceRequest {
   readonly type: 'resource'
   readonly verb: Verb
@@ -37,8 +40,10 @@ export function requestInfo(method: string, path: string, query: URLSearchParams
 
   const group = parts[0] === 'api' ? '' : parts[1]!
   const version = parts[0] === 'api' ? parts[1]! : parts[2]!
-  const target = targetOf(rest)
-  return { type: 'resource', verb: verbOf(method, target.name !== undefined, query), group, version, ...target }
+  const isOldWatch = rest[0] === 'watch' && rest.length > 1 && method === 'GET'
+  const target = targetOf(isOldWatch ? rest.slice(1) : rest)
+  const verb = isOldWatch ? 'watch' : verbOf(method, target.name !== undefined, query)
+  return { type: 'resource', verb, group, version, ...target }
 }
 
 type Target = Pick<ResourceRequest, 'namespace' | 'plural' | 'name' | 'subresource'>

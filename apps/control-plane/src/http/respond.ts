@@ -1,3 +1,5 @@
+import { promisify } from 'node:util'
+import { constants, gzip } from 'node:zlib'
 import type { JsonObject } from '@bramble/api/object'
 import { statusBody, StatusError } from '@bramble/api/status-error'
 import type { Log } from '@bramble/reconcile/env'
@@ -10,8 +12,26 @@ export type Headers = Record<string, string>
 /** JSON on one line, or indented for people: `?pretty=true`, curl, Wget and browsers. */
 export function respondJson(c: HttpContext, body: unknown, code = 200, headers: Headers = {}): Response {
   const text = prettyWanted(c) ? JSON.stringify(body, null, 2) : JSON.stringify(body)
-  return c.body(`${text}\n`, code as ContentfulStatusCode, { 'content-type': 'application/json', ...headers })
+  return c.body(`${text}\n`, code as ContentfulStatusCode, { ...UNCACHED, 'content-type': 'application/json', ...headers })
 }
+const UNCACHED = { 'cache-control': 'no-cache, private' }
+
+const compress = promisify(gzip)
+/** Source: apiserver handlers/responsewriters: smaller bodies are not worth the time, and neither are higher levels. */
+const COMPRESSED_CHARACTERS_MIN = 128 * 1024
+
+/** A body that may be large: compressed for who takes that, on another thread. */
+export async function respondText(c: HttpContext, text: string, code: number, headers: Headers): Promise<Response> {
+  const status = code as ContentfulStatusCode
+  const all = { ...UNCACHED, ...headers }
+  if (text.length < COMPRESSED_CHARACTERS_MIN || c.req.method === 'HEAD' || !takesGzip(c.req.header('accept-encoding')))
+    return c.body(text, status, all)
+  const body = await compress(text, { level: constants.Z_BEST_SPEED })
+  return c.body(body, status, { ...all, 'content-encoding': 'gzip', vary: 'Accept-Encoding' })
+}
+
+/** `gzip`, unless with a quality of 0. Source: RFC 9110 12.5.3. */
+const takesGzip = (header = ''): boolean => /(^|,)\s*gzip\s*(,|$|;\s*q=(1|0\.\d*[1-9]))/i.test(header)
 
 /** The only place where errors become HTTP. What we did not foresee is logged, and says nothing about our insides. */
 export function respondError(c: HttpContext, error: unknown, log: Log): Response {
@@ -34,7 +54,7 @@ export const successBody = (details?: JsonObject): JsonObject => ({
 })
 
 /** Source: k8s.io/apiserver handlers/responsewriters isPrettyPrint. */
-function prettyWanted(c: HttpContext): boolean {
+export function prettyWanted(c: HttpContext): boolean {
   const asked = c.get('query')?.get('pretty')
   if (asked !== undefined && asked !== null) return isTrue(asked)
   return /^(curl\/|Wget|Mozilla\/5\.0)/.test(c.req.header('user-agent') ?? '')

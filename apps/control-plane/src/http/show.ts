@@ -1,12 +1,12 @@
 import type { JsonObject, KubeObject } from '@bramble/api/object'
 import { apiVersionOf } from '@bramble/api/object'
-import { badRequest } from '@bramble/api/status-error'
+import { badRequest, StatusError } from '@bramble/api/status-error'
 import type { ListResult } from '../api/requests.ts'
 import { groupVersionOf, type ResourceDefinition } from '../api/resource.ts'
 import { type IncludeObject, toPartial, toTable } from '../api/table.ts'
 import type { HttpContext } from './http-env.ts'
 import type { Representation } from './negotiate.ts'
-import { type Headers, respondJson } from './respond.ts'
+import { type Headers, prettyWanted, respondText } from './respond.ts'
 
 /** One object as the client wants to see it. */
 export async function showObject(
@@ -18,6 +18,7 @@ export async function showObject(
   code = 200,
   headers: Headers = {},
 ): Promise<Response> {
+  if (shown.ofList === true) throw wrongShape('PartialObjectMetadataList', 'not a list', resource.kind)
   const metadata = { resourceVersion: object.metadata.resourceVersion }
   const body =
     shown.as === 'table'
@@ -49,6 +50,7 @@ export async function showList(
       toTable(resource, items, metadata, { includeObject: includeObject(c.get('query')), version: shown.version, nowMs }),
     )
   if (shown.as === 'metadata') {
+    if (shown.ofList === false) throw wrongShape('PartialObjectMetadata', 'a list', `${resource.kind}List`)
     const kind = { kind: 'PartialObjectMetadataList', apiVersion: apiVersionOf('meta.k8s.io', shown.version) }
     return respondIn(c, shown, { ...kind, metadata, items: items.map((item) => toPartial(item, shown.version)) })
   }
@@ -60,10 +62,17 @@ export async function showList(
   })
 }
 
+/** Source: apiserver pkg/endpoints/handlers/response.go asPartialObjectMetadata. */
+const wrongShape = (asked: string, is: string, kind: string): StatusError =>
+  new StatusError(406, 'NotAcceptable', `you requested ${asked}, but the requested object is ${is} (${kind})`)
+
 async function respondIn(c: HttpContext, { format }: Representation, body: unknown, code = 200, headers: Headers = {}): Promise<Response> {
-  if (format === 'json') return respondJson(c, body, code, headers)
+  if (format === 'json') {
+    const text = prettyWanted(c) ? JSON.stringify(body, null, 2) : JSON.stringify(body)
+    return respondText(c, `${text}\n`, code, { 'content-type': 'application/json', ...headers })
+  }
   const { stringify } = await import('yaml')
-  return c.body(stringify(body, { aliasDuplicateObjects: false }), code as 200, { 'content-type': 'application/yaml', ...headers })
+  return respondText(c, stringify(body, { aliasDuplicateObjects: false }), code, { 'content-type': 'application/yaml', ...headers })
 }
 
 /** @throws StatusError 400 */

@@ -31,11 +31,13 @@ export interface WatchCall {
 }
 
 /** @throws StatusError 400 */
-export function watchCall({ deps, query, resource, namespace }: Exchange, shown: Representation): WatchCall {
+export function watchCall({ deps, query, resource, request: { name }, namespace }: Exchange, shown: Representation): WatchCall {
+  const request = watchRequest(query, namespace)
+  const ofName = name === undefined ? [] : [{ path: 'metadata.name', operator: '=', value: name } as const]
   const seconds = TIMEOUT_SECONDS_MIN + deps.env.random() * (TIMEOUT_SECONDS_MAX - TIMEOUT_SECONDS_MIN)
   return {
     view: { resource, shown, includeObject: includeObject(query) },
-    request: watchRequest(query, namespace),
+    request: { ...request, fields: [...request.fields, ...ofName] },
     timeoutMs: 1000 * (integer(query, 'timeoutSeconds') || seconds),
   }
 }
