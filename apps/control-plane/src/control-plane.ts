@@ -93,7 +93,7 @@ export async function createControlPlane(deps: {
     tokens,
     run: (signal) =>
       allOrNone(signal, [
-        (stop) => runControllers(allControllers(registry), { client, kinds: registry, env, events, settings }, stop),
+        (stop) => runControllers(allControllers(registry), { client, kinds: registry, env, events, settings, tokens }, stop),
         (stop) => runScheduler({ client, env, events: events.as('default-scheduler') }, stop),
         (stop) => gateway.run(stop),
         (stop) => events.run(stop),

@@ -1,4 +1,5 @@
 import { apiServiceController } from './api-service/controller.ts'
+import { clusterRoleAggregationController } from './cluster-role-aggregation/controller.ts'
 import type { ControllerDefinition, Kinds } from './controller.ts'
 import { customResourceDefinitionController } from './custom-resource-definition/controller.ts'
 import { daemonSetController } from './daemon-set/controller.ts'
@@ -10,6 +11,7 @@ import { nodeLifeCycleController } from './node-life-cycle/controller.ts'
 import { podCidrController } from './pod-cidr/controller.ts'
 import { podGarbageController } from './pod-garbage/controller.ts'
 import { replicaSetController } from './replica-set/controller.ts'
+import { serviceAccountTokenController } from './service-account-token/controller.ts'
 import { serviceAccountController } from './service-account/controller.ts'
 
 /** Every loop that the control plane runs. */
@@ -23,6 +25,8 @@ export const allControllers = (kinds: Kinds): readonly ControllerDefinition[] =>
   podGarbageController,
   namespaceController,
   serviceAccountController,
+  serviceAccountTokenController,
+  clusterRoleAggregationController,
   garbageCollector(kinds),
   customResourceDefinitionController,
   apiServiceController,

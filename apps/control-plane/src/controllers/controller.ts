@@ -1,4 +1,5 @@
 import type { KubeObject, ObjectKey } from '@bramble/api/object'
+import type { ServiceAccount } from '@bramble/api/types/core'
 import type { Env } from '@bramble/reconcile/env'
 import type { Reconciler } from '@bramble/reconcile/reconciler'
 import type { ApiClient, ClientEvent } from '../api/client.ts'
@@ -21,6 +22,8 @@ export interface ControllerDeps {
   readonly env: Env
   readonly events: EventRecorder
   readonly settings: ControllerSettings
+  /** Signs what Secrets of type `kubernetes.io/service-account-token` are to hold; without it they get no token. */
+  readonly tokens?: { issueForSecret(account: ServiceAccount, secretName: string): Promise<string> }
 }
 
 /** What an operator may set. */
