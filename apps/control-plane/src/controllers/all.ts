@@ -1,9 +1,11 @@
 import { apiServiceController } from './api-service/controller.ts'
+import { certificateSigningController } from './certificate-signing/controller.ts'
 import { clusterRoleAggregationController } from './cluster-role-aggregation/controller.ts'
 import type { ControllerDefinition, Kinds } from './controller.ts'
 import { customResourceDefinitionController } from './custom-resource-definition/controller.ts'
 import { daemonSetController } from './daemon-set/controller.ts'
 import { deploymentController } from './deployment/controller.ts'
+import { disruptionController } from './disruption/controller.ts'
 import { endpointSliceController } from './endpoint-slice/controller.ts'
 import { garbageCollector } from './garbage-collector/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
@@ -25,7 +27,9 @@ export const allControllers = (kinds: Kinds): readonly ControllerDefinition[] =>
   podGarbageController,
   namespaceController,
   serviceAccountController,
+  disruptionController,
   serviceAccountTokenController,
+  certificateSigningController,
   clusterRoleAggregationController,
   garbageCollector(kinds),
   customResourceDefinitionController,

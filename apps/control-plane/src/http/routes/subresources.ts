@@ -4,12 +4,12 @@ import { badRequest, methodNotAllowed, unknownResource } from '@bramble/api/stat
 import { scaleResource } from '../../api/discovery.ts'
 import { decodeObject, readBody } from '../body.ts'
 import type { HttpContext } from '../http-env.ts'
-import { deleteRequest } from '../list-request.ts'
 import { negotiateObject } from '../negotiate.ts'
 import type { ResourceRequest } from '../request-info.ts'
 import { respondJson, successBody, Warnings } from '../respond.ts'
 import { showObject } from '../show.ts'
 import { type ApiDeps, type Exchange, keyOfExchange } from './exchange.ts'
+import { evict } from './eviction.ts'
 import { podLog } from './streams.ts'
 import { requestToken } from './tokens.ts'
 import { contextOf, patch, write } from './write.ts'
@@ -86,20 +86,6 @@ async function scale(exchange: Exchange): Promise<Response> {
     default:
       throw methodNotAllowed()
   }
-}
-
-/** `POST pods/x/eviction`: an orderly deletion. Source: policy/v1 Eviction. */
-async function evict(exchange: Exchange): Promise<Response> {
-  const { c, deps, resource, request } = exchange
-  const key = keyOfExchange(exchange)
-  const body = await readObject(c, deps, { kind: 'Eviction', version: 'v1' })
-  checkName(body, request.name!)
-  const options = (body.deleteOptions ?? {}) as JsonObject
-  const warnings = new Warnings()
-  const dryRun = Array.isArray(options.dryRun) ? options.dryRun.map(String) : []
-  const context = contextOf(exchange, 'DeleteOptions', warnings, undefined, dryRun)
-  await deps.resources.delete(resource, key, deleteRequest(new URLSearchParams(), options), context)
-  return respondJson(c, successBody(), 201, warnings.headers())
 }
 
 /** `POST bindings`, the way of old schedulers. Source: core/v1 Binding. */
