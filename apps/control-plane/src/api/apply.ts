@@ -52,6 +52,7 @@ async function createApplied(
   config: JsonObject,
   context: WriteContext,
 ): Promise<KubeObject | undefined> {
+  context.demandCreate?.()
   const zero = zeroObject(resource)
   const author = authorOf(machine, resource, context)
   const { entries } = applied(author, { live: zero, entries: undefined, zero, config, force: context.force ?? false })

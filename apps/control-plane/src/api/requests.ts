@@ -27,6 +27,8 @@ export interface WriteContext {
   readonly startsTracking?: false
   /** Becomes a `Warning: 299` header. */
   warn(message: string): void
+  /** Called before a patch makes an object that was not there. @throws StatusError 403 when the user may not create it. */
+  demandCreate?(): void
 }
 
 export interface ListRequest {

@@ -41,7 +41,8 @@ export async function patch(
   const bytes = await readBody(c, deps.env.clock)
   const options = contextOf(exchange, 'PatchOptions', warnings, type)
   const body = await decodePatch(type, bytes)
-  const context = { ...options, duplicateFields: body.duplicateFields }
+  const demandCreate = (): void => deps.authorizer.demand(options.user, { ...exchange.request, verb: 'create' })
+  const context = { ...options, duplicateFields: body.duplicateFields, demandCreate }
   const { object, isNew } =
     type === 'apply' && apply ? await apply(body, context) : { object: await act(type, body, context), isNew: false }
   return showObject(c, resource, object, shown, deps.env.clock.nowMs(), isNew ? 201 : 200, warnings.headers())
