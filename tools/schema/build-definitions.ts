@@ -47,7 +47,7 @@ function valuesOf({ facts }: Tables, schemas: Readonly<Record<string, ObjectSche
   const values: Record<string, Record<string, FieldValues>> = {}
   for (const [place, { goType: _goType, ...found }] of facts) {
     const [definition, field] = place.split(' ') as [string, string]
-    if (Object.keys(found).length > 0 && schemas[definition]) (values[definition] ??= {})[field] = found
+    if (Object.keys(found).length > 0 && schemas[definition]) values[definition] = { ...values[definition], [field]: found }
   }
   return values
 }

@@ -42,7 +42,7 @@ export function readTables(folder: string): Tables {
   }
 }
 
-type Rows = readonly (readonly string[])[]
+type Rows = string[][]
 
 const rows = (file: string): string[][] =>
   readFileSync(file, 'utf8')
