@@ -12,7 +12,9 @@ import { ResourceService } from './api/resource-service.ts'
 import { Authorizer } from './auth/authorizer.ts'
 import { escalationPrevention } from './auth/escalation.ts'
 import { ServiceAccountTokens } from './auth/service-account-tokens.ts'
+import { signerRights } from './auth/signer-rights.ts'
 import { allControllers } from './controllers/all.ts'
+import type { CertificateSigner } from './controllers/certificate-signing/signer.ts'
 import { ApiEventRecorder } from './controllers/event-recorder.ts'
 import { runControllers } from './controllers/manager.ts'
 import { createNodeGateway, type NodeGateway } from './gateway/node-gateway.ts'
@@ -59,8 +61,10 @@ export async function createControlPlane(deps: {
   readonly settings: ControlPlaneSettings
   /** PEM of the key that signs the tokens of ServiceAccounts. Default: one that lasts as long as this process. */
   readonly serviceAccountKey?: () => Promise<string>
+  /** The cluster's authority, for requests for certificates that were approved. */
+  readonly certificates?: CertificateSigner
 }): Promise<ControlPlane> {
-  const { backend, linkServer, env, settings, serviceAccountKey = async () => newServiceAccountKey() } = deps
+  const { backend, linkServer, env, settings, certificates, serviceAccountKey = async () => newServiceAccountKey() } = deps
   const registry = new Registry(allResources)
   const store = await openStore(backend, { volatile: volatileKeys(() => registry.stored()), env })
   await followCustomKinds(store, registry, env)
@@ -70,12 +74,12 @@ export async function createControlPlane(deps: {
     list: (kind, options) => client.list(kind, options),
   }
   const authorizer = new Authorizer(store)
-  const admission = [escalationPrevention(authorizer), ...allAdmissionSteps({ reads, ranges, env })]
+  const admission = [escalationPrevention(authorizer), signerRights(authorizer), ...allAdmissionSteps({ reads, ranges, env })]
   const resources = new ResourceService({ store, registry, admission, env })
   const client: ApiClient = new LocalClient({
     store,
     resources,
-    warn: (message) => env.log.warn('a write had fields that the schema does not know', { message }),
+    warn: (message) => env.log.warn('a write of our own was stored with a warning', { message }),
   })
   await ensureStandardObjects(client, { ...settings, apiServiceIp: apiServiceIp(ranges) })
 
@@ -93,7 +97,12 @@ export async function createControlPlane(deps: {
     tokens,
     run: (signal) =>
       allOrNone(signal, [
-        (stop) => runControllers(allControllers(registry), { client, kinds: registry, env, events, settings, tokens }, stop),
+        (stop) =>
+          runControllers(
+            allControllers(registry),
+            { client, kinds: registry, env, events, settings, tokens, ...(certificates && { certificates }) },
+            stop,
+          ),
         (stop) => runScheduler({ client, env, events: events.as('default-scheduler') }, stop),
         (stop) => gateway.run(stop),
         (stop) => events.run(stop),

@@ -64,6 +64,7 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
     env,
     settings: { ...config, advertiseAddress: address, certificateAuthority: pki.authority },
     serviceAccountKey: () => serviceAccountKey(join(folder, 'pki')),
+    certificates: pki,
   })
   const streams = new StreamServer(
     { ...config, host, port: streamPort, pki },

@@ -5,6 +5,7 @@ import type { Reconciler } from '@bramble/reconcile/reconciler'
 import type { ApiClient, ClientEvent } from '../api/client.ts'
 import type { GroupVersion } from '../api/registry.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
+import type { CertificateSigner } from './certificate-signing/signer.ts'
 import type { EventRecorder } from './events.ts'
 
 /** Which kinds there are: those of CustomResourceDefinitions come and go. The registry is one. */
@@ -24,6 +25,8 @@ export interface ControllerDeps {
   readonly settings: ControllerSettings
   /** Signs what Secrets of type `kubernetes.io/service-account-token` are to hold; without it they get no token. */
   readonly tokens?: { issueForSecret(account: ServiceAccount, secretName: string): Promise<string> }
+  /** The cluster's authority; without it requests for certificates stay unsigned. */
+  readonly certificates?: CertificateSigner
 }
 
 /** What an operator may set. */

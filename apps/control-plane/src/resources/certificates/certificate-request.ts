@@ -62,7 +62,16 @@ function read(der: Uint8Array): CertificateRequest {
   return { der, commonName: valuesOf(COMMON_NAME).at(-1) ?? '', organizations: valuesOf(ORGANIZATION) }
 }
 
+const CURVES = ['prime256v1', 'secp384r1', 'secp521r1']
+
 function publicKey(spki: Uint8Array): KeyObject {
+  const key = readKey(spki)
+  const curve = key.asymmetricKeyDetails?.namedCurve
+  if (curve !== undefined && !CURVES.includes(curve)) throw new Error('x509: unsupported elliptic curve')
+  return key
+}
+
+function readKey(spki: Uint8Array): KeyObject {
   try {
     return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
   } catch {
