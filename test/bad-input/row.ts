@@ -1,8 +1,8 @@
 import type { StatusReason } from '@bramble/api/status-error'
 import type { Sent } from './bad-input.fixture.ts'
 
-/** What is wrong, what is sent, and what comes back: HTTP code, reason and message of the Status. */
-export type Row = readonly [name: string, sent: Sent, code: number, reason: StatusReason, message: string | RegExp]
+/** What is wrong, what is sent, and what comes back: HTTP code, reason (if it has one) and message of the Status. */
+export type Row = readonly [name: string, sent: Sent, code: number, reason: StatusReason | undefined, message: string | RegExp]
 
 export const get = (path: string, headers?: Sent['headers']): Sent => ({ method: 'GET', path, ...(headers && { headers }) })
 export const post = (path: string, body: unknown, contentType = 'application/json'): Sent => ({

@@ -17,7 +17,6 @@ export interface Comparison {
 /**
  * What differs between two states of an object.
  *
- * @throws ItemError when an item of a list has no identity.
  * @see Source: structured-merge-diff typed/compare.go.
  */
 export const compare = (schema: ObjectSchema, before: JsonValue, after: JsonValue): Comparison => {

@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '@bramble/api/object'
 import { isObject } from '../schema/check.ts'
 import type { ObjectSchema } from '../schema/object-schema.ts'
 import type { PathElement } from './path-element.ts'
-import { itemElement, type ListShape, type MapShape, own, schemaAt, shapeFor } from './shape.ts'
+import { type ListShape, type MapShape, own, placeElement, schemaAt, shapeFor } from './shape.ts'
 
 type Maybe = JsonValue | undefined
 
@@ -11,7 +11,6 @@ type Maybe = JsonValue | undefined
  * item. The configuration's items stand in its order, the others keep their places among those they share.
  *
  * @param config Valid by `typedErrors`.
- * @throws ItemError when an item of the live object has no identity.
  * @see Source: structured-merge-diff typed/merge.go.
  */
 export const merge = (schema: ObjectSchema, live: JsonObject, config: JsonObject): JsonObject =>
@@ -98,8 +97,8 @@ interface Indexed {
 
 function indexed(shape: ListShape, list: readonly JsonValue[]): Indexed {
   const items = new Map<PathElement, Maybe>()
-  const elements = list.map((item) => {
-    const element = itemElement(shape, item)
+  const elements = list.map((item, index) => {
+    const element = placeElement(shape, item, index)
     items.set(element, items.has(element) ? undefined : item)
     return element
   })

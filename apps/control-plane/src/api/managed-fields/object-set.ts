@@ -3,7 +3,7 @@ import { isObject } from '../schema/check.ts'
 import type { ObjectSchema } from '../schema/object-schema.ts'
 import { EMPTY, type FieldSet, SetBuilder } from './field-set.ts'
 import { fieldElement, type PathElement } from './path-element.ts'
-import { isField, itemElement, type ListShape, type MapShape, schemaAt, shapeFor } from './shape.ts'
+import { isField, type ListShape, type MapShape, placeElement, schemaAt, shapeFor } from './shape.ts'
 
 /**
  * The paths that a configuration states: its leaves, the entries of maps, the items of lists. Structs are not stated by what is
@@ -62,8 +62,8 @@ function setOfList(shape: ListShape, items: readonly JsonValue[]): Found {
 /** The items of a list that is no single piece, those that are alike together, in the order of their first. */
 export function itemsByElement(shape: ListShape, items: readonly JsonValue[]): Map<PathElement, JsonValue[]> {
   const found = new Map<PathElement, JsonValue[]>()
-  for (const item of items) {
-    const element = itemElement(shape, item)
+  for (const [index, item] of items.entries()) {
+    const element = placeElement(shape, item, index)
     const alike = found.get(element)
     if (alike) alike.push(item)
     else found.set(element, [item])

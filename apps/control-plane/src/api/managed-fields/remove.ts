@@ -3,7 +3,7 @@ import { isObject } from '../schema/check.ts'
 import type { ObjectSchema } from '../schema/object-schema.ts'
 import { type FieldSet, isEmpty } from './field-set.ts'
 import { fieldElement } from './path-element.ts'
-import { isField, itemElement, type ListShape, type MapShape, schemaAt, shapeFor } from './shape.ts'
+import { isField, type ListShape, type MapShape, placeElement, schemaAt, shapeFor } from './shape.ts'
 
 /**
  * An object without the paths of a set. What has nothing left is null.
@@ -38,8 +38,8 @@ function removeFromMap(shape: MapShape, value: JsonObject, doomed: FieldSet): Js
 
 function removeFromList(shape: ListShape, list: readonly JsonValue[], doomed: FieldSet): JsonValue {
   const kept: JsonValue[] = []
-  for (const item of list) {
-    const element = itemElement(shape, item)
+  for (const [index, item] of list.entries()) {
+    const element = placeElement(shape, item, index)
     if (doomed.members.has(element)) continue
     const below = doomed.children.get(element)
     kept.push(below ? removeFrom(shape.items, item, below) : item)

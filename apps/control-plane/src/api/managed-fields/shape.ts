@@ -119,6 +119,16 @@ export function itemElement({ relation, keys, items }: ListShape, item: JsonValu
   return valueElement(item)
 }
 
+/** Like {@link itemElement}, for objects that are stored: what cannot be told apart is known by its place. */
+export function placeElement(shape: ListShape, item: JsonValue, index: number): PathElement {
+  try {
+    return itemElement(shape, item)
+  } catch (error) {
+    if (error instanceof ItemError) return `i:${index}`
+    throw error
+  }
+}
+
 /** A key that is left out has its default; one that has none is no part of the identity. */
 function keysOf(item: JsonObject, keys: readonly string[], items: ObjectSchema): JsonObject {
   const known: Record<string, JsonValue> = {}

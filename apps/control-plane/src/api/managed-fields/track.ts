@@ -13,17 +13,7 @@ import {
   NOBODY,
 } from './managers.ts'
 import { strip } from './reset-fields.ts'
-import { ItemError } from './shape.ts'
-import {
-  type Applied,
-  applyConfig,
-  ApplyConflicts,
-  type Filter,
-  type Managers,
-  updateManagers,
-  type VersionedSet,
-  type Versions,
-} from './updater.ts'
+import { type Applied, applyConfig, ApplyConflicts, type Filter, type Managers, updateManagers, type Versions } from './updater.ts'
 
 /** Who writes, and in which version of the kind. */
 export interface Author {
@@ -83,13 +73,7 @@ function updated(
   before: JsonObject,
   after: JsonObject,
 ): Managed {
-  let managers: Map<string, VersionedSet>
-  try {
-    managers = new Map(updateManagers({ versions, apiVersion, managers: managed.managers, manager: SELF, filter }, before, after))
-  } catch (error) {
-    if (error instanceof ItemError) return managed // lists that cannot be compared change hands with nobody
-    throw error
-  }
+  const managers = new Map(updateManagers({ versions, apiVersion, managers: managed.managers, manager: SELF, filter }, before, after))
   const taken = managers.get(SELF)
   managers.delete(SELF)
   const set = taken && strip(taken.set)

@@ -91,16 +91,23 @@ function checkScalar({ of }: ScalarShape, value: JsonValue, path: string, errors
   const type = typeof value
   if (of === 'numeric' && type !== 'number') errors.push({ path, message: `expected numeric (int or float), got ${goType(value)}` })
   if (of === 'string' && type !== 'string')
-    errors.push({ path, message: `expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}` })
+    errors.push({ path, message: `expected string, got &value.valueUnstructured{Value:${shortened(goSyntax(value))}}` })
   if (of === 'boolean' && type !== 'boolean') errors.push({ path, message: `expected boolean, got &{${goPrint(value)}}` })
   if (of === 'any scalar' && type === 'object') errors.push({ path, message: `expected any scalar, got &{${goPrint(value)}}` })
 }
 
-/** A value as Go's `%v` shows it. */
-export function goPrint(value: JsonValue | undefined): string {
+const SHOWN_CHARACTERS_MAX = 1_000
+
+/** A message says what a value is, not all of it. */
+export const shortened = (text: string): string => (text.length <= SHOWN_CHARACTERS_MAX ? text : `${text.slice(0, SHOWN_CHARACTERS_MAX)}…`)
+
+/** A value as Go's `%v` shows it; only the beginning of a long one. */
+export const goPrint = (value: JsonValue | undefined): string => shortened(printed(value))
+
+function printed(value: JsonValue | undefined): string {
   if (value === null || value === undefined) return '<nil>'
-  if (Array.isArray(value)) return `[${(value as readonly JsonValue[]).map(goPrint).join(' ')}]`
-  if (isObject(value)) return `map[${fieldsOf(value, goPrint)}]`
+  if (Array.isArray(value)) return `[${(value as readonly JsonValue[]).map(printed).join(' ')}]`
+  if (isObject(value)) return `map[${fieldsOf(value, printed)}]`
   return String(value)
 }
 

@@ -3,7 +3,7 @@ import { invalidValue } from '@bramble/api/field-error'
 import { badRequest, invalid, StatusError } from '@bramble/api/status-error'
 import { readObject } from '../decode.ts'
 import { canonicalJson } from '../managed-fields/path-element.ts'
-import { goPrint } from '../managed-fields/typed-errors.ts'
+import { goPrint, shortened } from '../managed-fields/typed-errors.ts'
 import type { PatchType, WriteContext } from '../requests.ts'
 import type { ResourceDefinition } from '../resource.ts'
 import { isObject, TypeMismatch } from '../schema/check.ts'
@@ -31,7 +31,7 @@ export function applyPatchTo(
   checkBounds(patch)
   const patched = patchedValue(object as unknown as JsonObject, type, patch, resource)
   const refused = (why: string): StatusError =>
-    invalid('', '', '', [invalidValue('patch', type === 'strategic' ? goPrint(patch) : canonicalJson(patched), why)])
+    invalid('', '', '', [invalidValue('patch', type === 'strategic' ? goPrint(patch) : shortened(canonicalJson(patched)), why)])
   if (!isObject(patched)) throw refused('the result is no object')
   if (patched['kind'] !== object.kind || patched['apiVersion'] !== object.apiVersion)
     throw badRequest(`a patch may not change apiVersion and kind (${String(object.apiVersion)} ${String(object.kind)})`)
