@@ -27,7 +27,7 @@ export interface WriteContext {
   readonly startsTracking?: false
   /** Becomes a `Warning: 299` header. */
   warn(message: string): void
-  /** Called before a patch makes an object that was not there. @throws StatusError 403 when the user may not create it. */
+  /** Called before a patch or an update makes an object that was not there. @throws StatusError 403 when the user may not create it. */
   demandCreate?(): void
 }
 

@@ -58,6 +58,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly custom?: CustomKind
   /** Awaited before each write, with its undecoded body: libraries that the kind's rules need are loaded on first use. */
   beforeWrite?(body: JsonValue): Promise<void>
+  /** An update of an object that is not there makes it. So do the kinds of which Kubernetes says `AllowCreateOnUpdate`. */
+  readonly allowsCreateOnUpdate?: true
   /** How long a deleted object may stay for an orderly end, in seconds; 0 removes it at once. Pods only, for now. */
   gracePeriodSeconds?(object: T): number
   /** Field selectors besides metadata.name and metadata.namespace. Method syntax keeps ResourceDefinition<Pod> assignable. */

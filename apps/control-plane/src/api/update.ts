@@ -4,8 +4,10 @@ import type { JsonValue, KubeObject, ObjectKey } from '@bramble/api/object'
 import { splitKey } from '@bramble/api/object'
 import { badRequest, conflict, invalid, unknownResource } from '@bramble/api/status-error'
 import { deepFreeze } from '../store/frozen.ts'
+import { storeKey } from '../store/keys.ts'
 import { admit } from './admit.ts'
 import { cleanCopy, copyOfObject } from './clean-copy.ts'
+import { createOnce, placeIn } from './create.ts'
 import { decodeObject } from './decode.ts'
 import { type AnyObject, commit, entryOf, type Machine, RACES_MAX, stored } from './machine.ts'
 import { validateMetadata } from './metadata.ts'
@@ -16,7 +18,7 @@ import { differInTimesOnly, managedOfChanged } from './tracking.ts'
 import { fromStored, storageOf, toStored } from './versions.ts'
 
 /** See `Resources.update`. */
-export function updateObject(
+export async function updateObject(
   machine: Machine,
   resource: ResourceDefinition,
   key: ObjectKey,
@@ -27,7 +29,26 @@ export function updateObject(
   const decoded = decodeObject(resource, body, context)
   checkNames(resource, decoded, key)
   const stored = toStored(resource, decoded)
-  return changeObject(machine, resource, key, context, { ...partOf(resource, subresource), propose: () => cleanCopy(stored) })
+  const created = subresource === undefined ? await createMissing(machine, resource, key, stored, context) : undefined
+  return created ?? changeObject(machine, resource, key, context, { ...partOf(resource, subresource), propose: () => cleanCopy(stored) })
+}
+
+/** @returns Undefined when the object is there, or may not be made so. @throws StatusError 409 for a body made from another object. */
+async function createMissing(
+  machine: Machine,
+  resource: ResourceDefinition,
+  key: ObjectKey,
+  wanted: KubeObject,
+  context: WriteContext,
+): Promise<KubeObject | undefined> {
+  if (!storageOf(resource).allowsCreateOnUpdate || machine.store.get(storeKey(storageOf(resource), key))) return undefined
+  const { namespace, name } = splitKey(key)
+  const { uid } = wanted.metadata
+  if (uid) throw conflict(resource, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: `)
+  context.demandCreate?.()
+  const draft = cleanCopy(wanted)
+  placeIn(resource, draft, namespace)
+  return createOnce(machine, resource, draft, context)
 }
 
 /** @throws StatusError 404 when the kind has no such part. */

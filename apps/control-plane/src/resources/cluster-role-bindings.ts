@@ -10,6 +10,7 @@ export const clusterRoleBindings: ResourceDefinition<RoleBinding> = {
   plural: 'clusterrolebindings',
   scope: 'Cluster',
   durability: 'durable',
+  allowsCreateOnUpdate: true,
   schema: { type: 'ref', ref: 'io.k8s.api.rbac.v1.ClusterRoleBinding' },
   columns: bindingColumns,
   applyDefaults: applyBindingDefaults,

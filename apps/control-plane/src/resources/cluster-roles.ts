@@ -12,6 +12,7 @@ export const clusterRoles: ResourceDefinition<ClusterRole> = {
   plural: 'clusterroles',
   scope: 'Cluster',
   durability: 'durable',
+  allowsCreateOnUpdate: true,
   schema: { type: 'ref', ref: 'io.k8s.api.rbac.v1.ClusterRole' },
   columns: roleColumns,
   validate: ({ rules, aggregationRule }) => [...validateRules(rules, 'Cluster'), ...validateAggregation(aggregationRule)],

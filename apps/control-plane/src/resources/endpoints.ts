@@ -16,6 +16,7 @@ export const endpoints: ResourceDefinition<Endpoints> = {
   shortNames: ['ep'],
   scope: 'Namespaced',
   durability: 'durable',
+  allowsCreateOnUpdate: true,
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.Endpoints' },
   columns: [nameColumn, { name: 'Endpoints', type: 'string', value: endpointsText }, ageColumn],
   applyDefaults: ({ subsets = [] }) => {

@@ -12,6 +12,7 @@ export const events: ResourceDefinition<KubeEvent> = {
   shortNames: ['ev'],
   scope: 'Namespaced',
   durability: 'volatile',
+  allowsCreateOnUpdate: true,
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.Event' },
   columns: [
     { name: 'Last Seen', type: 'string', value: lastSeen },

@@ -16,6 +16,7 @@ export const limitRanges: ResourceDefinition<LimitRange> = {
   shortNames: ['limits'],
   scope: 'Namespaced',
   durability: 'durable',
+  allowsCreateOnUpdate: true,
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.LimitRange' },
   columns: [nameColumn, createdAtColumn],
   applyDefaults: ({ spec }) => {

@@ -10,6 +10,7 @@ export const roleBindings: ResourceDefinition<RoleBinding> = {
   plural: 'rolebindings',
   scope: 'Namespaced',
   durability: 'durable',
+  allowsCreateOnUpdate: true,
   schema: { type: 'ref', ref: 'io.k8s.api.rbac.v1.RoleBinding' },
   columns: bindingColumns,
   applyDefaults: applyBindingDefaults,

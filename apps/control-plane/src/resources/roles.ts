@@ -10,6 +10,7 @@ export const roles: ResourceDefinition<Role> = {
   plural: 'roles',
   scope: 'Namespaced',
   durability: 'durable',
+  allowsCreateOnUpdate: true,
   schema: { type: 'ref', ref: 'io.k8s.api.rbac.v1.Role' },
   columns: roleColumns,
   validate: ({ rules }) => validateRules(rules, 'Namespaced'),

@@ -14,6 +14,7 @@ export const services: ResourceDefinition<Service> = {
   categories: ['all'],
   scope: 'Namespaced',
   durability: 'durable',
+  allowsCreateOnUpdate: true,
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.Service' },
   columns: [
     nameColumn,

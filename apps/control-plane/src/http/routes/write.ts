@@ -21,8 +21,13 @@ export async function write(
   const warnings = new Warnings()
   const context = contextOf(exchange, options, warnings)
   const body = await decodeObject(c.req.header('content-type'), await readBody(c, deps.env.clock), expected)
-  const object = await act(body, { ...context, duplicateFields: body.duplicateFields })
-  return showObject(c, resource, object, shown, deps.env.clock.nowMs(), code, warnings.headers())
+  let shownCode = code
+  const demandCreate = (): void => {
+    deps.authorizer.demand(context.user, { ...exchange.request, verb: 'create' })
+    shownCode = 201 // an update made it
+  }
+  const object = await act(body, { ...context, duplicateFields: body.duplicateFields, demandCreate })
+  return showObject(c, resource, object, shown, deps.env.clock.nowMs(), shownCode, warnings.headers())
 }
 
 /**

@@ -14,18 +14,17 @@ export const runtimeClasses: ResourceDefinition<RuntimeClass> = {
   plural: 'runtimeclasses',
   scope: 'Cluster',
   durability: 'durable',
+  allowsCreateOnUpdate: true,
   schema: { type: 'ref', ref: 'io.k8s.api.node.v1.RuntimeClass' },
   columns: [nameColumn, { name: 'Handler', type: 'string', value: ({ handler }) => handler ?? '' }, ageColumn],
   // Source: Kubernetes pkg/apis/node/validation ValidateRuntimeClass, ValidateRuntimeClassUpdate.
-  validate: ({ handler = '', overhead, scheduling }, previous) =>
-    previous
-      ? immutable('handler', handler, previous, previous.handler ?? '')
-      : [
-          ...check('handler', handler, dnsLabel),
-          ...(overhead ? validateResources({ limits: overhead.podFixed ?? {} }, 'overhead') : []),
-          ...validateLabels(scheduling?.nodeSelector, 'scheduling.nodeSelector'),
-          ...validateTolerations(scheduling?.tolerations, 'scheduling.tolerations'),
-        ],
+  validate: ({ handler = '', overhead, scheduling }, previous) => [
+    ...check('handler', handler, dnsLabel),
+    ...(overhead ? validateResources({ limits: overhead.podFixed ?? {} }, 'overhead') : []),
+    ...validateLabels(scheduling?.nodeSelector, 'scheduling.nodeSelector'),
+    ...validateTolerations(scheduling?.tolerations, 'scheduling.tolerations'),
+    ...immutable('handler', handler, previous, previous?.handler ?? ''),
+  ],
   warnings: (_runtimeClass, previous) =>
     previous ? [] : ["Bramble's nodes have one container runtime: pods that name a RuntimeClass are run by it all the same"],
 }
