@@ -132,7 +132,7 @@ const COLUMNS: Readonly<Record<string, string>> = {
   PriorityLevelConfiguration: 'Name; Type; NominalConcurrencyShares; Queues; HandSize; QueueLengthLimit; Age',
   PriorityClass: 'Name; Value; Global-Default; Age; PreemptionPolicy:1',
   RuntimeClass: 'Name; Handler; Age',
-  NodeMetrics: 'Name; CPU; Memory; Window; Age',
+  NodeMetrics: 'Name; cpu; memory; Window',
   ClusterRoleBinding: 'Name; Role; Age; Users:1; Groups:1; ServiceAccounts:1',
   ClusterRole: 'Name; Created At',
   RoleBinding: 'Name; Role; Age; Users:1; Groups:1; ServiceAccounts:1',

@@ -1,7 +1,7 @@
 import type { KubeObject, Timestamp } from '@bramble/api/object'
 import type { ResourceList } from '@bramble/api/types/pod'
 import type { ResourceDefinition } from '../api/resource.ts'
-import { ageColumn, nameColumn } from './columns.ts'
+import { nameColumn } from './columns.ts'
 
 /** What a node used lately. Source: metrics.k8s.io/v1beta1 NodeMetrics. */
 export interface NodeMetrics extends KubeObject {
@@ -13,7 +13,7 @@ export interface NodeMetrics extends KubeObject {
   usage: ResourceList
 }
 
-/** What `kubectl top nodes` reads. Clients only read it: nodes report through their link. */
+/** What `kubectl top nodes` reads; its table is that of metrics-server. Clients only read it: nodes report through their link. */
 export const nodeMetrics: ResourceDefinition<NodeMetrics> = {
   group: 'metrics.k8s.io',
   version: 'v1beta1',
@@ -36,9 +36,8 @@ export const nodeMetrics: ResourceDefinition<NodeMetrics> = {
   },
   columns: [
     nameColumn,
-    { name: 'CPU', type: 'string', value: ({ usage }) => String(usage.cpu ?? '0') },
-    { name: 'Memory', type: 'string', value: ({ usage }) => String(usage.memory ?? '0') },
-    { name: 'Window', type: 'string', value: ({ window }) => window },
-    ageColumn,
+    { name: 'cpu', type: 'string', value: ({ usage }) => String(usage?.cpu ?? '0') },
+    { name: 'memory', type: 'string', value: ({ usage }) => String(usage?.memory ?? '0') },
+    { name: 'Window', type: 'string', value: ({ window }) => window ?? '' },
   ],
 }
