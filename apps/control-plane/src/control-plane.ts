@@ -17,6 +17,9 @@ import { allControllers } from './controllers/all.ts'
 import type { CertificateSigner } from './controllers/certificate-signing/signer.ts'
 import { ApiEventRecorder } from './controllers/event-recorder.ts'
 import { runControllers } from './controllers/manager.ts'
+import type { MetricSource } from './metrics/family.ts'
+import { nodeMetrics } from './metrics/node-metrics.ts'
+import { storeMetrics } from './metrics/store-metrics.ts'
 import { createNodeGateway, type NodeGateway } from './gateway/node-gateway.ts'
 import { newServiceAccountKey } from './pki/service-account-key.ts'
 import { allResources } from './resources/all.ts'
@@ -46,6 +49,7 @@ export interface ControlPlane {
   readonly gateway: NodeGateway
   readonly authorizer: Authorizer
   readonly tokens: ServiceAccountTokens
+  readonly metricSources: readonly MetricSource[]
   /** Controllers, scheduler and gateway until `signal` aborts. One fails, all stop: a half-alive control plane lies. */
   run(signal: AbortSignal): Promise<void>
 }
@@ -95,6 +99,7 @@ export async function createControlPlane(deps: {
     gateway,
     authorizer,
     tokens,
+    metricSources: [storeMetrics(store, registry), nodeMetrics(client)],
     run: (signal) =>
       allOrNone(signal, [
         (stop) =>

@@ -1,20 +1,25 @@
 import { Hono } from 'hono'
 import type { UserInfo } from '../api/requests.ts'
+import { ApiMetrics } from '../metrics/api-metrics.ts'
+import type { MetricSource } from '../metrics/family.ts'
 import { createGate } from './gate.ts'
 import type { HttpEnv } from './http-env.ts'
 import { respondError, respondJson } from './respond.ts'
 import { discoveryRoutes } from './routes/discovery.ts'
 import type { ApiDeps } from './routes/exchange.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
+import { measured, metricsRoute } from './routes/metrics.ts'
 import { oidcRoutes } from './routes/oidc.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { handleResource } from './routes/resources.ts'
 import { WatchStreams } from './watch-stream.ts'
 
-export interface AppDeps extends Omit<ApiDeps, 'watches'> {
+export interface AppDeps extends Omit<ApiDeps, 'metrics' | 'watches'> {
   /** Bramble's own, e.g. `0.1.0`. */
   readonly version: string
   readonly checks?: readonly HealthCheck[]
+  /** What `/metrics` tells besides requests and this process. */
+  readonly metricSources?: readonly MetricSource[]
   /** Who asks. Default: whom the client's certificate or token names. */
   readonly identify?: (() => UserInfo) | undefined
 }
@@ -26,11 +31,13 @@ export interface AppDeps extends Omit<ApiDeps, 'watches'> {
  */
 export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const gate = createGate(deps)
-  const api: ApiDeps = { ...deps, watches: new WatchStreams(deps.env) }
+  const metrics = new ApiMetrics()
+  const api: ApiDeps = { ...deps, metrics, watches: new WatchStreams(deps.env, metrics) }
   const app = new Hono<HttpEnv>({ strict: false })
   app.onError((error, c) => respondError(c, error, deps.env.log))
   app.notFound((c) => c.text('404 page not found\n', 404))
 
+  app.use(measured(metrics, deps.registry, deps.env.clock))
   app.use(async (c, next) => {
     const url = new URL(c.req.url)
     c.set('query', url.searchParams) // errors ask it as well
@@ -41,6 +48,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   })
 
   healthRoutes(app, deps.checks ?? [], deps.version)
+  metricsRoute(app, metrics, deps.metricSources ?? [], deps.version)
   discoveryRoutes(app, deps.registry)
   oidcRoutes(app, deps.tokens)
   openapiRoutes(app, deps.registry, deps.version)

@@ -1,10 +1,13 @@
 import type { Env } from '@bramble/reconcile/env'
+import type { JsonObject } from '@bramble/api/object'
 import { statusBody } from '@bramble/api/status-error'
 import type { WatchEvent, Watching, WatchRequest } from '../api/requests.ts'
 import { EventLines, type EventView } from './event-lines.ts'
 import { integer, watchRequest } from './list-request.ts'
+import type { ApiMetrics, RequestLabels } from '../metrics/api-metrics.ts'
 import type { Representation } from './negotiate.ts'
 import { RawStream } from './raw-stream.ts'
+import { requestLabels } from './request-labels.ts'
 import { toStatusError } from './respond.ts'
 import type { Exchange } from './routes/exchange.ts'
 import { includeObject } from './show.ts'
@@ -14,6 +17,7 @@ const TIMEOUT_SECONDS_MIN = 1800
 const TIMEOUT_SECONDS_MAX = 3600
 /** What has gathered is sent in pieces of about this size. */
 const PIECE_CHARACTERS = 64 * 1024
+const GONE = 410
 
 /** Where a watch's events go: an HTTP response, or a WebSocket. */
 export interface EventSink {
@@ -25,19 +29,21 @@ export interface EventSink {
 
 /** What a watch asks for, checked. */
 export interface WatchCall {
+  readonly labels: RequestLabels
   readonly view: EventView
   readonly request: WatchRequest
   readonly timeoutMs: number
 }
 
 /** @throws StatusError 400 */
-export function watchCall({ deps, query, resource, request: { name }, namespace }: Exchange, shown: Representation): WatchCall {
-  const request = watchRequest(query, namespace)
-  const ofName = name === undefined ? [] : [{ path: 'metadata.name', operator: '=', value: name } as const]
+export function watchCall({ deps, query, resource, request, namespace }: Exchange, shown: Representation): WatchCall {
+  const asked = watchRequest(query, namespace)
+  const ofName = request.name === undefined ? [] : [{ path: 'metadata.name', operator: '=', value: request.name } as const]
   const seconds = TIMEOUT_SECONDS_MIN + deps.env.random() * (TIMEOUT_SECONDS_MAX - TIMEOUT_SECONDS_MIN)
   return {
+    labels: requestLabels('GET', request, query, deps.registry),
     view: { resource, shown, includeObject: includeObject(query) },
-    request: { ...request, fields: [...request.fields, ...ofName] },
+    request: { ...asked, fields: [...asked.fields, ...ofName] },
     timeoutMs: 1000 * (integer(query, 'timeoutSeconds') || seconds),
   }
 }
@@ -51,9 +57,11 @@ export function watchCall({ deps, query, resource, request: { name }, namespace 
 export class WatchStreams {
   readonly #lines: EventLines
   readonly #env: Env
+  readonly #metrics: ApiMetrics
 
-  constructor(env: Env) {
+  constructor(env: Env, metrics: ApiMetrics) {
     this.#env = env
+    this.#metrics = metrics
     this.#lines = new EventLines(() => env.clock.nowMs())
   }
 
@@ -64,7 +72,7 @@ export class WatchStreams {
    * @throws StatusError
    */
   async open(
-    { view, request, timeoutMs }: WatchCall,
+    { labels, view, request, timeoutMs }: WatchCall,
     gone: Gone,
     start: (request: WatchRequest, signal: AbortSignal) => Watching,
   ): Promise<(sink: EventSink) => Promise<void>> {
@@ -75,15 +83,21 @@ export class WatchStreams {
     return async (sink) => {
       void this.#env.clock.sleep(timeoutMs, gone.signal).then(() => gone.abort())
       const { encode, close } = this.#lines.open(view)
+      const closed = this.#metrics.opened(labels)
       let last: string | undefined
       try {
-        for (let next = await first; !next.done; next = await events.next())
-          if (!(await sink.write(gathered(next.value, watching, encode)))) break
+        for (let next = await first; !next.done; next = await events.next()) {
+          const piece = gathered(next.value, watching, encode)
+          this.#metrics.watchEvents(labels, piece.length)
+          if (next.value.type === 'ERROR' && (next.value.object as JsonObject)['code'] === GONE) this.#metrics.watchExpired(labels)
+          if (!(await sink.write(piece))) break
+        }
       } catch (error) {
         const status = toStatusError(error)
         if (status.code >= 500) this.#env.log.error('watch failed', { error, resource: view.resource.plural })
         last = encode({ type: 'ERROR', object: statusBody(status) })
       }
+      closed()
       close()
       gone.abort()
       await events.return?.()

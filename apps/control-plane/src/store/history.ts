@@ -22,6 +22,11 @@ export class History {
     return this.#end
   }
 
+  /** How many events it holds. */
+  get length(): number {
+    return this.#end - this.#first()
+  }
+
   push(event: StoreEvent): void {
     const slot = this.#end % this.#max
     if (this.#end >= this.#max) this.#oldest = this.#ring[slot]!.revision

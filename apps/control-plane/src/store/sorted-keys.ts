@@ -18,9 +18,16 @@ export class SortedKeys {
   }
 
   withPrefix(prefix: string): readonly string[] {
-    const start = this.#lowerBound(prefix)
-    // No key holds U+FFFF, so this is past every key with the prefix.
-    return this.#keys.slice(start, this.#lowerBound(`${prefix}\uffff`))
+    return this.#keys.slice(this.#lowerBound(prefix), this.#endOf(prefix))
+  }
+
+  count(prefix: string): number {
+    return this.#endOf(prefix) - this.#lowerBound(prefix)
+  }
+
+  /** No key holds U+FFFF, so this is past every key with the prefix. */
+  #endOf(prefix: string): number {
+    return this.#lowerBound(`${prefix}\uffff`)
   }
 
   #lowerBound(key: string): number {

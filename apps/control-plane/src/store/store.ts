@@ -4,6 +4,7 @@ import type { Backend, Entry, Revision, Write } from './backend/backend.ts'
 import { deepFreeze } from './frozen.ts'
 import { History } from './history.ts'
 import { Readers } from './readers.ts'
+import { StoreStatistics } from './statistics.ts'
 import { SortedKeys } from './sorted-keys.ts'
 import { type Listing, type Page, StoreConflict, type StoreEvent, type StoreLike, type StoreReader } from './store-types.ts'
 
@@ -51,7 +52,9 @@ interface Commit {
 export class Store implements StoreLike {
   readonly #backend: Backend
   readonly #volatile: (key: string) => boolean
-  readonly #log: Env['log']
+  readonly #env: Env
+  /** For whoever measures. */
+  readonly statistics = new StoreStatistics()
   readonly #index: Map<string, Entry>
   readonly #keys = new SortedKeys()
   readonly #history: History
@@ -70,7 +73,7 @@ export class Store implements StoreLike {
   constructor(backend: Backend, entries: Map<string, Entry>, revision: Revision, options: StoreOptions) {
     this.#backend = backend
     this.#volatile = options.volatile
-    this.#log = options.env.log
+    this.#env = options.env
     this.#index = entries
     this.#keys.load(entries.keys())
     this.#history = new History(options.historyMax ?? HISTORY_MAX, revision)
@@ -122,6 +125,21 @@ export class Store implements StoreLike {
     }
   }
 
+  /** Objects under a prefix. */
+  count(prefix: string): number {
+    return this.#keys.count(prefix)
+  }
+
+  /** Changes that readers can still go back to. */
+  get historyLength(): number {
+    return this.#history.length
+  }
+
+  /** What it takes of the disk; undefined when there is none. */
+  backendBytes(): number | undefined {
+    return this.#backend.sizeBytes?.()
+  }
+
   onChange(listener: (event: StoreEvent) => void): void {
     this.#listeners.push(listener)
   }
@@ -139,6 +157,7 @@ export class Store implements StoreLike {
     const revision = ++this.#assigned
     const commit = this.#enqueue(revision, writes)
     const durable = commit.events.filter((event) => !this.#volatile(event.key)).map(writeOf)
+    const startMs = this.#env.clock.monotonicMs()
     try {
       if (durable.length > 0) await this.#backend.commit({ revision, writes: durable })
       commit.state = 'stored'
@@ -146,6 +165,7 @@ export class Store implements StoreLike {
       commit.state = 'failed'
       throw error
     } finally {
+      this.statistics.committed(durable.length > 0, commit.state === 'stored', (this.#env.clock.monotonicMs() - startMs) / 1000)
       this.#publish()
     }
     await commit.settled // an earlier one may still be under way
@@ -165,7 +185,7 @@ export class Store implements StoreLike {
     for (const { key } of writes) if (this.#busy.has(key)) return this.#busy.get(key)
     if (this.#assigned >= this.#reserved) return this.#reserve()
     if (this.#assigned >= this.#reserved - RESERVE_EARLY && !this.#reserving)
-      void this.#reserve().catch((error: unknown) => this.#log.warn('cannot set revisions aside yet', { error }))
+      void this.#reserve().catch((error: unknown) => this.#env.log.warn('cannot set revisions aside yet', { error }))
     return undefined
   }
 

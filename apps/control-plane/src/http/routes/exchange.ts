@@ -6,6 +6,7 @@ import type { Registry } from '../../api/registry.ts'
 import type { ResourceDefinition } from '../../api/resource.ts'
 import type { Authorizer } from '../../auth/authorizer.ts'
 import type { ServiceAccountTokens } from '../../auth/service-account-tokens.ts'
+import type { ApiMetrics } from '../../metrics/api-metrics.ts'
 import type { HttpContext } from '../http-env.ts'
 import type { ResourceRequest } from '../request-info.ts'
 import type { WatchStreams } from '../watch-stream.ts'
@@ -19,6 +20,7 @@ export interface ApiDeps {
   readonly authorizer: Authorizer
   readonly tokens: ServiceAccountTokens
   readonly podLogs: PodLogs
+  readonly metrics: ApiMetrics
   readonly watches: WatchStreams
   /** Ends open watches and logs when it aborts. */
   readonly stop?: AbortSignal

@@ -1,6 +1,7 @@
 import type { Pod } from '@bramble/api/types/pod'
 import { assertHasLog, type LogOptions, podLogOptions } from '../pod-log-options.ts'
 import { RawStream } from '../raw-stream.ts'
+import { requestLabels } from '../request-labels.ts'
 import { type Exchange, keyOfExchange } from './exchange.ts'
 
 /** Where the logs of containers come from: the node that runs them. */
@@ -15,7 +16,7 @@ export interface PodLogs {
 
 /** `GET pods/x/log`: plain text as it comes. A pod that is on no node yet has an empty log. */
 export async function podLog(exchange: Exchange): Promise<Response> {
-  const { c, deps, resource, query } = exchange
+  const { c, deps, resource, request, query } = exchange
   const pod = (await deps.resources.get(resource, keyOfExchange(exchange))) as Pod
   const options = podLogOptions(query, pod, deps.env.clock.nowMs())
   if (!pod.spec.nodeName) return c.body('', 200, { 'content-type': 'text/plain' })
@@ -25,9 +26,10 @@ export async function podLog(exchange: Exchange): Promise<Response> {
   try {
     const chunks = await deps.podLogs.open(pod, options, stream.signal)
     const response = stream.open({ 'content-type': 'text/plain', 'cache-control': 'no-cache, private' })
+    const closed = deps.metrics.opened(requestLabels('GET', request, query, deps.registry))
     void copy(stream, chunks, (error) =>
       deps.env.log.warn('log stream broke off', { error, pod: pod.metadata.name, container: options.container }),
-    )
+    ).then(closed)
     return response
   } catch (error) {
     stream.abort()

@@ -41,6 +41,8 @@ export interface Backend {
    * after a restart. The Store calls it rarely, for thousands of revisions at once.
    */
   reserve(through: Revision): Promise<void>
+  /** What it takes of the disk now. */
+  sizeBytes?(): number
   close(): Promise<void>
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, openSync, closeSync, readdirSync, renameSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, openSync, closeSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { KubeObject } from '@bramble/api/object'
@@ -66,6 +66,11 @@ export class SqliteBackend implements Backend {
 
   reserve(through: Revision): Promise<void> {
     return this.#enqueue(({ reserve }) => reserve.run(through))
+  }
+
+  sizeBytes(): number {
+    const sizes = ['', '-wal'].map((suffix) => statSync(`${this.#options.path}${suffix}`, { throwIfNoEntry: false })?.size ?? 0)
+    return sizes.reduce((sum, size) => sum + size, 0)
   }
 
   async close(): Promise<void> {
