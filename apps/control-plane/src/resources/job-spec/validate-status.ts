@@ -81,9 +81,9 @@ function validateIndexes({ spec, status = {} }: Job, before: JobStatus): readonl
 }
 
 function validateEnd(status: JobStatus): readonly FieldError[] {
-  const { active = 0, ready = 0, terminating = 0, startTime } = status
+  const { active = 0, ready, terminating = 0, startTime } = status
   const errors: FieldError[] = []
-  if (ready > active) errors.push(invalidValue('status.ready', ready, 'cannot set more ready pods than active'))
+  if (ready !== undefined && ready > active) errors.push(invalidValue('status.ready', ready, 'cannot set more ready pods than active'))
   if (!isFinished(status)) return errors
   if (active > 0) errors.push(invalidValue('status.active', active, 'active>0 is invalid for finished job'))
   if (terminating > 0) errors.push(invalidValue('status.terminating', terminating, 'terminating>0 is invalid for finished job'))
