@@ -12,10 +12,13 @@ type AggregatedVersion = 'v2' | 'v2beta1'
 /** `/api`, `/apis` and what lies directly below: the legacy documents, and the aggregated ones for who asks for them. */
 export function discoveryRoutes(app: Hono<HttpEnv>, registry: Registry): void {
   const aggregated = new Map<string, { readonly body: unknown; readonly etag: string }>()
+  let generation = registry.generation
 
   const answer = (c: HttpContext, part: 'core' | 'named', legacy: () => unknown): Response => {
     const version = aggregatedVersion(c.req.header('accept'))
     if (version === undefined) return respondJson(c, legacy(), 200, { vary: 'Accept' })
+    if (generation !== registry.generation) aggregated.clear()
+    generation = registry.generation
     const id = `${part} ${version}`
     if (!aggregated.has(id)) aggregated.set(id, withEtag(aggregatedDiscovery(registry.groupVersions(), part, version)))
     const { body, etag } = aggregated.get(id)!

@@ -6,7 +6,7 @@ import type {
   JsonSchema,
 } from '@bramble/api/types/custom-resource-definition'
 import { nameProblems } from '../../api/names.ts'
-import { resolveFieldPath } from './field-path.ts'
+import { resolveFieldPath } from '../../api/custom/field-path.ts'
 import { validateSchema } from './validate-schema.ts'
 
 /** Source: apiextensions-apiserver pkg/apis/apiextensions/validation validateCustomResourceDefinitionVersion. */

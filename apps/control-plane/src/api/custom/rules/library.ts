@@ -1,12 +1,12 @@
-let library: typeof import('@marcbachmann/cel-js') | undefined
+let engine: typeof import('./compile.ts') | undefined
 
 /** Loads the language of rules; to be awaited before the first rule is compiled. */
 export async function loadRules(): Promise<void> {
-  library ??= await import('@marcbachmann/cel-js')
+  engine ??= await import('./compile.ts')
 }
 
 /** @throws Error when it is not loaded. */
-export function rulesLibrary(): typeof import('@marcbachmann/cel-js') {
-  if (!library) throw new Error('the library for validation rules is not loaded')
-  return library
+export function rulesEngine(): typeof import('./compile.ts') {
+  if (!engine) throw new Error('the language of validation rules is not loaded')
+  return engine
 }
