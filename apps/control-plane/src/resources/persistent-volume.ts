@@ -123,7 +123,8 @@ const COMMON: ReadonlySet<string> = new Set([
 ])
 
 /** The source of a volume: all of its spec that is not common to volumes of every type. */
-const sourceOf = (spec: Spec): object => Object.fromEntries(Object.entries(spec).filter(([field]) => !COMMON.has(field)))
+const sourceOf = (spec: Spec): object =>
+  Object.fromEntries(Object.entries(spec).filter(([field, value]) => !COMMON.has(field) && value !== undefined))
 
 function validateSource(spec: Spec): readonly FieldError[] {
   const [first, ...more] = Object.keys(sourceOf(spec))

@@ -1,6 +1,7 @@
 import type { Condition } from '@bramble/api/conditions'
 import type { KubeObject } from '@bramble/api/object'
 import type { AutoscalerSpec, AutoscalerStatus, HorizontalPodAutoscaler, MetricSpec, MetricStatus } from '@bramble/api/types/autoscaling'
+import { isObject } from '../../api/schema/check.ts'
 import { behaviorFrom, behaviorText } from './behavior.ts'
 import { type FlatMetric, flatMetric, flatStatus, fullMetric, fullStatus } from './metrics.ts'
 import { readable } from './readable.ts'
@@ -113,7 +114,7 @@ function listIn<T>(
   convert: (flat: FlatMetric) => T = (element) => element as T,
 ): T[] | undefined {
   const list = parsed(annotations, key)
-  if (!Array.isArray(list)) return undefined
-  const read = list.map((element: unknown) => readable<T & object>(definition, convert((element ?? {}) as FlatMetric)))
+  if (!Array.isArray(list) || !list.every(isObject)) return undefined
+  const read = list.map((element) => readable<T & object>(definition, convert(element as FlatMetric)))
   return read.every((element) => element !== undefined) ? (read as T[]) : undefined
 }
