@@ -66,7 +66,7 @@ function breakingClient(present: readonly KubeObject[], breaks: number): { clien
 
 const kinds = new Registry([configMaps])
 const settings = { podNetwork: '', nodePrefix: 24, nodeGraceMs: 1 }
-const events = { record: () => {} }
+const events = { as: () => ({ record: () => {} }) }
 const aMap: KubeObject = { metadata: { name: 'a', namespace: 'default', uid: 'a', resourceVersion: '1', creationTimestamp: '' } }
 
 test('a watch that breaks is opened again, with pauses, and everything is looked at once more', async () => {

@@ -99,7 +99,7 @@ const aborted = (signal: AbortSignal): Promise<void> =>
 
 const idOf = ({ group, plural }: ResourceDefinition): string => `${group}/${plural}`
 
-function wantedKinds(queues: readonly Running[], { kinds }: ControllerDeps): ReadonlyMap<string, ResourceDefinition> {
+function wantedKinds(queues: readonly Running[], { kinds }: Pick<ControllerDeps, 'kinds'>): ReadonlyMap<string, ResourceDefinition> {
   const definitions = queues.map(({ definition }) => definition)
   const named = definitions.flatMap(({ primary, wakes }) => [primary, ...wakes.map(({ resource }) => resource)])
   const stored = kinds.stored().filter((resource) => definitions.some((definition) => definition.wakeOf?.(resource)))
@@ -108,7 +108,7 @@ function wantedKinds(queues: readonly Running[], { kinds }: ControllerDeps): Rea
 
 type Listener = (event: ClientEvent<KubeObject>) => void
 
-function listenersOf(resource: ResourceDefinition, queues: readonly Running[], { client }: ControllerDeps): readonly Listener[] {
+function listenersOf(resource: ResourceDefinition, queues: readonly Running[], { client }: Pick<ControllerDeps, 'client'>): readonly Listener[] {
   const id = idOf(resource)
   return queues.flatMap(({ definition, queue }) => {
     const dynamic = definition.wakeOf?.(resource)
@@ -126,7 +126,7 @@ function listenersOf(resource: ResourceDefinition, queues: readonly Running[], {
 async function watchKind(
   resource: ResourceDefinition,
   queues: readonly Running[],
-  deps: ControllerDeps,
+  deps: Pick<ControllerDeps, 'client' | 'env'>,
   signal: AbortSignal,
 ): Promise<void> {
   const { client, env } = deps
