@@ -42,7 +42,7 @@ export const RULES: readonly Rule[] = [
     because: 'the command knows the settings of programs, nothing else',
   },
   { in: /packages\//, forbid: /from '.*apps\//, because: 'packages know no program' },
-  { in: /packages\/api\/src\//, forbid: /from '(@bramble\/|node:)/, because: 'nouns depend on nothing' },
+  { in: /packages\/api\/src\/(?!.*\.test\.ts)/, forbid: /from '(@bramble\/|node:)/, because: 'nouns depend on nothing' },
   { in: /packages\/reconcile\/src\//, forbid: /from '@bramble\/(link|api)/, because: 'the loop knows no nouns' },
   {
     in: /control-plane\/src\/(controllers|scheduler|gateway)\/(?!.*(\.test|\.fixture|test-bench)\.ts$)/,
