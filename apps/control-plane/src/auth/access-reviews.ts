@@ -47,7 +47,7 @@ export function answerLocalAccess(authorizer: Authorizer, review: AccessReview):
   if (resourceAttributes && (resourceAttributes.namespace ?? '') !== namespace)
     errors.push(invalidValue('spec.resourceAttributes.namespace', resourceAttributes.namespace ?? '', 'must match metadata.namespace'))
   if (nonResourceAttributes)
-    errors.push(invalidValue('spec.nonResourceAttributes', nonResourceAttributes, 'disallowed on this kind of request'))
+    errors.push(invalidValue('spec.nonResourceAttributes', inOrder(nonResourceAttributes), 'disallowed on this kind of request'))
   refuse(review, errors)
   return verdict(authorizer, subjectOf(review), review)
 }
@@ -108,11 +108,20 @@ function refuse({ kind }: AccessReview, errors: readonly FieldError[]): void {
 
 function attributesErrors({ spec: { resourceAttributes, nonResourceAttributes } = {} }: AccessReview): FieldError[] {
   if (resourceAttributes && nonResourceAttributes)
-    return [invalidValue('spec.nonResourceAttributes', nonResourceAttributes, 'cannot be specified in combination with resourceAttributes')]
+    return [
+      invalidValue(
+        'spec.nonResourceAttributes',
+        inOrder(nonResourceAttributes),
+        'cannot be specified in combination with resourceAttributes',
+      ),
+    ]
   if (resourceAttributes || nonResourceAttributes) return []
   const why = 'exactly one of nonResourceAttributes or resourceAttributes must be specified'
   return [invalidValue('spec.resourceAttributes', undefined, why)]
 }
+
+/** As Go prints it. */
+const inOrder = ({ path, verb }: { readonly verb?: string; readonly path?: string }): object => ({ path, verb })
 
 const subjectErrors = ({ spec: { user = '', groups = [] } = {} }: AccessReview): FieldError[] =>
   user === '' && groups.length === 0 ? [invalidValue('spec.user', user, 'at least one of user or group must be specified')] : []

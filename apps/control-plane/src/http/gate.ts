@@ -18,8 +18,8 @@ export interface Passed {
 export interface GateDeps {
   readonly authorizer: Authorizer
   readonly tokens: ServiceAccountTokens
-  /** Who asks. Default: whom the client's certificate or token names. */
-  readonly identify?: (() => UserInfo) | undefined
+  /** Who asks; nobody in particular: whom the client's certificate or token names. */
+  readonly identify?: (() => UserInfo | undefined) | undefined
 }
 
 /**

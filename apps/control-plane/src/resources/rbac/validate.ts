@@ -42,9 +42,12 @@ export function validateBinding(
   return [
     ...validateRoleRef(roleRef, roleKinds),
     ...subjects.flatMap((subject, index) => validateSubject(subject, scope, `subjects[${index}]`)),
-    ...(previous && !isSame(previous.roleRef, roleRef) ? [invalidValue('roleRef', roleRef, 'cannot change roleRef')] : []),
+    ...(previous && !isSame(previous.roleRef, roleRef) ? [invalidValue('roleRef', inOrder(roleRef), 'cannot change roleRef')] : []),
   ]
 }
+
+/** As Go prints it. */
+const inOrder = ({ apiGroup, kind, name }: RoleRef): RoleRef => ({ apiGroup, kind, name })
 
 function validateRoleRef({ apiGroup, kind, name }: RoleRef, roleKinds: readonly string[]): readonly FieldError[] {
   return [
