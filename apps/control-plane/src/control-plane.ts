@@ -85,7 +85,8 @@ export async function createControlPlane(deps: {
     resources,
     warn: (message) => env.log.warn('a write of our own was stored with a warning', { message }),
   })
-  await ensureStandardObjects(client, { ...settings, apiServiceIp: apiServiceIp(ranges) })
+  const standard = { ...settings, apiServiceIp: apiServiceIp(ranges) }
+  await ensureStandardObjects(client, standard)
 
   const keySetUrl = `https://${settings.advertiseAddress}:${settings.apiPort}/openid/v1/jwks`
   const tokens = new ServiceAccountTokens({ signingKey: serviceAccountKey, reads, env, keySetUrl })
@@ -104,7 +105,7 @@ export async function createControlPlane(deps: {
       allOrNone(signal, [
         (stop) =>
           runControllers(
-            allControllers(registry),
+            allControllers(registry, standard),
             { client, kinds: registry, env, events, settings, tokens, ...(certificates && { certificates }) },
             stop,
           ),

@@ -1,3 +1,4 @@
+import type { StandardSettings } from '../resources/standard-objects/standard-settings.ts'
 import { apiServiceController } from './api-service/controller.ts'
 import { certificateSigningController } from './certificate-signing/controller.ts'
 import { clusterRoleAggregationController } from './cluster-role-aggregation/controller.ts'
@@ -8,6 +9,7 @@ import { deploymentController } from './deployment/controller.ts'
 import { disruptionController } from './disruption/controller.ts'
 import { endpointSliceController } from './endpoint-slice/controller.ts'
 import { garbageCollector } from './garbage-collector/controller.ts'
+import { kubernetesServiceController } from './kubernetes-service/controller.ts'
 import { namespaceController } from './namespace/controller.ts'
 import { nodeLifeCycleController } from './node-life-cycle/controller.ts'
 import { podCidrController } from './pod-cidr/controller.ts'
@@ -16,8 +18,8 @@ import { replicaSetController } from './replica-set/controller.ts'
 import { serviceAccountTokenController } from './service-account-token/controller.ts'
 import { serviceAccountController } from './service-account/controller.ts'
 
-/** Every loop that the control plane runs. */
-export const allControllers = (kinds: Kinds): readonly ControllerDefinition[] => [
+/** Every loop that the control plane runs. @param standard Where the Service `kubernetes` leads. */
+export const allControllers = (kinds: Kinds, standard: StandardSettings): readonly ControllerDefinition[] => [
   deploymentController,
   replicaSetController,
   daemonSetController,
@@ -31,6 +33,7 @@ export const allControllers = (kinds: Kinds): readonly ControllerDefinition[] =>
   serviceAccountTokenController,
   certificateSigningController,
   clusterRoleAggregationController,
+  kubernetesServiceController(standard),
   garbageCollector(kinds),
   customResourceDefinitionController,
   apiServiceController,

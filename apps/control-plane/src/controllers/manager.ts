@@ -108,7 +108,11 @@ function wantedKinds(queues: readonly Running[], { kinds }: Pick<ControllerDeps,
 
 type Listener = (event: ClientEvent<KubeObject>) => void
 
-function listenersOf(resource: ResourceDefinition, queues: readonly Running[], { client }: Pick<ControllerDeps, 'client'>): readonly Listener[] {
+function listenersOf(
+  resource: ResourceDefinition,
+  queues: readonly Running[],
+  { client }: Pick<ControllerDeps, 'client'>,
+): readonly Listener[] {
   const id = idOf(resource)
   return queues.flatMap(({ definition, queue }) => {
     const dynamic = definition.wakeOf?.(resource)
