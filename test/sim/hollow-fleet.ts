@@ -41,6 +41,7 @@ export async function hollowFleet(
   }
 
   const link = new MemoryLink(env)
+  const pki = await openPki(join(folder, 'pki'), ['localhost'], ['127.0.0.1'], systemClock)
   const settings = {
     podNetwork: POD_NETWORK,
     serviceNetwork: SERVICE_NETWORK,
@@ -48,9 +49,9 @@ export async function hollowFleet(
     nodeGraceMs: 40_000,
     advertiseAddress: '192.0.2.100',
     apiPort: 6443,
+    certificateAuthority: pki.authority,
   }
-  const plane = await createControlPlane({ backend: new MemoryBackend(), linkServer: link.server, env, settings })
-  const pki = await openPki(join(folder, 'pki'), ['localhost'], ['127.0.0.1'], systemClock)
+  const plane = await createControlPlane({ backend: new MemoryBackend(), linkServer: link.server, env, settings, certificates: pki })
   const app = createApp({
     ...plane,
     env,
