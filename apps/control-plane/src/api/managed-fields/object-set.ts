@@ -1,4 +1,4 @@
-import type { JsonValue } from '@bramble/api/object'
+import type { JsonObject, JsonValue } from '@bramble/api/object'
 import { isObject } from '../schema/check.ts'
 import type { ObjectSchema } from '../schema/object-schema.ts'
 import { EMPTY, type FieldSet, SetBuilder } from './field-set.ts'
@@ -10,9 +10,11 @@ import { isField, type ListShape, type MapShape, placeElement, schemaAt, shapeFo
  * in them, save when they are empty.
  *
  * @param value Valid by `typedErrors`, save that items may occur twice: those are stated as a whole.
+ * @param countsEmptyLists A list of items that has none is stated, too.
  * @see Source: structured-merge-diff typed/tofieldset.go.
  */
-export const setOfObject = (schema: ObjectSchema, value: JsonValue): FieldSet => setOfValue(schema, value).below
+export const setOfObject = (schema: ObjectSchema, value: JsonValue, countsEmptyLists = false): FieldSet =>
+  setOfValue(schema, value, countsEmptyLists).below
 
 interface Found {
   /** The value itself is stated, as one piece. */
@@ -22,27 +24,29 @@ interface Found {
 const LEAF: Found = { isLeaf: true, below: EMPTY }
 const NOTHING: Found = { isLeaf: false, below: EMPTY }
 
-function setOfValue(schema: ObjectSchema, value: JsonValue): Found {
+function setOfValue(schema: ObjectSchema, value: JsonValue, countsEmptyLists: boolean): Found {
   const shape = shapeFor(schema, value)
   switch (shape.type) {
     case 'scalar':
       return LEAF
     case 'map':
       if (shape.isAtomic) return LEAF
-      return isObject(value) ? setOfMap(shape, value) : NOTHING
+      return isObject(value) ? setOfMap(shape, value, countsEmptyLists) : NOTHING
     case 'list':
       if (shape.relation === 'atomic') return LEAF
-      return Array.isArray(value) ? setOfList(shape, value as readonly JsonValue[]) : NOTHING
+      if (!Array.isArray(value)) return NOTHING
+      if (value.length === 0 && countsEmptyLists) return LEAF
+      return setOfList(shape, value as readonly JsonValue[], countsEmptyLists)
   }
 }
 
-function setOfMap(shape: MapShape, value: { readonly [name: string]: JsonValue | undefined }): Found {
+function setOfMap(shape: MapShape, value: JsonObject, countsEmptyLists: boolean): Found {
   const builder = new SetBuilder()
   for (const [name, inner] of Object.entries(value)) {
     const schema = schemaAt(shape, name)
     if (inner === undefined || schema === undefined) continue
     const element = fieldElement(name)
-    const { isLeaf, below } = setOfValue(schema, inner)
+    const { isLeaf, below } = setOfValue(schema, inner, countsEmptyLists)
     const isEmptyOrNull = inner === null || (isObject(inner) && Object.keys(inner).length === 0)
     if (isLeaf || isEmptyOrNull || !isField(shape, name)) builder.add(element)
     builder.addBelow(element, below)
@@ -50,11 +54,11 @@ function setOfMap(shape: MapShape, value: { readonly [name: string]: JsonValue |
   return { isLeaf: false, below: builder.build() }
 }
 
-function setOfList(shape: ListShape, items: readonly JsonValue[]): Found {
+function setOfList(shape: ListShape, items: readonly JsonValue[], countsEmptyLists: boolean): Found {
   const builder = new SetBuilder()
   for (const [element, found] of itemsByElement(shape, items)) {
     builder.add(element)
-    if (found.length === 1) builder.addBelow(element, setOfValue(shape.items, found[0]!).below)
+    if (found.length === 1) builder.addBelow(element, setOfValue(shape.items, found[0]!, countsEmptyLists).below)
   }
   return { isLeaf: false, below: builder.build() }
 }

@@ -6,11 +6,12 @@ import { fieldElement } from './path-element.ts'
 import { isField, type ListShape, type MapShape, placeElement, schemaAt, shapeFor } from './shape.ts'
 
 /**
- * An object without the paths of a set. What has nothing left is null.
+ * An object without the paths of a set. What has nothing left is empty: Kubernetes leaves null there, which its decoders drop, and
+ * with it what others may have stated.
  * @see Source: structured-merge-diff typed/remove.go.
  */
 export const removeItems = (schema: ObjectSchema, object: JsonObject, doomed: FieldSet): JsonObject =>
-  isEmpty(doomed) ? object : ((removeFrom(schema, object, doomed) ?? {}) as JsonObject)
+  isEmpty(doomed) ? object : (removeFrom(schema, object, doomed) as JsonObject)
 
 function removeFrom(schema: ObjectSchema, value: JsonValue, doomed: FieldSet): JsonValue {
   const shape = shapeFor(schema, value)
@@ -33,7 +34,7 @@ function removeFromMap(shape: MapShape, value: JsonObject, doomed: FieldSet): Js
     const schema = schemaAt(shape, name)
     kept.push([name, below && schema && inner !== undefined ? removeFrom(schema, inner, below) : inner])
   }
-  return kept.length === 0 ? null : Object.fromEntries(kept)
+  return Object.fromEntries(kept)
 }
 
 function removeFromList(shape: ListShape, list: readonly JsonValue[], doomed: FieldSet): JsonValue {
@@ -44,7 +45,7 @@ function removeFromList(shape: ListShape, list: readonly JsonValue[], doomed: Fi
     const below = doomed.children.get(element)
     kept.push(below ? removeFrom(shape.items, item, below) : item)
   }
-  return kept.length === 0 ? null : kept
+  return kept
 }
 
 /**

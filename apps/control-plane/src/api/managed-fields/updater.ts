@@ -84,7 +84,7 @@ export function applyConfig(write: Write, live: JsonObject, config: JsonObject, 
   const managers = new Map(reconcile(write))
   const last = managers.get(manager)
   managers.set(manager, { apiVersion, set: filter(setOfObject(schema, config)), isApplied: true })
-  const merged = prune({ ...write, managers }, merge(schema, live, config), last)
+  const merged = prune({ ...write, managers }, merge(schema, live, config), last, config)
   const taken = takeOver({ ...write, managers }, live, merged, isForced)
   return { object: isDeepStrictEqual(live, merged) ? live : merged, managers: taken.managers }
 }
@@ -136,22 +136,26 @@ function takeOver(
 }
 
 /** Removes what the manager had applied and does not any more, save what others own and what it never had. */
-function prune({ versions, apiVersion, managers, manager }: Write, merged: JsonObject, last: VersionedSet | undefined): JsonObject {
+function prune(
+  { versions, apiVersion, managers, manager }: Write,
+  merged: JsonObject,
+  last: VersionedSet | undefined,
+  config: JsonObject,
+): JsonObject {
   if (!last || isEmpty(last.set)) return merged
   const version = last.apiVersion
   const schema = versions.schema(version)!
   const whole = versions.convert(merged, version)
-  const owned = new Map<string, FieldSet>()
+  const owned = new Map<string, FieldSet>([[apiVersion, setOfObject(versions.schema(apiVersion)!, config, true)]])
   for (const { apiVersion: each, set } of managers.values()) owned.set(each, union(owned.get(each) ?? EMPTY, set))
 
   let pruned = removeItems(schema, whole, withNamedFields(schema, last.set))
   const ordered = [...owned.keys()].sort((a, b) => Number(b === version) - Number(a === version))
   for (const each of ordered) pruned = addBackOwned(versions, each, merged, pruned, owned.get(each)!)
 
-  const before = namedSetOf(versions, version, merged)
-  const after = namedSetOf(versions, version, pruned)
-  const gone = intersection(difference(before, after), withNamedFields(schema, last.set))
-  return versions.convert(removeItems(schema, whole, gone), managers.get(manager)?.apiVersion ?? apiVersion)
+  const gone = difference(namedSetOf(versions, version, merged), namedSetOf(versions, version, pruned))
+  const own = intersection(gone, withNamedFields(schema, last.set))
+  return versions.convert(removeItems(schema, whole, own), managers.get(manager)?.apiVersion ?? apiVersion)
 }
 
 function addBackOwned(versions: Versions, version: string, merged: JsonObject, pruned: JsonObject, owned: FieldSet): JsonObject {
@@ -162,5 +166,5 @@ function addBackOwned(versions: Versions, version: string, merged: JsonObject, p
 
 function namedSetOf(versions: Versions, version: string, object: JsonObject): FieldSet {
   const schema = versions.schema(version)!
-  return withNamedFields(schema, setOfObject(schema, versions.convert(object, version)))
+  return withNamedFields(schema, setOfObject(schema, versions.convert(object, version), true))
 }
