@@ -9,7 +9,15 @@ import { build, type Plugin } from 'esbuild'
 const root = fileURLToPath(new URL('../', import.meta.url))
 const dist = process.argv[2] ?? `${root}dist`
 const PROGRAMS = {
-  'control-plane': { workers: ['pki/certificate-worker.ts'], files: ['api/schema/generated/definitions.json', 'http/protobuf/fields.txt'] },
+  'control-plane': {
+    workers: ['pki/certificate-worker.ts', 'api/schema/openapi/document-worker.ts'],
+    files: [
+      'api/schema/generated/definitions.json',
+      'api/schema/generated/descriptions.json',
+      'api/schema/generated/values.json',
+      'http/protobuf/fields.txt',
+    ],
+  },
   'node-agent': { workers: ['transport/csr-worker.ts', 'node/inventory-worker.ts'], files: [] },
 } as const
 

@@ -73,7 +73,14 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
     env,
   )
   const https = async (stop: AbortSignal): Promise<void> => {
-    const app = createApp({ ...controlPlane, env, podLogs: new NodeLogs(streams), version: manifest.version, stop })
+    const app = createApp({
+      ...controlPlane,
+      env,
+      podLogs: new NodeLogs(streams),
+      version: manifest.version,
+      openapiFolder: join(folder, 'openapi'),
+      stop,
+    })
     const server = await serveHttps({
       app,
       cert: pki.server.certificate + pki.authority,

@@ -31,7 +31,7 @@ export const scaleResource: ResourceDefinition<Scale> = {
   ],
 }
 
-interface Subresource {
+export interface Subresource {
   readonly name: string
   readonly group: string
   readonly version: string
@@ -39,7 +39,7 @@ interface Subresource {
   readonly verbs: readonly string[]
 }
 
-function subresourcesOf({ group, version, kind, subresources = {} }: ResourceDefinition): readonly Subresource[] {
+export function subresourcesOf({ group, version, kind, subresources = {} }: ResourceDefinition): readonly Subresource[] {
   const { group: scaleGroup, version: scaleVersion, kind: scaleKind } = scaleResource
   return [
     ...(subresources.named ?? []).map((named) => ({ group, version, ...named })),

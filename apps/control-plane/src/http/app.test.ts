@@ -203,34 +203,6 @@ test('discovery is legacy or aggregated, with an ETag', async () => {
   }
 })
 
-test('OpenAPI names every kind that can be patched and its fieldValidation', async () => {
-  const { call, registry } = await api()
-  const { paths } = (await call('GET', '/openapi/v3')).json as { paths: Record<string, { serverRelativeURL: string }> }
-  for (const [path, { serverRelativeURL }] of Object.entries(paths)) {
-    const { json, headers } = await call('GET', serverRelativeURL)
-    assert.match(headers.get('cache-control')!, /immutable/)
-    const operations = Object.values(
-      json.paths as Record<string, { patch?: { parameters: { name: string }[]; 'x-kubernetes-group-version-kind': { kind: string } } }>,
-    ).flatMap(({ patch }) => patch ?? [])
-    const [group, version] = path === 'api/v1' ? ['', 'v1'] : path.split('/').slice(1)
-    const patchable = registry
-      .all()
-      .filter((one) => one.group === group && one.version === version && (one.verbs ?? ['patch']).includes('patch'))
-    assert.deepEqual(
-      operations.map((one) => one['x-kubernetes-group-version-kind'].kind),
-      patchable.map(({ kind }) => kind),
-      path,
-    )
-    for (const { parameters } of operations) assert.ok(parameters.some(({ name }) => name === 'fieldValidation'))
-    assert.ok(!JSON.stringify(json).includes('strategic-merge-patch+json'))
-  }
-  assert.equal((await call('GET', '/openapi/v3/api/v1?hash=old')).status, 301)
-  assert.equal((await call('GET', '/openapi/v3/api/v9')).status, 404)
-  const protobuf = await call('GET', '/openapi/v2', undefined, { accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf' })
-  assert.deepEqual([protobuf.status, protobuf.text.startsWith('\n\x032.0')], [200, true])
-  assert.equal((await call('GET', '/openapi/v2')).json.swagger, '2.0')
-})
-
 test('health is for everyone, the rest is not for anonymous', async () => {
   const broken = { name: 'store', check: () => 'disk full at /secret', only: 'readyz' as const }
   const { call } = await testApi({ identify: () => ANONYMOUS, checks: [broken] })

@@ -18,6 +18,8 @@ export interface AppDeps extends Omit<ApiDeps, 'metrics' | 'watches'> {
   /** Bramble's own, e.g. `0.1.0`. */
   readonly version: string
   readonly checks?: readonly HealthCheck[]
+  /** Where OpenAPI documents are kept. Without it there are none. */
+  readonly openapiFolder?: string
   /** What `/metrics` tells besides requests and this process. */
   readonly metricSources?: readonly MetricSource[]
   /** Who asks; nobody in particular: whom the client's certificate or token names. */
@@ -51,7 +53,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   metricsRoute(app, metrics, deps.metricSources ?? [], deps.version)
   discoveryRoutes(app, deps.registry)
   oidcRoutes(app, deps.tokens)
-  openapiRoutes(app, deps.registry, deps.version)
+  if (deps.openapiFolder !== undefined) openapiRoutes(app, { registry: deps.registry, folder: deps.openapiFolder, clock: deps.env.clock })
   app.get('/', (c) => respondJson(c, { paths: app.routes.map(({ path }) => path).filter((path) => /^\/[\w/]+$/.test(path)) }))
   app.all('*', async (c, next) => {
     const info = c.get('info')

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ObjectSchema } from './object-schema.ts'
 
-const FOLDER = join(import.meta.dirname, 'generated')
+/** Beside this module; in a bundle, where modules that two programs share have a folder of their own, one above. */
+const FOLDER = ['generated', '../generated'].map((folder) => join(import.meta.dirname, folder)).find(existsSync) ?? 'generated'
 
 /**
  * The texts of a definition by property, its own under ''. A property that refers to a definition has that one's text
@@ -38,11 +40,31 @@ export function resolve(schema: ObjectSchema): Exclude<ObjectSchema, { type: 're
   return found
 }
 
+/** Definition to property to what its value may be, for OpenAPI. */
+export type FieldValues = Readonly<
+  Record<string, Readonly<Record<string, { readonly enum?: readonly string[]; readonly default?: unknown }>>>
+>
+
 /** Source: the doc comments of the Kubernetes API types. */
 export const readDescriptions = (): Descriptions => read('descriptions.json') as Descriptions
 
-function read(file: string): unknown {
+/** Source: the markers of the Kubernetes API types. */
+export const readFieldValues = (): FieldValues => read('values.json') as FieldValues
+
+let hash: string | undefined
+
+/** Of all that is generated: what is made from it is made anew when it differs. */
+export function definitionsHash(): string {
+  hash ??= ['definitions.json', 'descriptions.json', 'values.json']
+    .reduce((sum, file) => sum.update(readText(file)), createHash('sha256'))
+    .digest('hex')
+  return hash
+}
+
+const read = (file: string): unknown => JSON.parse(readText(file))
+
+function readText(file: string): string {
   const path = join(FOLDER, file)
   if (!existsSync(path)) throw new Error(`${path} is missing: run "npm run generate"`)
-  return JSON.parse(readFileSync(path, 'utf8'))
+  return readFileSync(path, 'utf8')
 }

@@ -1,57 +1,71 @@
-import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { createReadStream } from 'node:fs'
+import { pipeline, Readable } from 'node:stream'
+import { createGunzip } from 'node:zlib'
 import { unknownResource } from '@bramble/api/status-error'
+import type { Clock } from '@bramble/reconcile/env'
 import type { Hono } from 'hono'
 import type { Registry } from '../../api/registry.ts'
-import { openapiDocument, openapiIndex, pathOf } from '../../api/schema/openapi.ts'
-import { openapiV2, openapiV2Protobuf } from '../../api/schema/openapi-v2.ts'
+import { type Document, DocumentFolder } from '../../api/schema/openapi/document-folder.ts'
+import { OpenApi } from '../../api/schema/openapi/open-api.ts'
 import type { HttpContext, HttpEnv } from '../http-env.ts'
 import { negotiateType } from '../negotiate.ts'
-import { respondJson } from '../respond.ts'
+import { type Headers, respondJson } from '../respond.ts'
 
-const compress = promisify(gzip)
+/** kubectl asks with `@`, which is no valid type; the answer says it properly. */
 const V2_PROTOBUF = [
   'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
   'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
 ] as const
-const YEAR_SECONDS = 365 * 86_400
+const YEAR_MS = 365 * 86_400_000
 
-/** `/openapi/v3`, `/openapi/v3/apis/G/V`, `/openapi/v2`. Documents are made when asked for: clients keep them by their hash. */
-export function openapiRoutes(app: Hono<HttpEnv>, registry: Registry, version: string): void {
-  const hash = createHash('sha256')
-    .update(JSON.stringify([version, registry.all()]))
-    .digest('hex')
-    .toUpperCase()
-  const etag = `"${hash}"`
+export interface OpenApiDeps {
+  readonly registry: Registry
+  /** Where documents are kept. */
+  readonly folder: string
+  readonly clock: Clock
+}
 
-  app.get('/openapi/v3', (c) => respondJson(c, openapiIndex(registry.groupVersions(), hash), 200, { vary: 'Accept' }))
+/** `/openapi/v3`, `/openapi/v3/apis/G/V`, `/openapi/v2`. */
+export function openapiRoutes(app: Hono<HttpEnv>, { registry, folder, clock }: OpenApiDeps): void {
+  const openApi = new OpenApi(registry)
+  const documents = new DocumentFolder(folder, clock)
+
+  const send = async (c: HttpContext, document: Document, headers: Headers): Promise<Response> => {
+    const etag = `"${document.hash}"`
+    const all = { etag, vary: 'Accept', ...headers }
+    if (c.req.header('if-none-match') === etag) return c.body(null, 304, all)
+    const { path, sizeBytes } = await documents.file(document, openApi.all())
+    return sendFile(c, path, sizeBytes, all)
+  }
+
+  app.get('/openapi/v3', (c) => respondJson(c, openApi.index(), 200, { vary: 'Accept' }))
 
   app.get('/openapi/v3/*', async (c) => {
-    const url = new URL(c.req.url)
-    const found = registry.groupVersions().find((one) => url.pathname === `/openapi/v3/${pathOf(one)}`)
-    if (!found) throw unknownResource()
+    const path = new URL(c.req.url).pathname.slice('/openapi/v3/'.length)
+    const document = openApi.v3(path)
+    if (!document) throw unknownResource()
+    negotiateType(c.req.header('accept'), ['application/json'])
     const asked = c.get('query').get('hash')
-    if (asked !== null && asked !== hash) return c.redirect(`${url.pathname}?hash=${hash}`, 301)
-    const headers = {
-      etag,
-      vary: 'Accept',
-      'cache-control': asked === null ? 'no-cache, private' : `public, immutable, max-age=${YEAR_SECONDS}`,
-    }
-    if (c.req.header('if-none-match') === etag) return c.body(null, 304, headers)
-    return respondCompressed(c, Buffer.from(JSON.stringify(openapiDocument(found))), { ...headers, 'content-type': 'application/json' })
+    if (asked !== null && asked !== document.hash) return c.redirect(`/openapi/v3/${path}?hash=${document.hash}`, 301)
+    const kept: Headers =
+      asked === null
+        ? { 'cache-control': 'no-cache, private' }
+        : { 'cache-control': 'public, immutable', expires: new Date(clock.nowMs() + YEAR_MS).toUTCString() }
+    return send(c, document, { 'content-type': 'application/json', ...kept })
   })
 
-  app.get('/openapi/v2', async (c) => {
-    const type = negotiateType(c.req.header('accept'), ['application/json', ...V2_PROTOBUF])
-    const headers = { etag, vary: 'Accept' }
-    if (c.req.header('if-none-match') === etag) return c.body(null, 304, headers)
-    if (type === 'application/json') return respondJson(c, openapiV2(registry.groupVersions()), 200, headers)
-    return respondCompressed(c, openapiV2Protobuf(registry.groupVersions()), { ...headers, 'content-type': V2_PROTOBUF[1] })
+  app.get('/openapi/v2', (c) => {
+    const isJson = negotiateType(c.req.header('accept'), ['application/json', ...V2_PROTOBUF]) === 'application/json'
+    return send(c, openApi.v2(isJson ? 'v2' : 'v2-protobuf'), { 'content-type': isJson ? 'application/json' : V2_PROTOBUF[1] })
   })
 }
 
-async function respondCompressed(c: HttpContext, body: Buffer, headers: Record<string, string>): Promise<Response> {
-  if (!/\bgzip\b/.test(c.req.header('accept-encoding') ?? '')) return c.body(new Uint8Array(body), 200, headers)
-  return c.body(new Uint8Array(await compress(body)), 200, { ...headers, 'content-encoding': 'gzip' })
+/** A compressed file as it is, or decompressed on its way to who does not take it so. */
+function sendFile(c: HttpContext, path: string, sizeBytes: number, headers: Headers): Response {
+  const file = createReadStream(path)
+  if (/\bgzip\b/.test(c.req.header('accept-encoding') ?? ''))
+    return c.body(web(file), 200, { ...headers, 'content-encoding': 'gzip', 'content-length': String(sizeBytes) })
+  return c.body(web(pipeline(file, createGunzip(), () => {})), 200, headers) // a client that goes away ends both
 }
+
+const web = (stream: Readable): ReadableStream => Readable.toWeb(stream) as ReadableStream
