@@ -49,7 +49,7 @@ function read(der: Uint8Array): CertificateRequest {
     publicKey(expectTag(key, DER.sequence).whole),
     oidText(expectTag(algorithmName, DER.oid)),
     info!.whole,
-    expectTag(signature, DER.bitString).content.subarray(1), // the first octet counts unused bits: none
+    wholeOctets(expectTag(signature, DER.bitString).content),
   )
   const names = partsOf(subject, DER.sequence)
     .flatMap((set) => partsOf(set, DER.set))
@@ -60,6 +60,12 @@ function read(der: Uint8Array): CertificateRequest {
   const valuesOf = (wanted: string): readonly string[] =>
     names.filter(({ name }) => name === wanted).map(({ value }) => stringText(value ?? { tag: 0, content: der, whole: der }))
   return { der, commonName: valuesOf(COMMON_NAME).at(-1) ?? '', organizations: valuesOf(ORGANIZATION) }
+}
+
+/** The first octet of a bit string counts the bits that do not belong to it. */
+function wholeOctets(bits: Uint8Array): Uint8Array {
+  if (bits[0] !== 0) throw new DerError('asn1: syntax error: invalid padding bits in BIT STRING')
+  return bits.subarray(1)
 }
 
 const CURVES = ['prime256v1', 'secp384r1', 'secp521r1']
