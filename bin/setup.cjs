@@ -18,7 +18,10 @@ const PACKAGES = {
     iproute2: 'routes and network namespaces', 'util-linux': 'unshare and nsenter', procps: 'sysctl', 'busybox-static': 'the hello image',
     'ca-certificates': 'pulls from registries',
   },
-  test: { catatonit: 'first process of a test host', curl: 'asks Services', openssl: 'checks certificates', 'netcat-openbsd': 'asks UDP Services', prometheus: 'reads /metrics and finds pods' },
+  test: {
+    catatonit: 'first process of a test host', curl: 'asks Services', openssl: 'checks certificates', 'netcat-openbsd': 'asks UDP Services',
+    prometheus: 'reads /metrics and finds pods', 'python3-kubernetes': 'the Python client, one of those that must work with us',
+  },
 }
 
 function say(text) { console.log('bramble: ' + text) }
