@@ -1,4 +1,5 @@
 import { charge, weigh } from './budget.ts'
+import { presence } from './presence.ts'
 
 /** The library's syntax tree, as far as we look into it. */
 export interface Node {
@@ -53,10 +54,11 @@ const REPLACED: ReadonlySet<string> = new Set([
 
 /** Puts our functions in the place of the library's. Between parsing and checking. */
 export function replaceFunctions(root: Node): void {
-  for (const { op, args } of nodesOf(root)) {
+  for (const { op, args, meta } of nodesOf(root)) {
     if (op !== 'rcall' && op !== 'call') continue
     const call = args as [string, ...unknown[]]
     if (REPLACED.has(call[0])) call[0] = OURS + call[0]
+    if (op === 'call' && call[0] === 'has' && meta.macro) Object.assign(meta.macro, presence(call[1] as readonly Node[]))
   }
 }
 

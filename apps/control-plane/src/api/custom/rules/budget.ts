@@ -1,7 +1,7 @@
 /** What the rules of one object may cost: about a second of a Raspberry Pi. One unit is a handful of steps of the interpreter. */
-export const OBJECT_COST_MAX = 2_000_000
+export const OBJECT_COST_MAX = 1_000_000
 /** Of which one rule may use this much in one place. */
-export const RULE_COST_MAX = 1_000_000
+export const RULE_COST_MAX = 500_000
 
 const CHARACTERS_PER_UNIT = 10
 
@@ -20,8 +20,11 @@ export class Budget {
 
   /** @throws BudgetError */
   charge(cost: number): void {
-    this.#left -= cost
-    this.#ruleLeft -= cost
+    if (!this.isExhausted && !this.isRuleExhausted) {
+      const counted = Math.min(cost, this.#ruleLeft + 1) // a rule that is stopped leaves the rest to the others
+      this.#left -= counted
+      this.#ruleLeft -= counted
+    }
     if (this.isExhausted || this.isRuleExhausted) throw new BudgetError()
   }
 
