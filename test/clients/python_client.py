@@ -79,7 +79,7 @@ def lists_go_on_page_by_page(core):
         if not token:
             break
     equal(names, ["page-1", "page-2", "page-3"])
-    some = core.list_config_map_for_all_namespaces(label_selector="page notin (1,2)", field_selector="metadata.namespace=default")
+    some = core.list_config_map_for_all_namespaces(label_selector="page,page notin (1,2)", field_selector="metadata.namespace=default")
     equal([item.metadata.name for item in some.items], ["page-3"])
     core.delete_collection_namespaced_config_map(NAMESPACE, label_selector="page")
     equal(core.list_namespaced_config_map(NAMESPACE, label_selector="page").items, [])
@@ -111,10 +111,9 @@ def objects_of_any_kind(api):
     patched = maps.patch(name="any", namespace=NAMESPACE, body={"data": {"b": "2"}}, content_type="application/merge-patch+json")
     equal(patched.to_dict()["data"], {"a": "1", "b": "2"})
     equal([item.metadata.name for item in maps.get(namespace=NAMESPACE, field_selector="metadata.name=any").items], ["any"])
-    if hasattr(maps, "server_side_apply") or hasattr(anything, "server_side_apply"):
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied"}, "data": {"a": "1"}}
-        applied = anything.server_side_apply(maps, name="applied", namespace=NAMESPACE, body=body, field_manager="python")
-        equal([entry.manager for entry in applied.metadata.managedFields], ["python"])
+    body = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied"}, "data": {"a": "1"}})
+    applied = anything.server_side_apply(maps, name="applied", namespace=NAMESPACE, body=body, field_manager="python")
+    equal([(entry.manager, entry.operation) for entry in applied.metadata.managedFields], [("python", "Apply")])
     maps.delete(name="any", namespace=NAMESPACE)
     try:
         maps.get(name="any", namespace=NAMESPACE)
