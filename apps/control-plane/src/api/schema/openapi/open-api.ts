@@ -8,7 +8,7 @@ import { documentedKind } from './documented-kind.ts'
 import { documentPath } from './documents.ts'
 
 /** Grows when documents of the same kinds come out differently. */
-const FORMAT = 1
+const FORMAT = 2
 
 interface Current {
   readonly generation: number

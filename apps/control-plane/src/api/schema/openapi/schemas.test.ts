@@ -66,6 +66,10 @@ test('fields are described, those of named values with what they may be', () => 
   assert.deepEqual(schema(POD_SPEC)['required'], ['containers'])
 })
 
+test('a field without a text of its own has that of its type', () => {
+  assert.equal(schema('io.k8s.api.core.v1.Pod').properties['spec']!['description'], 'PodSpec is a description of a pod.')
+})
+
 test('types of one value are said in the words of each version', () => {
   const quantity = 'io.k8s.apimachinery.pkg.api.resource.Quantity'
   assert.deepEqual(schema(quantity, 'v3')['oneOf'], [{ type: 'string' }, { type: 'number' }])

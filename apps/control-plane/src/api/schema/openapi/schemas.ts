@@ -132,7 +132,7 @@ class SchemaWriter {
     const description = texts?.[''] ?? schema.description
     const properties = Object.entries(schema.properties).map(([field, property]) => [
       field,
-      this.#convertProperty(property, texts?.[field] ?? property.description, this.#texts.values[name]?.[field]),
+      this.#convertProperty(property, texts?.[field] ?? property.description ?? this.#textOf(property), this.#texts.values[name]?.[field]),
     ])
     return {
       ...(description !== undefined && { description }),
@@ -140,6 +140,12 @@ class SchemaWriter {
       ...(schema.required && { required: schema.required }),
       properties: Object.fromEntries(properties) as JsonObject,
     }
+  }
+
+  /** What a field refers to says what the field is, where nothing else does. */
+  #textOf(property: PropertySchema): string | undefined {
+    const name = referenceOf(property) ?? ''
+    return WELL_KNOWN[name]?.description ?? this.#texts.descriptions[name]?.['']
   }
 
   #convertProperty(property: PropertySchema, text: string | undefined, values: FieldValues[string][string] | undefined): JsonObject {
