@@ -56,9 +56,10 @@ export function answerLocalAccess(authorizer: Authorizer, review: AccessReview):
 export function answerSelfRules(authorizer: Authorizer, { spec }: AccessReview, user: UserInfo): JsonObject {
   if (!spec?.namespace) throw badRequest('no namespace on request')
   const { rules, error } = authorizer.rulesFor(user, spec.namespace)
+  const everywhere = authorizer.rulesFor(user, '').rules // paths are in no namespace, so bindings in one do not open them
   return {
     resourceRules: rules.filter(({ resources = [] }) => resources.length > 0).map(resourceRule),
-    nonResourceRules: rules
+    nonResourceRules: everywhere
       .filter(({ nonResourceURLs = [] }) => nonResourceURLs.length > 0)
       .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs: nonResourceURLs! })),
     incomplete: false,

@@ -1,5 +1,6 @@
 import type { PolicyRule, RoleBinding } from '@bramble/api/types/rbac'
 import type { UserInfo } from '../api/requests.ts'
+import { uncovered } from '../resources/rbac/covers.ts'
 import type { StoreReads } from '../store/store-types.ts'
 import { type Attributes, forbiddenError } from './attributes.ts'
 import { RoleIndex } from './role-index.ts'
@@ -54,7 +55,7 @@ export class Authorizer {
   rulesFor(user: UserInfo, namespace: string): { readonly rules: readonly PolicyRule[]; readonly error?: string } {
     const { grants, missing } = this.#index.grantsOf(user, namespace)
     const own = grants.map(({ rule }) => rule)
-    const rules = user.groups.includes(MASTERS_GROUP) ? [...EVERYTHING, ...own] : own
+    const rules = user.groups.includes(MASTERS_GROUP) ? [...uncovered(own, EVERYTHING), ...own] : own
     return { rules, ...(missing.length > 0 && { error: listed(missing) }) }
   }
 

@@ -1,33 +1,10 @@
 import assert from 'node:assert/strict'
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, realpathSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
-import { systemClock } from '@bramble/reconcile/env'
-import { adminKubeconfig } from '../pki/kubeconfig.ts'
-import { openPki } from '../pki/pki.ts'
-import { testApi, testEnv } from './http.fixture.ts'
+import { type KubectlServer, kubectlRunner, kubectls, minorOf, serveForKubectl } from './kubectl.fixture.ts'
 import type { PodLogs } from './routes/streams.ts'
-import { serveHttps } from './server.ts'
-
-/** The oldest and the newest kubectl of this machine, or the only one. */
-function kubectls(): readonly string[] {
-  const found = (process.env.PATH ?? '')
-    .split(delimiter)
-    .map((folder) => join(folder, 'kubectl'))
-    .find(existsSync)
-  if (found === undefined) return []
-  const folder = dirname(realpathSync(found))
-  const versions = readdirSync(folder)
-    .filter((name) => /^kubectl\.1\.\d+$/.test(name))
-    .sort((a, b) => minor(a) - minor(b))
-  return versions.length > 0 ? [...new Set([versions[0]!, versions.at(-1)!])].map((name) => join(folder, name)) : [found]
-}
-const minor = (name: string): number => Number(name.split('.').at(-1))
 
 const DEPLOYMENT = `
 apiVersion: apps/v1
@@ -49,66 +26,15 @@ const podLogs: PodLogs = {
     })(),
 }
 
-let folder: string
-let stop: AbortController
-let kubeconfig: string
-let closed: Promise<void>
-
+let server: KubectlServer
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bramble-kubectl-'))
-  stop = new AbortController()
-  const env = testEnv()
-  const pki = await openPki(join(folder, 'pki'), ['localhost'], ['127.0.0.1'], systemClock)
-  const { app } = await testApi({ env, podLogs, identify: undefined, stop: stop.signal })
-  const server = await serveHttps({
-    app,
-    env,
-    cert: pki.server.certificate,
-    key: pki.server.key,
-    clientCa: pki.authority,
-    host: '127.0.0.1',
-    port: 0,
-    signal: stop.signal,
-  })
-  kubeconfig = join(folder, 'kubeconfig')
-  closed = server.closed
-  await writeFile(kubeconfig, adminKubeconfig(pki, `https://127.0.0.1:${server.port}`), { mode: 0o600 })
+  server = await serveForKubectl({ podLogs })
 })
-after(async () => {
-  stop.abort()
-  await closed
-  await rm(folder, { recursive: true, force: true })
-})
-
-interface Result {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
+after(() => server.close())
 
 for (const kubectl of kubectls()) {
-  const namespace = `ns-${minor(kubectl)}`
-  const argv = (args: readonly string[]): readonly string[] => [
-    '--cache-dir',
-    join(folder, 'cache', namespace),
-    '--namespace',
-    namespace,
-    ...args,
-  ]
-  const options = () => ({ env: { ...process.env, KUBECONFIG: kubeconfig, HOME: folder }, timeout: 30_000 })
-  const run = (command: string, input?: string): Promise<Result> =>
-    new Promise((resolve) => {
-      const child = execFile(kubectl, argv(command.split(' ')), options(), (error, out, err) =>
-        resolve({ code: error ? Number(error.code ?? -1) : 0, out, err }),
-      )
-      child.stdin!.end(input)
-    })
-  /** Runs a command that must succeed. */
-  const ok = async (command: string, input?: string): Promise<string> => {
-    const { code, out, err } = await run(command, input)
-    assert.equal(code, 0, `kubectl ${command}: ${err}`)
-    return out
-  }
+  const namespace = `ns-${minorOf(kubectl)}`
+  const { argv, options, run, ok } = kubectlRunner(kubectl, namespace, () => server)
 
   test(`${namespace}: discovery, version, explain and rights`, async () => {
     await ok(`create namespace ${namespace}`)
