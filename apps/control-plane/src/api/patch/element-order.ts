@@ -9,8 +9,8 @@ export function itemsEqual(a: JsonValue, b: JsonValue, mergeKey: string | undefi
 }
 
 /**
- * `items` with those that `order` names in its order. The others, which the client did not know, keep their place
- * relative to what stood before them in `before`.
+ * `items` with those that `order` names in its order. The others, which the client did not know, keep their order, and stand before
+ * those that they stood before in `before`. What is new in `before` is in front.
  *
  * @see Source: apimachinery pkg/util/strategicpatch normalizeElementOrder, mergeSortedSlice.
  */
@@ -21,18 +21,23 @@ export function inOrder(
   mergeKey: string | undefined,
 ): JsonValue[] {
   const place = (item: JsonValue, list: readonly JsonValue[]): number => list.findIndex((other) => itemsEqual(item, other, mergeKey))
-  const byPlace =
-    (list: readonly JsonValue[]) =>
-    (a: JsonValue, b: JsonValue): number =>
-      place(a, list) - place(b, list)
-  const named = items.filter((item) => place(item, order) >= 0).sort(byPlace(order))
-  const others = items.filter((item) => place(item, order) < 0).sort(byPlace(before))
+  const sorted = (some: readonly JsonValue[], list: readonly JsonValue[]): JsonValue[] =>
+    some
+      .map((item) => ({ item, at: place(item, list) }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ item }) => item)
+  const isNamed = (item: JsonValue): boolean => place(item, order) >= 0
+  const named = sorted(items.filter(isNamed), order)
+  const others = sorted(
+    items.filter((item) => !isNamed(item)),
+    before,
+  )
 
   const result: JsonValue[] = []
   while (named.length > 0 && others.length > 0) {
-    const [first, second] = [place(named[0]!, before), place(others[0]!, before)]
-    const isNamedFirst = first >= 0 && second >= 0 && first < second
-    result.push((isNamedFirst ? named : others).shift()!)
+    const [first, second] = [place(others[0]!, before), place(named[0]!, before)]
+    const isOtherFirst = first >= 0 && second >= 0 && first < second
+    result.push((isOtherFirst ? others : named).shift()!)
   }
   return [...result, ...named, ...others]
 }

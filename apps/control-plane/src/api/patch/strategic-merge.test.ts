@@ -39,6 +39,63 @@ const cases: Case[] = [
     },
   },
   {
+    name: 'what is new stands in front of what the patch does not name',
+    target: { containers: [{ name: 'a' }] },
+    patch: { containers: [{ name: 'b' }] },
+    result: { containers: [{ name: 'b' }, { name: 'a' }] },
+  },
+  {
+    name: 'of items with one key the first is merged, and all are deleted',
+    target: {
+      containers: [{ name: 'a', image: '1' }, { name: 'a', image: '2' }, { name: 'b' }, { name: 'b' }],
+    },
+    patch: {
+      containers: [
+        { name: 'a', image: '3' },
+        { name: 'b', $patch: 'delete' },
+      ],
+    },
+    result: {
+      containers: [
+        { name: 'a', image: '3' },
+        { name: 'a', image: '2' },
+      ],
+    },
+  },
+  {
+    name: 'a list that is new is taken as it is, without what it deletes',
+    target: {},
+    patch: {
+      containers: [
+        {
+          name: 'a',
+          ports: [
+            { containerPort: 53, protocol: 'TCP' },
+            { containerPort: 53, protocol: 'UDP' },
+          ],
+        },
+        { name: 'b', $patch: 'delete' },
+      ],
+    },
+    result: {
+      containers: [
+        {
+          name: 'a',
+          ports: [
+            { containerPort: 53, protocol: 'TCP' },
+            { containerPort: 53, protocol: 'UDP' },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    name: 'constructor is a name like others',
+    target: {},
+    patch: { nodeSelector: { constructor: 'x' } },
+    result: { nodeSelector: { constructor: 'x' } },
+  },
+  {
     name: 'lists within list items merge by their own key',
     target: { containers: [{ name: 'a', ports: [{ containerPort: 80, name: 'web' }], env: [{ name: 'A', value: '1' }] }] },
     patch: {
@@ -46,7 +103,7 @@ const cases: Case[] = [
     },
     result: {
       containers: [
-        { name: 'a', ports: [{ containerPort: 80, name: 'web', hostPort: 8080 }, { containerPort: 81 }], env: [{ name: 'A', value: '2' }] },
+        { name: 'a', ports: [{ containerPort: 81 }, { containerPort: 80, name: 'web', hostPort: 8080 }], env: [{ name: 'A', value: '2' }] },
       ],
     },
   },
@@ -178,18 +235,56 @@ const cases: Case[] = [
 for (const { name, schema = POD_SPEC, target, patch, result } of cases)
   test(name, () => assert.deepEqual(strategicMerge(target, patch, definition(schema)), result))
 
-const refused: { name: string; patch: JsonObject }[] = [
-  { name: 'an item without its merge key', patch: { containers: [{ image: 'x' }] } },
-  { name: 'a scalar where items have a merge key', patch: { containers: ['a'] } },
-  { name: 'an unknown directive', patch: { $patch: 'explode' } },
-  { name: '$retainKeys that is no list', patch: { $retainKeys: 'a' } },
-  { name: 'a field that $retainKeys does not name', patch: { $retainKeys: ['a'], nodeName: 'x' } },
-  { name: 'an order that is no list', patch: { '$setElementOrder/containers': {}, containers: [{ name: 'a' }] } },
-  { name: 'a deletion list that is none', patch: { '$deleteFromPrimitiveList/finalizers': 'a' } },
+const refused: { name: string; patch: JsonObject; message: RegExp; code?: number }[] = [
+  {
+    name: 'an item without its merge key',
+    patch: { containers: [{ image: 'x' }] },
+    message: /^map: map\[image:x\] does not contain declared merge key: name$/,
+  },
+  {
+    name: 'a deletion without merge key',
+    patch: { containers: [{ $patch: 'delete' }] },
+    message: /does not contain declared merge key: name$/,
+  },
+  { name: 'a scalar where items have a merge key', patch: { containers: ['a'] }, message: /^list element types are not identical/ },
+  { name: 'null as an item', patch: { containers: [null] }, message: /^list element types are not identical/ },
+  {
+    name: 'lists of lists',
+    patch: { containers: [[]] },
+    message: /^the server rejected our request due to an error in our request$/,
+    code: 422,
+  },
+  { name: 'an unknown directive', patch: { $patch: 'explode' }, message: /^unknown patch type: explode in map: map\[\$patch:explode\]$/ },
+  {
+    name: 'an unknown directive in an item',
+    patch: { containers: [{ $patch: 'explode', name: 'a' }] },
+    message: /^unknown patch type: explode in map: map\[\$patch:explode name:a\]$/,
+  },
+  { name: '$retainKeys that is no list', patch: { $retainKeys: 'a' }, message: /^invalid patch format of retainKeys$/ },
+  {
+    name: 'a field that $retainKeys does not name',
+    patch: { $retainKeys: ['a'], nodeName: 'x' },
+    message: /^invalid patch format of retainKeys$/,
+  },
+  {
+    name: 'an order that is no list',
+    patch: { '$setElementOrder/containers': {}, containers: [{ name: 'a' }] },
+    message: /^invalid patch format of setElementOrder list$/,
+  },
+  {
+    name: 'an order that leaves out what the patch changes',
+    patch: { '$setElementOrder/containers': [{ name: 'b' }], containers: [{ name: 'a' }] },
+    message: /^The order in patch list:\n\[map\[name:a\]\]\n doesn't match \$setElementOrder list:\n\[map\[name:b\]\]\n$/,
+  },
+  {
+    name: 'a deletion list that is none',
+    patch: { '$deleteFromPrimitiveList/finalizers': 'a' },
+    message: /^invalid patch format of primitive list$/,
+  },
 ]
-for (const { name, patch } of refused)
+for (const { name, patch, message, code = 400 } of refused)
   test(`refuses ${name}`, () =>
-    assert.throws(() => strategicMerge({ containers: [{ name: 'a' }] }, patch, definition(POD_SPEC)), { code: 400 }))
+    assert.throws(() => strategicMerge({ containers: [{ name: 'a' }] }, patch, definition(POD_SPEC)), { code, message }))
 
 test('merging twice is merging once, and the target is not touched', () => {
   for (let seed = 1; seed <= 300; seed++) {
