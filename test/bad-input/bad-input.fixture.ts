@@ -4,7 +4,7 @@ import { badRequest } from '@bramble/api/status-error'
 import { systemClock } from '@bramble/reconcile/env'
 import { silentLog } from '@bramble/reconcile/log'
 import { createControlPlane } from '../../apps/control-plane/src/control-plane.ts'
-import { createApp } from '../../apps/control-plane/src/http/app.ts'
+import { type AppDeps, createApp } from '../../apps/control-plane/src/http/app.ts'
 import type { Backend } from '../../apps/control-plane/src/store/backend/backend.ts'
 import { MemoryBackend } from '../../apps/control-plane/src/store/backend/memory.ts'
 
@@ -40,8 +40,10 @@ export interface Unforeseen {
   readonly error: unknown
 }
 
+const administrator = () => ({ name: 'admin', groups: ['system:masters', 'system:authenticated'] })
+
 /** A whole control plane behind its HTTP API, with an administrator asking. Controllers do not run: what stands, stands. */
-export async function anApi(backend: Backend = new MemoryBackend()) {
+export async function anApi(backend: Backend = new MemoryBackend(), identify: AppDeps['identify'] = administrator) {
   const unforeseen: Unforeseen[] = []
   const log = {
     ...silentLog,
@@ -57,7 +59,6 @@ export async function anApi(backend: Backend = new MemoryBackend()) {
     apiPort: 6443,
   }
   const plane = await createControlPlane({ backend, linkServer: new MemoryLink(env).server, env, settings })
-  const identify = () => ({ name: 'admin', groups: ['system:masters', 'system:authenticated'] })
   const app = createApp({ ...plane, env, podLogs: { open: () => Promise.reject(badRequest('no node')) }, version: '0.1.0', identify })
 
   const send = async ({ method, path, body, headers = {} }: Sent): Promise<Answer> => {
