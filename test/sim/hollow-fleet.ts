@@ -57,6 +57,7 @@ export async function hollowFleet(
     env,
     version: '0.1.0',
     podLogs: { open: () => Promise.reject(badRequest('no logs here')) },
+    openapiFolder: join(folder, 'openapi'),
     stop: stop.signal,
   })
   const server = await serveHttps({
