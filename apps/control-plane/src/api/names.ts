@@ -6,6 +6,7 @@ export type NameRule = 'subdomain' | 'label' | 'label1035' | 'path'
 const RULES: Readonly<Record<string, NameRule>> = {
   '/Namespace': 'label',
   '/Service': 'label1035',
+  'apiregistration.k8s.io/APIService': 'path',
   'certificates.k8s.io/CertificateSigningRequest': 'path',
   'networking.k8s.io/IPAddress': 'path',
 }

@@ -64,8 +64,9 @@ function countsGenerations({ group, kind, subresources, custom }: ResourceDefini
   return (subresources?.status === true && !UNCOUNTED.has(name)) || WITHOUT_STATUS.has(name)
 }
 
-/** They have a status, and a spec that never changes. */
+/** They have a status, and a spec that nobody waits for. */
 const UNCOUNTED: ReadonlySet<string> = new Set([
+  'apiregistration.k8s.io/APIService',
   'certificates.k8s.io/CertificateSigningRequest',
   'resource.k8s.io/ResourceClaim',
   'storage.k8s.io/VolumeAttachment',

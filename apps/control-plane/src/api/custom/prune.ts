@@ -39,7 +39,17 @@ export function readCustomObject(schema: JsonSchema, body: JsonObject): Checked 
     unknown,
   })
   const checked = checkObject({ type: 'object', properties: { metadata: METADATA } }, metadata === undefined ? {} : { metadata })
-  return { value: { ...(value as Record<string, JsonValue>), ...checked.value }, unknown: [...checked.unknown, ...unknown] }
+  return {
+    value: { ...(value as Record<string, JsonValue>), ...withoutEmpty(checked.value) },
+    unknown: [...checked.unknown, ...unknown],
+  }
+}
+
+/** Metadata passes through Go's types, in which lists and maps without content are as good as absent. */
+function withoutEmpty({ metadata }: Checked['value']): Record<string, JsonValue> {
+  if (!isObject(metadata)) return {}
+  const isEmpty = (value: JsonValue | undefined): boolean => typeof value === 'object' && value !== null && Object.keys(value).length === 0
+  return { metadata: Object.fromEntries(Object.entries(metadata).filter(([, value]) => !isEmpty(value))) as JsonObject }
 }
 
 /** A part of an object without what `schema` does not specify; a copy. `unknown` gets the paths of what was dropped. */
