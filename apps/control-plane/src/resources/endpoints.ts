@@ -23,6 +23,7 @@ export const endpoints: ResourceDefinition<Endpoints> = {
     for (const { ports = [] } of subsets) for (const port of ports) port.protocol ||= 'TCP'
   },
   validate: ({ subsets = [] }) => subsets.flatMap(validateSubset),
+  warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
 }
 
 type Subset = NonNullable<Endpoints['subsets']>[number]

@@ -1,8 +1,9 @@
-import { invalidValue } from '@bramble/api/field-error'
+import { invalidValue, required } from '@bramble/api/field-error'
 import type { FieldError } from '@bramble/api/field-error'
 import type { KubeEvent } from '@bramble/api/types/core'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { nameColumn, since } from './columns.ts'
+import { check, qualifiedName } from './rules.ts'
 
 export const events: ResourceDefinition<KubeEvent> = {
   group: '',
@@ -42,14 +43,39 @@ export const events: ResourceDefinition<KubeEvent> = {
   applyDefaults: (draft) => {
     draft.involvedObject ??= {}
   },
-  validate: validateNamespace,
+  validate: validateEvent,
+}
+
+/** Source: Kubernetes pkg/apis/core/validation legacyValidateEvent: whoever sets eventTime says all of the rest as well. */
+function validateEvent(event: KubeEvent): readonly FieldError[] {
+  return event.eventTime ? validateFull(event) : validateNamespace(event)
 }
 
 /** Events about cluster-scoped objects live in `default`, all others beside what they are about. */
-function validateNamespace({ involvedObject, metadata }: KubeEvent): readonly FieldError[] {
+function validateNamespace({ involvedObject, metadata }: KubeEvent, clusterWide = ['default']): readonly FieldError[] {
   const about = involvedObject.namespace ?? ''
-  const fits = about === '' ? metadata.namespace === 'default' || metadata.namespace === 'kube-system' : about === metadata.namespace
+  const fits = about === '' ? clusterWide.includes(metadata.namespace ?? '') : about === metadata.namespace
   return fits ? [] : [invalidValue('involvedObject.namespace', about, 'does not match event.namespace')]
+}
+
+const WORD_BYTES_MAX = 128
+const NOTE_BYTES_MAX = 1024
+
+function validateFull(event: KubeEvent): readonly FieldError[] {
+  const short = (field: string, value: string | undefined, bytesMax: number): readonly FieldError[] =>
+    Buffer.byteLength(value ?? '') > bytesMax ? [invalidValue(field, '', `can have at most ${bytesMax} characters`)] : []
+  const word = (field: 'reportingInstance' | 'action' | 'reason'): readonly FieldError[] =>
+    event[field] ? short(field, event[field], WORD_BYTES_MAX) : [required(field)]
+  return [
+    ...(event.involvedObject.namespace ? [] : validateNamespace(event, ['default', 'kube-system'])),
+    ...(event.reportingComponent
+      ? check('reportingController', event.reportingComponent, qualifiedName)
+      : [required('reportingController')]),
+    ...word('reportingInstance'),
+    ...word('action'),
+    ...word('reason'),
+    ...short('message', event.message, NOTE_BYTES_MAX),
+  ]
 }
 
 function lastSeen(event: KubeEvent, nowMs: number): string {

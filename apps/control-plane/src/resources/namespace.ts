@@ -1,6 +1,9 @@
+import { invalidValue } from '@bramble/api/field-error'
+import type { FieldError } from '@bramble/api/field-error'
 import type { Namespace } from '@bramble/api/types/core'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, nameColumn } from './columns.ts'
+import { check, qualifiedName } from './rules.ts'
 
 /** Keeps the namespace until its content is gone. */
 const FINALIZER = 'kubernetes'
@@ -28,4 +31,26 @@ export const namespaces: ResourceDefinition<Namespace> = {
     draft.status ??= {}
     draft.status.phase ||= 'Active'
   },
+  validate: ({ metadata, spec, status }) => [
+    ...(spec?.finalizers ?? []).flatMap((finalizer) => validateFinalizer(finalizer, 'spec.finalizers')),
+    ...validatePhase(status?.phase ?? '', metadata.deletionTimestamp !== undefined),
+  ],
+}
+
+/** Source: Kubernetes pkg/apis/core/validation validateFinalizerName. */
+function validateFinalizer(finalizer: string, path: string): readonly FieldError[] {
+  const errors = check(path, finalizer, qualifiedName)
+  return finalizer.includes('/') || STANDARD_FINALIZERS.includes(finalizer)
+    ? errors
+    : [...errors, invalidValue(path, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')]
+}
+
+const STANDARD_FINALIZERS: readonly string[] = [FINALIZER, 'orphan', 'foregroundDeletion']
+
+/** Source: Kubernetes pkg/apis/core/validation ValidateNamespaceStatusUpdate. */
+function validatePhase(phase: string, isEnding: boolean): readonly FieldError[] {
+  const expected = isEnding ? 'Terminating' : 'Active'
+  return phase === expected
+    ? []
+    : [invalidValue('status.Phase', phase, `may only be '${expected}' if \`deletionTimestamp\` is ${isEnding ? 'not ' : ''}empty`)]
 }

@@ -4,6 +4,7 @@ import { ageColumn, labelsText, nameColumn } from './columns.ts'
 import { applyServiceDefaults } from './service-spec/defaults.ts'
 import { keepAllocated } from './service-spec/keep-allocated.ts'
 import { validateService } from './service-spec/validate.ts'
+import { serviceWarnings } from './service-spec/warnings.ts'
 
 export const services: ResourceDefinition<Service> = {
   group: '',
@@ -32,6 +33,7 @@ export const services: ResourceDefinition<Service> = {
   },
   applyDefaults: applyServiceDefaults,
   validate: validateService,
+  warnings: serviceWarnings,
 }
 
 function externalText({ spec, status }: Service): string {

@@ -177,40 +177,6 @@ const inContainer: readonly (readonly [name: string, container: object, ...expec
     `${C}.envFrom: Invalid value: "": must specify one of: \`configMapRef\` or \`secretRef\``,
   ],
   ['with a mount of no volume', { volumeMounts: [{ name: 'v', mountPath: '/v' }] }, `${C}.volumeMounts[0].name: Not found: "v"`],
-  [
-    'that asks for more than its limit',
-    { resources: { requests: { cpu: '2' }, limits: { cpu: '1' } } },
-    `${C}.resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1`,
-  ],
-  [
-    'that asks for less than nothing',
-    { resources: { requests: { memory: '-1' } } },
-    `${C}.resources.requests[memory]: Invalid value: "-1": must be greater than or equal to 0`,
-  ],
-  [
-    'that asks for what there is not',
-    { resources: { requests: { storage: '1' } } },
-    `${C}.resources.requests[storage]: Invalid value: "storage": must be a standard resource for containers`,
-  ],
-  [
-    'that asks for a device it may not have',
-    { resources: { requests: { 'example.com/gpu': '1' } } },
-    `${C}.resources.limits: Required value: Limit must be set for non overcommitable resources`,
-  ],
-  [
-    'that asks for what nobody knows',
-    { resources: { limits: { disk: '1' } } },
-    `${C}.resources.limits[disk]: Invalid value: "disk": must be a standard resource type or fully qualified`,
-    `${C}.resources.limits[disk]: Invalid value: "disk": must be a standard resource for containers`,
-    `${C}.resources.requests[disk]: Invalid value: "disk": must be a standard resource type or fully qualified`,
-    `${C}.resources.requests[disk]: Invalid value: "disk": must be a standard resource for containers`,
-  ],
-  [
-    'that asks for half a device',
-    { resources: { limits: { 'example.com/gpu': '500m' } } },
-    `${C}.resources.limits[example.com/gpu]: Invalid value: "500m": must be an integer`,
-    `${C}.resources.requests[example.com/gpu]: Invalid value: "500m": must be an integer`,
-  ],
   ['with a probe that does nothing', { livenessProbe: {} }, `${C}.livenessProbe: Required value: must specify a handler type`],
   [
     'with a probe that does two things',
