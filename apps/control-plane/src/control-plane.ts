@@ -83,7 +83,9 @@ export async function createControlPlane(deps: {
   const client: ApiClient = new LocalClient({
     store,
     resources,
-    warn: (message) => env.log.warn('a write of our own was stored with a warning', { message }),
+    // what a kind says of itself is for people; a field that the schema does not know may come from a newer agent
+    warn: (message) =>
+      env.log[message.startsWith('unknown field') ? 'warn' : 'debug']('a write of our own was stored with a warning', { message }),
   })
   const standard = { ...settings, apiServiceIp: apiServiceIp(ranges) }
   await ensureStandardObjects(client, standard)
