@@ -38,8 +38,33 @@ export function respondError(c: HttpContext, error: unknown, log: Log): Response
   const known = toStatusError(error)
   if (known.code >= 500 && !(error instanceof StatusError)) log.error('request failed', { error, method: c.req.method, path: c.req.path })
   const retryAfter = known.details?.retryAfterSeconds
-  return respondJson(c, statusBody(known), known.code, retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) })
+  return respondJson(c, shortened(statusBody(known)), known.code, retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) })
 }
+
+const MESSAGE_CHARACTERS_MAX = 8_192
+const CAUSE_CHARACTERS_MAX = 1_024
+const CAUSES_MAX = 64
+
+/** Messages repeat what was wrong; an answer is short all the same, whatever was sent. */
+function shortened(body: JsonObject): JsonObject {
+  const { message, details } = body as { message: string; details?: { name?: string; causes?: readonly Record<string, string>[] } }
+  const causes = details?.causes?.slice(0, CAUSES_MAX)
+  const short = causes?.map((cause) =>
+    Object.fromEntries(Object.entries(cause).map(([name, text]) => [name, cut(text, CAUSE_CHARACTERS_MAX)])),
+  )
+  return {
+    ...body,
+    message: cut(message, MESSAGE_CHARACTERS_MAX),
+    ...(details && {
+      details: {
+        ...details,
+        ...(details.name !== undefined && { name: cut(details.name, CAUSE_CHARACTERS_MAX) }),
+        ...(short && { causes: short }),
+      },
+    }),
+  }
+}
+const cut = (text: string, charactersMax: number): string => (text.length > charactersMax ? `${text.slice(0, charactersMax)}…` : text)
 
 export const toStatusError = (error: unknown): StatusError =>
   error instanceof StatusError ? error : new StatusError(500, 'InternalError', 'Internal error occurred')

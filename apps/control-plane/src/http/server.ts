@@ -35,7 +35,7 @@ const LIMITS: HttpsLimits = {
   requestMs: 90_000,
   handshakeMs: 15_000,
   headerBytes: 64 * 1024,
-  headersPerRequest: 128,
+  headersPerRequest: 256,
   streamsPerSession: 250,
   resetsAtOnce: 1_000,
   resetsPerSecond: 33,

@@ -1,0 +1,147 @@
+import { NS } from './bad-input.fixture.ts'
+import { configMap, get, post, put, type Row, remove } from './row.ts'
+
+const MAPS = `${NS}/configmaps`
+const MIB = 1024 * 1024
+const token = (fields: object): string => Buffer.from(JSON.stringify(fields)).toString('base64url')
+
+/** What is wrong with the words of a request rather than with what it asks for: versions, tokens, selectors, sizes, Accept. */
+export const wireRows: readonly Row[] = [
+  [
+    'a label selector with a prototype key',
+    get(`${MAPS}?labelSelector=__proto__%3Dx`),
+    400,
+    'BadRequest',
+    /^unable to parse requirement: /,
+  ],
+  [
+    'a field selector with a prototype key',
+    get(`${MAPS}?fieldSelector=__proto__%3Dx`),
+    400,
+    'BadRequest',
+    'field label not supported: __proto__',
+  ],
+  [
+    'a field selector for what every object has',
+    get(`${MAPS}?fieldSelector=constructor%3Dx`),
+    400,
+    'BadRequest',
+    'field label not supported: constructor',
+  ],
+  [
+    'a label selector of 60 kB without an end',
+    get(`${MAPS}?labelSelector=a+in+(${'b,'.repeat(30_000)}`),
+    400,
+    'BadRequest',
+    /^unable to parse requirement: /,
+  ],
+  ['a label selector of brackets', get(`${MAPS}?labelSelector=${'('.repeat(50_000)}`), 400, 'BadRequest', /^unable to parse requirement: /],
+  [
+    'a field selector of 20,000 terms',
+    get(`${MAPS}?fieldSelector=${'a%3Db,'.repeat(20_000)}`),
+    400,
+    'BadRequest',
+    'field label not supported: a',
+  ],
+  [
+    'a limit beyond all numbers',
+    get(`${MAPS}?limit=${'9'.repeat(5_000)}`),
+    400,
+    'BadRequest',
+    /^strconv.ParseInt: parsing "9+": value out of range$/,
+  ],
+  [
+    'a list of initial events',
+    get(`${MAPS}?sendInitialEvents=true`),
+    422,
+    'Invalid',
+    /sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list$/,
+  ],
+  [
+    'a version beside a token',
+    get(`${MAPS}?resourceVersion=5&continue=${token({ v: 'bramble/v2', rv: 5, after: '/core/configmaps/default/a' })}`),
+    400,
+    'BadRequest',
+    'specifying resource version is not allowed when using continue',
+  ],
+  [
+    'a token of another kind',
+    get(`${MAPS}?continue=${token({ v: 'bramble/v2', rv: -1, after: '/core/secrets/default/a' })}`),
+    400,
+    'BadRequest',
+    /^invalid continue token: continue key is not valid/,
+  ],
+  [
+    'a token of another namespace',
+    get(`${MAPS}?continue=${token({ v: 'bramble/v2', rv: -1, after: '/core/configmaps/kube-system/a' })}`),
+    400,
+    'BadRequest',
+    /^invalid continue token: /,
+  ],
+  [
+    'a token that climbs',
+    get(`${MAPS}?continue=${token({ v: 'bramble/v2', rv: -1, after: '../../secrets/default/a' })}`),
+    400,
+    'BadRequest',
+    /^invalid continue token: /,
+  ],
+  [
+    'a token with a prototype',
+    get(`${MAPS}?continue=${Buffer.from('{"__proto__":{"v":"bramble/v2"}}').toString('base64url')}`),
+    400,
+    'BadRequest',
+    /^invalid continue token: /,
+  ],
+  ['a token of 50 kB', get(`${MAPS}?continue=${'A'.repeat(50_000)}`), 400, 'BadRequest', /^invalid continue token: /],
+  [
+    'a version of the future',
+    get(`${MAPS}?resourceVersion=999999999`),
+    504,
+    'Timeout',
+    /^Timeout: Too large resource version: 999999999, current: \d+$/,
+  ],
+  ['a version with a minus', get(`${MAPS}?resourceVersion=-1`), 422, 'Invalid', /resourceVersion: Invalid value: "-1"/],
+  ['a version of 5 kB', get(`${MAPS}?resourceVersion=${'1'.repeat(5_000)}`), 422, 'Invalid', /resourceVersion: Invalid value/],
+  ['an Accept of 60 kB', get(MAPS, { accept: 'text/x,'.repeat(9_000) }), 406, 'NotAcceptable', /Available representations/],
+  [
+    'an unknown shape',
+    get(MAPS, { accept: 'application/json;as=Chair;g=meta.k8s.io;v=v1' }),
+    406,
+    'NotAcceptable',
+    /^only the following media types are accepted: /,
+  ],
+  [
+    'metadata of a list, of one object',
+    get(`${MAPS}/kept`, { accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' }),
+    406,
+    'NotAcceptable',
+    /is not a list/,
+  ],
+  [
+    'a table with an unknown object',
+    get(`${MAPS}?includeObject=Some`, { accept: 'application/json;as=Table;g=meta.k8s.io;v=v1' }),
+    400,
+    'BadRequest',
+    /includeObject/,
+  ],
+  ['a body of 10 MiB', post(MAPS, configMap('x', { data: { a: 'x'.repeat(10 * MIB) } })), 413, 'RequestEntityTooLarge', /limit is 3145728/],
+  [
+    'a value of 2 MiB',
+    post(MAPS, configMap('x', { data: { a: 'x'.repeat(2 * MIB) } })),
+    422,
+    'Invalid',
+    /Too long: may not be more than 1048576 bytes/,
+  ],
+  ['a name of 1 MiB', post(MAPS, configMap('x'.repeat(MIB))), 422, 'Invalid', /metadata.name: Invalid value: /],
+  [
+    'a replacement under a name of 40 kB',
+    put(`${MAPS}/${'x'.repeat(40_000)}`, configMap('y')),
+    400,
+    'BadRequest',
+    /does not match the name on the URL/,
+  ],
+  ['a deletion of what cannot be there', remove(`${MAPS}/${'x'.repeat(1_000)}`), 404, 'NotFound', /not found/],
+  ['a path of dots', get('/api/v1/namespaces/%2e%2e/configmaps/kept'), 404, 'NotFound', /./],
+  ['a path with a zero byte', get(`${MAPS}/a%00b`), 404, 'NotFound', /not found/],
+  ['a path with a line feed', get(`${MAPS}/a%0ab`), 404, 'NotFound', /not found/],
+]
