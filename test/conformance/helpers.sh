@@ -4,7 +4,8 @@
 until_prints() {
   local pattern="$1" printed
   shift
-  for _ in $(seq 200); do
+  SECONDS=0
+  while [ "$SECONDS" -lt 20 ]; do
     printed="$("$@" 2>&1)"
     if grep -qE "$pattern" <<< "$printed"; then
       echo "$printed"
