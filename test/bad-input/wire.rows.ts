@@ -132,7 +132,7 @@ export const wireRows: readonly Row[] = [
     'Invalid',
     /Too long: may not be more than 1048576 bytes/,
   ],
-  ['a name of 1 MiB', post(MAPS, configMap('x'.repeat(MIB))), 422, 'Invalid', /metadata.name: Invalid value: /],
+  ['a name of 1 MiB', post(MAPS, configMap('x'.repeat(MIB))), 422, 'Invalid', /must be no more than 253 (bytes|characters)/],
   [
     'a replacement under a name of 40 kB',
     put(`${MAPS}/${'x'.repeat(40_000)}`, configMap('y')),

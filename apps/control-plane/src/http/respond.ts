@@ -64,7 +64,12 @@ function shortened(body: JsonObject): JsonObject {
     }),
   }
 }
-const cut = (text: string, charactersMax: number): string => (text.length > charactersMax ? `${text.slice(0, charactersMax)}…` : text)
+
+/** What is too long loses its middle: the end often says what is wrong. */
+function cut(text: string, charactersMax: number): string {
+  if (text.length <= charactersMax) return text
+  return `${text.slice(0, charactersMax / 2)}…${text.slice(-charactersMax / 2)}`
+}
 
 export const toStatusError = (error: unknown): StatusError =>
   error instanceof StatusError ? error : new StatusError(500, 'InternalError', 'Internal error occurred')
