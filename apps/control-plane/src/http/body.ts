@@ -1,10 +1,10 @@
-import type { JsonValue } from '@bramble/api/object'
+import { apiVersionOf, type JsonValue } from '@bramble/api/object'
 import { badRequest, StatusError } from '@bramble/api/status-error'
 import type { Clock } from '@bramble/reconcile/env'
 import type { PatchType } from '../api/requests.ts'
 import type { HttpContext } from './http-env.ts'
 import { goKind } from '../api/schema/go-types.ts'
-import { decodeProtobuf } from './protobuf/decode.ts'
+import { decodeProtobuf, ObjectWireError } from './protobuf/decode.ts'
 import { JsonSyntaxError, parseStrictJson } from './strict-json.ts'
 import { parseYaml } from './yaml.ts'
 
@@ -17,6 +17,8 @@ const BODY_MS_MAX = 60_000
 export interface Expected {
   readonly kind: string
   readonly version: string
+  /** Default: core. */
+  readonly group?: string
 }
 export interface DecodedBody {
   readonly value: JsonValue
@@ -74,7 +76,7 @@ const tooLarge = (): StatusError => new StatusError(413, 'RequestEntityTooLarge'
  */
 export async function decodeObject(contentType: string | undefined, body: Buffer, expected: Expected): Promise<DecodedBody> {
   const type = mediaType(contentType)
-  if (type === PROTOBUF) return decoded(body, expected, () => ({ value: decodeProtobuf(body), duplicates: [] }))
+  if (type === PROTOBUF) return decoded(body, expected, () => ({ value: decodeProtobuf(body, nameOf(expected)), duplicates: [] }))
   if (type === 'application/json' || type === '') return decoded(body, expected, () => parseStrictJson(body.toString('utf8')))
   if (type === 'application/yaml') return decoded(body, expected, () => parseYaml(body.toString('utf8')))
   throw new StatusError(
@@ -99,6 +101,7 @@ async function decoded(body: Buffer, { kind }: Expected, parse: () => Parsed | P
     parsed = await parse()
   } catch (error) {
     if (error instanceof StatusError) throw error
+    if (error instanceof ObjectWireError) throw badRequest(`${headOf(error)} cannot be handled as a ${kind}: ${error.message}`)
     throw refuse(error instanceof JsonSyntaxError ? `${HEAD_ERROR}: ${error.message}` : (error as Error).message)
   }
   const value = parsed.value ?? {} // null is an object of which nothing is said
@@ -106,6 +109,10 @@ async function decoded(body: Buffer, { kind }: Expected, parse: () => Parsed | P
   if (wrong !== undefined) throw refuse(wrong)
   return { value: value as JsonValue, duplicateFields: parsed.duplicates }
 }
+
+const nameOf = ({ group = '', version, kind }: Expected) => ({ apiVersion: apiVersionOf(group, version), kind })
+const headOf = ({ apiVersion, kind }: ObjectWireError): string =>
+  `${kind} in version ${JSON.stringify(apiVersion.slice(apiVersion.indexOf('/') + 1))}`
 
 const HEAD_ERROR = "couldn't get version/kind; json parse error"
 

@@ -351,7 +351,7 @@ const cases: readonly (readonly [string, string, string, Written, object])[] = [
 ]
 for (const [name, apiVersion, kind, fields, expected] of cases)
   test(name, () => {
-    const decoded = decodeProtobuf(envelope(apiVersion, kind, fields)) as Record<string, unknown>
+    const decoded = decodeProtobuf(envelope(apiVersion, kind, fields), { apiVersion, kind }) as Record<string, unknown>
     assert.deepEqual(pick(decoded, expected), pick({ apiVersion, kind, ...expected }, expected))
     assert.deepEqual([decoded.apiVersion, decoded.kind], [apiVersion, kind])
   })

@@ -1,18 +1,23 @@
 /** Writes protobuf by field number, for tests: texts and buffers are length-delimited, numbers are varints. */
-export type Written = readonly (readonly [number: number, value: string | number | bigint | boolean | Buffer | Written])[]
+export type Written = readonly (readonly [number: number, value: string | number | bigint | boolean | Buffer | Double | Written])[]
+export interface Double {
+  readonly double: number
+}
 
 export const bytes = (fields: Written): Buffer =>
   Buffer.concat(
     fields.flatMap(([number, value]) => {
       if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
         return [varint(BigInt(number) << 3n), varint(BigInt(value))]
+      if (typeof value === 'object' && 'double' in value)
+        return [varint((BigInt(number) << 3n) | 1n), Buffer.from(Float64Array.of(value.double).buffer)]
       const body = typeof value === 'string' ? Buffer.from(value) : Buffer.isBuffer(value) ? value : bytes(value as Written)
       return [varint((BigInt(number) << 3n) | 2n), varint(BigInt(body.length)), body]
     }),
   )
 
 /** As `application/vnd.kubernetes.protobuf`. */
-export const envelope = (apiVersion: string, kind: string, object: Written): Buffer =>
+export const envelope = (apiVersion: string, kind: string, object: Written | Buffer): Buffer =>
   Buffer.concat([
     Buffer.from('k8s\0'),
     bytes([
@@ -23,7 +28,7 @@ export const envelope = (apiVersion: string, kind: string, object: Written): Buf
           [2, kind],
         ],
       ],
-      [2, bytes(object)],
+      [2, Buffer.isBuffer(object) ? object : bytes(object)],
       [3, ''],
       [4, ''],
     ]),

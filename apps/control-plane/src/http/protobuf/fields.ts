@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isScalar } from './scalars.ts'
 
 export interface FieldType {
   readonly is: 'scalar' | 'message' | 'map' | 'items'
@@ -23,8 +24,8 @@ export interface Field {
 }
 export type Message = ReadonlyMap<number, Field>
 
-const SCALARS = new Set(['string', 'bool', 'int32', 'int64', 'double', 'bytes', 'quantity', 'time', 'microtime', 'intorstr', 'rawjson'])
-const DELETE_OPTIONS = 'meta.v1.DeleteOptions'
+/** Kinds that every group has, and that are the same in each. */
+const SHARED = new Set(['DeleteOptions', 'CreateOptions', 'UpdateOptions', 'PatchOptions', 'Status'])
 
 /**
  * `fields.txt`, read at the first protobuf body. Lines are parsed when a message is first met: most of them never are.
@@ -50,7 +51,7 @@ export class FieldTable {
 
   /** Full name of the message that a kind is encoded as. */
   messageOf(apiVersion: string, kind: string): string | undefined {
-    if (kind === 'DeleteOptions') return DELETE_OPTIONS // every group has it, and it is always the same
+    if (SHARED.has(kind)) return `meta.v1.${kind}`
     const name = `${this.#packages.get(apiVersion)}.${kind}`
     return this.#lines.has(name) ? name : undefined
   }
@@ -92,6 +93,6 @@ function parseField(text: string, home: string): readonly [number, Field] {
 function parseType(text: string, home: string): FieldType {
   const wrapped = /^(map|items) (.+)$/.exec(text)
   if (wrapped) return { is: wrapped[1] as 'map' | 'items', name: text, of: parseType(wrapped[2]!, home) }
-  if (SCALARS.has(text)) return { is: 'scalar', name: text }
+  if (isScalar(text)) return { is: 'scalar', name: text }
   return { is: 'message', name: text.includes('.') ? text : `${home}.${text}` }
 }
