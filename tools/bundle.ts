@@ -66,6 +66,8 @@ async function bundle(name: string, workers: readonly string[], files: readonly 
     minify: true,
     keepNames: true,
     legalComments: 'linked',
+    // its CommonJS form, which Node.js would take, has no names left when it is loaded on demand
+    alias: { yaml: `${root}node_modules/yaml/browser/index.js` },
     // packages in CommonJS ask for Node's own modules by require
     banner: { js: "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
     plugins: [nodeModules],
