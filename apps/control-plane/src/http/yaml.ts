@@ -48,13 +48,14 @@ export async function parseYaml(text: string): Promise<{ readonly value: unknown
     return withProblems(text, document, plain(document.toJS({ maxAliasCount: ALIASES_MAX, mapAsMap: true }) ?? null))
   } catch (error) {
     if (error instanceof YamlSyntaxError) throw error
-    throw new YamlSyntaxError(error instanceof RangeError ? 'yaml: exceeded max depth' : aliasMessage((error as Error).message))
+    throw new YamlSyntaxError(aliasMessage((error as Error).message))
   }
 }
 
 const isForeign = (tag: { tag: string; format?: string }): boolean => NOT_JSON.test(tag.tag) || tag.format === 'TIME'
 
 function aliasMessage(message: string): string {
+  if (message.startsWith('Maximum call stack')) return 'yaml: exceeded max depth'
   if (message.startsWith('Excessive alias count')) return 'yaml: document contains excessive aliasing'
   const anchor = /^Unresolved alias .*: (.*)$/.exec(message)?.[1]
   if (anchor !== undefined) return `yaml: unknown anchor '${anchor}' referenced`
