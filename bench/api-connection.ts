@@ -69,9 +69,9 @@ export class ApiConnection {
     return answer
   }
 
-  /** Reads a body and drops it unparsed. @returns its length in bytes. */
-  async read(path: string): Promise<number> {
-    const outgoing = request({ ...this.#options, agent: this.#agent, path, headers: { accept: 'application/json' } })
+  /** Reads a body and drops it unparsed. @returns its length on the wire in bytes. */
+  async read(path: string, headers: Readonly<Record<string, string>> = {}): Promise<number> {
+    const outgoing = request({ ...this.#options, agent: this.#agent, path, headers: { accept: 'application/json', ...headers } })
     outgoing.end()
     const [response] = await once(outgoing, 'response')
     let bytes = 0

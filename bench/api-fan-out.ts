@@ -5,7 +5,7 @@ import { connect as tlsConnect, type TLSSocket } from 'node:tls'
 import { waitFor } from '../test/e2e/wait.ts'
 import type { ApiConnection, Credentials } from './api-connection.ts'
 import { type ApiServer, NAMESPACE } from './api-server.ts'
-import { percentile, printTable } from './table.ts'
+import { percentile } from './table.ts'
 
 /** Changes that are waited for one by one: latency. */
 const SINGLE_CHANGES = 30
@@ -35,27 +35,8 @@ class Watcher {
   }
 }
 
-/** Many watch the same. Prints latency, throughput and what an idle watch keeps of the control plane's memory. */
-export async function fanOut(server: ApiServer, api: ApiConnection, watchersMax: number): Promise<void> {
-  const rows: string[][] = []
-  for (const protocol of ['HTTP/1.1', 'HTTP/2'] as const) rows.push(await measure(server, api, protocol, watchersMax))
-  printTable(
-    `A change seen by ${watchersMax} watchers`,
-    [
-      '',
-      'to the first p50 ms',
-      'p99',
-      'to the last p50 ms',
-      'p99',
-      'events/s in a burst',
-      'server CPU µs per event',
-      'KB RSS per idle watch',
-    ],
-    rows,
-  )
-}
-
-async function measure(server: ApiServer, api: ApiConnection, protocol: 'HTTP/1.1' | 'HTTP/2', count: number): Promise<string[]> {
+/** Many watch the same. @returns A line: latency, throughput, and what an idle watch keeps of the control plane's memory. */
+export async function fanOut(server: ApiServer, api: ApiConnection, protocol: 'HTTP/1.1' | 'HTTP/2', count: number): Promise<string[]> {
   const path = `${NAMESPACE}/configmaps?watch=true&allowWatchBookmarks=true&resourceVersion=${await newest(api)}`
   const before = (await server.memory()).rssBytes
   const { watchers, close } = await (protocol === 'HTTP/2' ? openHttp2 : openHttp1)(api.credentials, server.address, path, count)
