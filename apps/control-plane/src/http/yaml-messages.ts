@@ -38,7 +38,7 @@ function explain(text: string, { code, message, pos }: YamlProblem): readonly [w
     case 'MISSING_CHAR':
       return missing(text, message, pos[1])
     default:
-      return [message, 'here']
+      return [message.startsWith('Maximum call stack') ? 'exceeded max depth' : message, 'here']
   }
 }
 
