@@ -1,11 +1,16 @@
 import { invalidValue } from '@bramble/api/field-error'
 import { formatSelector, type LabelSelector } from '@bramble/api/labels'
 import type { JsonObject, JsonValue, KubeObject, ObjectKey } from '@bramble/api/object'
+import { apiVersionOf } from '@bramble/api/object'
 import { invalid, unknownResource } from '@bramble/api/status-error'
 import { applyTo, checkedConfig, checkUid, withoutManaged } from './apply.ts'
 import { copyOfObject } from './clean-copy.ts'
 import { decodeObject } from './decode.ts'
 import { entryOf, type Machine } from './machine.ts'
+import { has, setOf } from './managed-fields/field-set.ts'
+import { decodeSet, encodeSet } from './managed-fields/fields-v1.ts'
+import type { ManagedFieldsEntry } from './managed-fields/managers.ts'
+import { fieldElement } from './managed-fields/path-element.ts'
 import { applyPatchTo } from './patch/apply-patch.ts'
 import type { PatchType, WriteContext } from './requests.ts'
 import type { ResourceDefinition, ScalePaths } from './resource.ts'
@@ -122,12 +127,20 @@ function checkReplicas(replicas: number, name: string): void {
 
 function scaleOf(object: KubeObject, paths: ScalePaths): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
+  const managedFields = replicasOwners(object, paths)
   const selector = getPath(object, paths.labelSelector)
   const text = typeof selector === 'string' ? selector : selector === undefined ? undefined : formatSelector(asSelector(selector as object))
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
-    metadata: { name, ...(namespace !== undefined && { namespace }), uid, resourceVersion, creationTimestamp },
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      uid,
+      resourceVersion,
+      creationTimestamp,
+      ...(managedFields.length > 0 && { managedFields }),
+    },
     spec: { replicas: Number(getPath(object, paths.specReplicas) ?? 0) },
     status: { replicas: Number(getPath(object, paths.statusReplicas) ?? 0), ...(text !== undefined && { selector: text }) },
   }
@@ -136,6 +149,16 @@ function scaleOf(object: KubeObject, paths: ScalePaths): Scale {
 /** ReplicationControllers select by plain labels. */
 const asSelector = (selector: object): LabelSelector =>
   Object.values(selector).some((value) => typeof value === 'string') ? { matchLabels: selector as Record<string, string> } : selector
+
+/** Those who own the replicas, as managers of the Scale. Source: apimachinery pkg/util/managedfields/scalehandler.go. */
+function replicasOwners({ metadata }: KubeObject, paths: ScalePaths): ManagedFieldsEntry[] {
+  const path = steps(paths.specReplicas).map(fieldElement)
+  return ((metadata.managedFields ?? []) as ManagedFieldsEntry[])
+    .filter(({ fieldsV1 }) => has(decodeSet(fieldsV1), path))
+    .map((entry) => ({ ...entry, apiVersion: apiVersionOf(SCALE.group, SCALE.version), fieldsV1: REPLICAS }))
+}
+
+const REPLICAS = encodeSet(setOf(['f:spec', 'f:replicas']))
 
 /** @throws StatusError 404 when the kind cannot be scaled. */
 function scalePaths({ subresources }: ResourceDefinition): ScalePaths {

@@ -19,6 +19,16 @@ test('scale shows and changes the replicas of what has them', async (t) => {
         uid: metadata.uid,
         resourceVersion: '',
         creationTimestamp: metadata.creationTimestamp,
+        managedFields: [
+          {
+            manager: 'test',
+            operation: 'Update',
+            apiVersion: 'autoscaling/v1',
+            time: '2026-01-01T00:00:00Z',
+            fieldsType: 'FieldsV1',
+            fieldsV1: { 'f:spec': { 'f:replicas': {} } },
+          },
+        ],
       },
       spec: { replicas: 2 },
       status: { replicas: 1, selector: 'app=web' },

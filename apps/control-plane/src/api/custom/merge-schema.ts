@@ -35,7 +35,7 @@ function shapeOf(schema: JsonSchema): ObjectSchema {
     case 'object':
       return objectOf(schema)
     case 'array':
-      return { type: 'array', items: schema.items === undefined ? { type: 'any' } : shapeOf(schema.items) }
+      return { type: 'array', items: schema.items === undefined ? { type: 'any' } : propertyOf(schema.items) }
     case 'integer':
       return { type: 'integer', format: 'int64' }
     case 'string':
