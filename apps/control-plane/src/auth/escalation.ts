@@ -4,12 +4,7 @@ import { type ClusterRole, type PolicyRule, RBAC_GROUP, type Role, type RoleBind
 import type { AdmissionRequest, AdmissionStep, UserInfo } from '../api/requests.ts'
 import { isSame } from '../resources/differences.ts'
 import { describeRules, quotedList, uncovered } from '../resources/rbac/covers.ts'
-import { type Authorizer, MASTERS_GROUP } from './authorizer.ts'
-
-const EVERYTHING: readonly PolicyRule[] = [
-  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
-  { verbs: ['*'], nonResourceURLs: ['*'] },
-]
+import { type Authorizer, EVERYTHING, MASTERS_GROUP } from './authorizer.ts'
 
 /**
  * Nobody grants what they do not hold: roles and bindings are refused that would give more rights than their writer has,

@@ -1,4 +1,5 @@
 import type { PolicyRule } from '@bramble/api/types/rbac'
+import { coversPath } from '../resources/rbac/covers.ts'
 import type { Attributes } from './attributes.ts'
 
 /**
@@ -7,17 +8,13 @@ import type { Attributes } from './attributes.ts'
  */
 export function ruleAllows(rule: PolicyRule, attributes: Attributes): boolean {
   if (!has(rule.verbs, attributes.verb)) return false
-  if (attributes.type === 'path') return (rule.nonResourceURLs ?? []).some((pattern) => pathMatches(pattern, attributes.path))
+  if (attributes.type === 'path') return (rule.nonResourceURLs ?? []).some((pattern) => coversPath(pattern, attributes.path))
   const { apiGroups = [], resources = [], resourceNames = [] } = rule
   const { group, plural, subresource = '', name = '' } = attributes
   return (
     has(apiGroups, group) && resourceMatches(resources, plural, subresource) && (resourceNames.length === 0 || resourceNames.includes(name))
   )
 }
-
-/** @param pattern A trailing `*` stands for any rest. */
-export const pathMatches = (pattern: string, path: string): boolean =>
-  pattern === path || (pattern.endsWith('*') && path.startsWith(pattern.replace(/\*+$/, '')))
 
 const has = (granted: readonly string[], wanted: string): boolean => granted.includes(wanted) || granted.includes('*')
 

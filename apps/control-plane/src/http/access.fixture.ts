@@ -12,7 +12,6 @@ import { ADMIN, testApi } from './http.fixture.ts'
 export const PODS = '/api/v1/namespaces/a/pods'
 export const TOKEN = '/api/v1/namespaces/a/serviceaccounts/robot/token'
 export const aUser = (name: string, ...groups: string[]): UserInfo => ({ name, groups: [...groups, 'system:authenticated'] })
-export const onPods = (...verbs: string[]): PolicyRule => ({ verbs, apiGroups: [''], resources: ['pods'] })
 
 /** The API with the roles of every cluster, namespaces `a` and `b` and a ServiceAccount `robot` in `a`. */
 export async function accessApi(t: TestContext) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { accessApi, aUser, onPods } from './access.fixture.ts'
+import { onPods } from '../auth/authorizer.fixture.ts'
+import { accessApi, aUser } from './access.fixture.ts'
 
 const AUTHORIZATION = '/apis/authorization.k8s.io/v1'
 const TOKEN_REVIEWS = '/apis/authentication.k8s.io/v1/tokenreviews'

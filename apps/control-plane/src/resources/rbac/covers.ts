@@ -37,7 +37,8 @@ function coversResource(held: readonly string[], wanted: string): boolean {
   return slash >= 0 && held.includes(`*${wanted.slice(slash)}`)
 }
 
-const coversPath = (held: string, wanted: string): boolean =>
+/** @param held A trailing `*` stands for any rest. */
+export const coversPath = (held: string, wanted: string): boolean =>
   held === wanted || (held.endsWith('*') && wanted.startsWith(held.replace(/\*+$/, '')))
 
 /** Rules as errors show them: those that differ in their verbs only are one, in the order of their texts. */
