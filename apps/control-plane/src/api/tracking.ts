@@ -88,7 +88,7 @@ function versionsOf(registry: Machine['registry'], resource: ResourceDefinition)
   const definitionOf = (apiVersion: string): ResourceDefinition | undefined => {
     if (apiVersion === own) return resource
     const found = registry.findApiVersionKind(apiVersion, resource.kind)
-    return found && storageOf(found) === storageOf(resource) ? found : undefined
+    return found && isSameKind(storageOf(found), storageOf(resource)) ? found : undefined
   }
   return {
     schema: (apiVersion) => {
@@ -103,6 +103,10 @@ function versionsOf(registry: Machine['registry'], resource: ResourceDefinition)
     },
   }
 }
+
+/** Whether two definitions are those of one and the same kind in the store. */
+const isSameKind = (a: ResourceDefinition, b: ResourceDefinition): boolean =>
+  a === b || (a.group === b.group && a.plural === b.plural && a.version === b.version)
 
 /** A stored object in the version of a request. Not to be changed. */
 export const asServed = (resource: ResourceDefinition, object: KubeObject): JsonObject =>

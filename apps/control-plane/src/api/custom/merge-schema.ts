@@ -26,6 +26,7 @@ function propertyOf(schema: JsonSchema): PropertySchema {
     ...((listType === 'atomic' || listType === 'set' || listType === 'map') && { listType }),
     ...(mapKeys !== undefined && { listMapKeys: mapKeys }),
     ...((mapType === 'atomic' || mapType === 'granular') && { mapType }),
+    ...(schema.default !== undefined && { default: schema.default }),
   }
 }
 
