@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
-import { compare, kubectlsForSessions, sessionNames } from './sessions.ts'
+import { after, describe, it } from 'node:test'
+import { Sessions } from './sessions.ts'
 
 // Transcripts of real kubectl: `node bin/node.cjs test/conformance/run.ts --rewrite [SESSION]` renews them, a person reads what changed.
 
-const kubectls = await kubectlsForSessions()
-const names = await sessionNames()
+const sessions = await Sessions.open()
+after(() => sessions.close())
 
 describe('what kubectl prints', { concurrency: 2 }, () => {
-  for (const name of names)
-    for (const kubectl of kubectls)
+  for (const name of sessions.names)
+    for (const kubectl of sessions.kubectls)
       it(`${name}, kubectl ${kubectl.version}`, async () => {
-        const { expected, actual } = await compare(name, kubectl)
+        const { expected, actual } = await sessions.compare(name, kubectl)
         assert.equal(actual, expected)
       })
 })

@@ -16,10 +16,11 @@ const HELPERS = fileURLToPath(new URL('helpers.sh', import.meta.url))
 /**
  * Types a session's commands into a shell, one after the other, against a control plane and two hollow nodes of their own.
  *
+ * @param pkiFolder Of an authority that sessions share: making one costs more than the rest.
  * @returns What each printed, normalised, with `[exit 1]` at the end of one that failed.
  */
-export async function play(steps: readonly Step[], kubectl: Kubectl): Promise<readonly string[]> {
-  const fleet = await hollowFleet(NODES, SPEED)
+export async function play(steps: readonly Step[], kubectl: Kubectl, pkiFolder: string): Promise<readonly string[]> {
+  const fleet = await hollowFleet(NODES, { ...SPEED, pkiFolder })
   try {
     const work = join(fleet.folder, 'work')
     await mkdir(join(fleet.folder, 'bin'))

@@ -27,11 +27,16 @@ export interface HollowFleet {
   stop(): Promise<void>
 }
 
+export interface HollowOptions {
+  /** How long a container takes to start, and an image to be pulled. */
+  readonly startMs?: number
+  readonly pullMs?: number
+  /** Where an authority is kept that several fleets share, one after the other or at once. Default: one of its own; making it costs. */
+  readonly pkiFolder?: string
+}
+
 /** A control plane that serves HTTPS on the loopback in real time, and nodes whose containers are made up: what kubectl sees is real. */
-export async function hollowFleet(
-  nodeCount: number,
-  speed: { readonly startMs?: number; readonly pullMs?: number } = {},
-): Promise<HollowFleet> {
+export async function hollowFleet(nodeCount: number, { pkiFolder, ...speed }: HollowOptions = {}): Promise<HollowFleet> {
   const env: Env = { clock: systemClock, random: seeded(1), log: silentLog }
   const folder = await mkdtemp(join(tmpdir(), 'bramble-hollow-'))
   const stop = new AbortController()
@@ -41,7 +46,7 @@ export async function hollowFleet(
   }
 
   const link = new MemoryLink(env)
-  const pki = await openPki(join(folder, 'pki'), ['localhost'], ['127.0.0.1'], systemClock)
+  const pki = await openPki(pkiFolder ?? join(folder, 'pki'), ['localhost'], ['127.0.0.1'], systemClock)
   const settings = {
     podNetwork: POD_NETWORK,
     serviceNetwork: SERVICE_NETWORK,
