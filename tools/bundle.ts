@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../', import.meta.url))
 const dist = process.argv[2] ?? `${root}dist`
 const PROGRAMS = {
   'control-plane': {
-    workers: ['pki/certificate-worker.ts', 'api/schema/openapi/document-worker.ts'],
+    workers: ['pki/certificate-worker.ts', 'api/schema/openapi/document-builder.ts'],
     files: [
       'api/schema/generated/definitions.json',
       'api/schema/generated/descriptions.json',

@@ -1,15 +1,15 @@
+import { fork } from 'node:child_process'
 import { createReadStream } from 'node:fs'
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { Worker } from 'node:worker_threads'
 import { createGunzip } from 'node:zlib'
 import { serviceUnavailable } from '@bramble/api/status-error'
 import type { Clock } from '@bramble/reconcile/env'
 import type { DocumentedKind } from './documented-kind.ts'
 
-const WORKER = import.meta.url.endsWith('.ts') ? './document-worker.ts' : './document-worker.js'
+const BUILDER = import.meta.url.endsWith('.ts') ? './document-builder.ts' : './document-builder.js'
 /** A Raspberry Pi needs seconds for all documents. */
 const BUILD_MS_MAX = 120_000
 const OURS = /^[0-9A-F]{64}\.gz(\.new)?$/
@@ -23,6 +23,12 @@ export interface DocumentJob {
   readonly kinds: readonly DocumentedKind[]
 }
 
+/** What the builder is told. */
+export interface DocumentOrder {
+  readonly folder: string
+  readonly jobs: readonly DocumentJob[]
+}
+
 /** A document by the hash of what it is made from. */
 export interface Document {
   readonly hash: string
@@ -31,8 +37,8 @@ export interface Document {
 }
 
 /**
- * Documents on the disk, compressed, each named by its hash. One that is missing or damaged is built, once, in a thread that
- * ends with it; nothing of a document stays in memory.
+ * Documents on the disk, compressed, each named by its hash. One that is missing or damaged is built, once, in a process
+ * that ends with it; nothing of a document stays in memory.
  */
 export class DocumentFolder {
   readonly #folder: string
@@ -88,7 +94,10 @@ export class DocumentFolder {
       promise.catch(() => {}).finally(() => this.#building.delete(file))
     }
     void this.#run(jobs, (file) => waiting.get(file)?.resolve()).then(
-      () => this.#removeAllBut(new Set(current.map(fileOf))),
+      () => {
+        for (const { resolve } of waiting.values()) resolve() // it may end before its last message is read
+        return this.#removeAllBut(new Set(current.map(fileOf)))
+      },
       (error: unknown) => {
         for (const { reject } of waiting.values())
           reject(serviceUnavailable(`no OpenAPI document could be built: ${(error as Error).message}`, { cause: error }))
@@ -100,21 +109,22 @@ export class DocumentFolder {
   async #run(documents: readonly Document[], isBuilt: (file: string) => void): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 })
     const jobs = documents.map((each): DocumentJob => ({ file: fileOf(each), form: each.form, kinds: each.kinds() }))
-    const worker = new Worker(new URL(WORKER, import.meta.url), { workerData: { folder: this.#folder, jobs } })
+    const builder = fork(new URL(BUILDER, import.meta.url), { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     const stop = new AbortController()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    worker.on('message', (file: string) => {
+    builder.on('message', (file: string) => {
       this.#whole.add(file)
       isBuilt(file)
     })
-    worker.once('error', reject)
-    worker.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`its thread ended with ${code}`))))
+    builder.once('error', reject)
+    builder.once('exit', (code, signal) => (code === 0 ? resolve() : reject(new Error(`its process ended with ${signal ?? code}`))))
     void this.#clock.sleep(BUILD_MS_MAX, stop.signal).then(() => reject(new Error(`it took more than ${BUILD_MS_MAX / 1000} s`)))
     try {
+      builder.send({ folder: this.#folder, jobs } satisfies DocumentOrder)
       await promise
     } finally {
       stop.abort()
-      void worker.terminate()
+      builder.kill('SIGKILL')
     }
   }
 

@@ -10,7 +10,7 @@ export interface KindName {
   readonly kind: string
 }
 
-/** What OpenAPI tells of one kind, as plain data: another thread may work with it, and its text identifies it. */
+/** What OpenAPI tells of one kind, as plain data: another process may work with it, and its text identifies it. */
 export interface DocumentedKind extends KindName {
   readonly plural: string
   readonly listKind: string
