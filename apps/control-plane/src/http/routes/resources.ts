@@ -5,7 +5,7 @@ import type { HttpContext } from '../http-env.ts'
 import { listRequest } from '../list-request.ts'
 import { negotiateObject } from '../negotiate.ts'
 import type { ResourceRequest } from '../request-info.ts'
-import { respondJson, successBody } from '../respond.ts'
+import { respondJson, successBody, Warnings } from '../respond.ts'
 import { showList, showObject } from '../show.ts'
 import { watchResponse } from '../watch-stream.ts'
 import { type ApiDeps, type Exchange, keyOfExchange, openExchange } from './exchange.ts'
@@ -17,8 +17,19 @@ import { patch, readDelete, write } from './write.ts'
 export async function handleResource(c: HttpContext, deps: ApiDeps, request: ResourceRequest): Promise<Response> {
   if (request.group === '' && request.plural === 'bindings') return createBinding(c, deps, request)
   const exchange = openExchange(c, deps, request)
+  const response = await answer(exchange)
+  const { deprecation } = exchange.resource.custom ?? {}
+  if (deprecation === undefined || request.verb === 'watch') return response
+  const warnings = new Warnings()
+  warnings.add(deprecation)
+  for (const [name, value] of Object.entries(warnings.headers())) response.headers.append(name, value)
+  return response
+}
+
+async function answer(exchange: Exchange): Promise<Response> {
+  const { request, resource } = exchange
   if (request.subresource !== undefined) return subresource(exchange)
-  if (exchange.resource.verbs && !exchange.resource.verbs.includes(request.verb)) throw methodNotAllowed()
+  if (resource.verbs && !resource.verbs.includes(request.verb)) throw methodNotAllowed()
   return answerReview(exchange) ?? HANDLERS[request.verb](exchange)
 }
 
