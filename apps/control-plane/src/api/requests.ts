@@ -60,6 +60,8 @@ export interface WatchRequest {
   /** Means nothing to a watch. */
   readonly continue?: string
   readonly allowBookmarks: boolean
+  /** Whoever asks will end the watch then: a bookmark comes shortly before, so that the next watch can begin there. */
+  readonly timeoutMs?: number
   /** WatchList: what is there as ADDED, then a bookmark annotated `k8s.io/initial-events-end`. */
   readonly sendInitialEvents?: boolean
 }

@@ -108,6 +108,36 @@ test('a bookmark each minute, at the newest revision although the kind was quiet
   assert.equal((await third)?.type, 'BOOKMARK')
 })
 
+test('all who watch another version than the stored one see the same copy', async (t) => {
+  const b = await bench(t)
+  const storage = {
+    resource: CONFIG_MAPS,
+    toStored: (object: KubeObject) => object,
+    fromStored: (object: KubeObject) => ({ ...object, apiVersion: 'v2' }),
+  }
+  const kind = { ...CONFIG_MAPS, version: 'v2', storage }
+  const stop = new AbortController()
+  t.after(() => stop.abort())
+  const watches = [0, 1].map(() => reader(b.service.watch(kind, aWatch(), stop.signal)))
+  await b.service.create(CONFIG_MAPS, 'default', aConfigMap('a'), b.context())
+  const [first, second] = [await watches[0]!.next(), await watches[1]!.next()]
+  assert.equal((first!.object as KubeObject).apiVersion, 'v2')
+  assert.equal(first!.object, second!.object)
+})
+
+test('a bookmark shortly before the end, so that the next watch begins there', async (t) => {
+  const b = await bench(t)
+  const events = watching(t, b, { resourceVersion: String(b.store.revision), allowBookmarks: true, timeoutMs: 90_000 })
+  const first = events.next()
+  await b.clock.advance(60_000)
+  assert.equal((await first)?.type, 'BOOKMARK')
+  const last = events.next()
+  await b.service.create(NAMESPACES, undefined, { metadata: { name: 'noise' } }, b.context())
+  await b.clock.advance(28_000)
+  const bookmark = await last
+  assert.deepEqual([bookmark?.type, version(bookmark)], ['BOOKMARK', String(b.store.revision)])
+})
+
 test('no bookmark overtakes an event that is not read yet', async (t) => {
   const b = await bench(t)
   const events = watching(t, b, { resourceVersion: String(b.store.revision), allowBookmarks: true })

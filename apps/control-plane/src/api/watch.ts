@@ -6,13 +6,17 @@ import { prefixOf } from '../store/keys.ts'
 import { Expired, type StoreEvent, type StoreReader } from '../store/store-types.ts'
 import { parseRevision, tooLargeRevision } from './list-position.ts'
 import type { Machine } from './machine.ts'
+import { Recent } from './recent.ts'
 import type { WatchEvent, Watching, WatchRequest } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { selector } from './selection.ts'
 import { fromStored, storageOf } from './versions.ts'
 import { checkWatchOptions } from './watch-options.ts'
 
+// Source: apiserver pkg/storage/cacher/cache_watcher.go.
 const BOOKMARK_MS = 60_000
+const BOOKMARK_BEFORE_END_MS = 2_000
+const CONVERTED_MAX = 64
 
 type Matches = (object: KubeObject) => boolean
 
@@ -132,8 +136,11 @@ class ObjectWatch implements Watching, AsyncIterator<WatchEvent> {
   }
 
   async #remindOfBookmarks(): Promise<void> {
+    const { clock } = this.#machine.env
+    const lastMs = clock.monotonicMs() + (this.#request.timeoutMs ?? Number.POSITIVE_INFINITY) - BOOKMARK_BEFORE_END_MS
     for (;;) {
-      await this.#machine.env.clock.sleep(BOOKMARK_MS, this.#signal)
+      const leftMs = lastMs - clock.monotonicMs()
+      await clock.sleep(leftMs > 0 ? Math.min(BOOKMARK_MS, leftMs) : BOOKMARK_MS, this.#signal)
       if (this.#ended) return
       this.#bookmarkIsDue = true
       this.#resume()
@@ -142,7 +149,7 @@ class ObjectWatch implements Watching, AsyncIterator<WatchEvent> {
 
   #nextInitial(): WatchEvent | undefined {
     while (this.#initialAt < this.#initial.length) {
-      const object = fromStored(this.#resource, this.#initial[this.#initialAt++]!.value)
+      const object = seenAs(this.#resource, this.#initial[this.#initialAt++]!.value)
       if (this.#start.matches(object)) return { type: 'ADDED', object }
     }
     this.#initial = []
@@ -187,10 +194,20 @@ class ObjectWatch implements Watching, AsyncIterator<WatchEvent> {
   }
 }
 
+const converted = new WeakMap<ResourceDefinition, Recent<KubeObject>>()
+
+/** An object in the version that is watched. All who watch that version see the same copy, so that it is made and encoded once. */
+function seenAs(resource: ResourceDefinition, object: KubeObject): KubeObject {
+  if (!resource.storage) return object
+  const recent = converted.get(resource) ?? new Recent(CONVERTED_MAX)
+  converted.set(resource, recent)
+  return recent.get(object, '', () => fromStored(resource, object))
+}
+
 /** What one change means to those who see only what matches. */
 function changeOf(resource: ResourceDefinition, { type, entry, previous }: StoreEvent, matches: Matches): WatchEvent | undefined {
-  const object = fromStored(resource, entry.value)
-  const before = previous && fromStored(resource, previous.value)
+  const object = seenAs(resource, entry.value)
+  const before = previous && seenAs(resource, previous.value)
   const was = before !== undefined && matches(before)
   if (type === 'delete') return was ? { type: 'DELETED', object } : undefined
   if (matches(object)) return { type: was ? 'MODIFIED' : 'ADDED', object }

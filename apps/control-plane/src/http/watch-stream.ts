@@ -40,11 +40,12 @@ export function watchCall({ deps, query, resource, request, namespace }: Exchang
   const asked = watchRequest(query, namespace)
   const ofName = request.name === undefined ? [] : [{ path: 'metadata.name', operator: '=', value: request.name } as const]
   const seconds = TIMEOUT_SECONDS_MIN + deps.env.random() * (TIMEOUT_SECONDS_MAX - TIMEOUT_SECONDS_MIN)
+  const timeoutMs = 1000 * (integer(query, 'timeoutSeconds') || seconds)
   return {
     labels: requestLabels('GET', request, query, deps.registry),
     view: { resource, shown, includeObject: includeObject(query) },
-    request: { ...asked, fields: [...asked.fields, ...ofName] },
-    timeoutMs: 1000 * (integer(query, 'timeoutSeconds') || seconds),
+    request: { ...asked, fields: [...asked.fields, ...ofName], timeoutMs },
+    timeoutMs,
   }
 }
 
