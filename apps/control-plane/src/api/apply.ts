@@ -15,6 +15,7 @@ import type { ApplyResult, WriteContext } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { checkBounds } from './patch/bounds.ts'
 import { isObject, TypeMismatch } from './schema/check.ts'
+import { sourceOf } from './schema/source-text.ts'
 import { topLevel } from './top-level.ts'
 import { takenFilter } from './taken-filter.ts'
 import { asServed, authorOf } from './tracking.ts'
@@ -32,7 +33,7 @@ export async function applyObject(
 ): Promise<ApplyResult> {
   const part = partOf(resource, subresource)
   const config = checkedConfig(resource, body)
-  warnOfDuplicates(context)
+  if (isObject(body)) warnOfDuplicates(body, context)
   for (let attempt = 0; attempt < RACES_MAX; attempt++) {
     const isNew = machine.store.get(storeKey(storageOf(resource), key)) === undefined
     if (isNew && subresource !== undefined) throw notFound(resource, splitKey(key).name)
@@ -164,13 +165,13 @@ export function checkUid({ group, kind }: ResourceDefinition, { metadata }: Kube
     throw invalid(group, kind, name, [invalidValue('metadata.uid', metadata.uid, 'field is immutable')])
 }
 
-/** Source: apiserver pkg/endpoints/handlers/patch.go applyPatcher. */
-function warnOfDuplicates({ duplicateFields = [], fieldValidation, warn }: WriteContext): void {
-  if (duplicateFields.length === 0 || fieldValidation === 'Ignore') return
-  const keys = duplicateFields.map((path) => `key ${JSON.stringify(path.split('.').at(-1))} already set in map`)
-  const message = `error converting YAML to JSON: yaml: unmarshal errors: ${keys.join(', ')}`
-  if (fieldValidation === 'Strict') throw badRequest(`error strict decoding YAML: ${message}`)
-  warn(message)
+/** Repeated keys, each with its line. Source: apiserver pkg/endpoints/handlers/patch.go applyPatcher, rest.go parseYAMLWarnings. */
+function warnOfDuplicates(body: JsonObject, { fieldValidation, warn }: WriteContext): void {
+  const problems = fieldValidation === 'Ignore' ? [] : (sourceOf(body)?.problems ?? [])
+  for (const problem of problems) {
+    if (fieldValidation === 'Strict') throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${problem}`)
+    for (const line of problem.split('\n').slice(1)) warn(line.trim())
+  }
 }
 
 export function withoutManaged(object: JsonObject): JsonObject {

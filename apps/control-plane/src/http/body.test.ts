@@ -59,8 +59,8 @@ const patches: readonly (readonly [what: string, type: PatchType, body: string, 
   ['merge patch that is no object', 'merge', '[]', 'error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}'],
   ['broken strategic merge patch', 'strategic', '{x}', "invalid character 'x' looking for beginning of object key string"],
   ['strategic merge patch that is a text', 'strategic', '"x"', 'json: cannot unmarshal string into Go value of type map[string]interface {}'],
-  ['broken applied object', 'apply', 'a: b: c', 'error decoding patch: error converting YAML to JSON: yaml: mapping values are not allowed in this context'],
-  ['applied list', 'apply', '- a', 'error decoding patch: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}'],
+  ['broken applied object', 'apply', 'a: b: c', 'error decoding YAML: error converting YAML to JSON: yaml: mapping values are not allowed in this context'],
+  ['applied list', 'apply', '- a', 'error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}'],
 ]
 for (const [what, type, body, message] of patches)
   test(`refuses a ${what}`, async () => assert.rejects(decodePatch(type, Buffer.from(body)), { code: 400, message }))

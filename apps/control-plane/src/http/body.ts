@@ -165,7 +165,7 @@ const PATCH_ERROR: Readonly<Record<PatchType, string>> = {
   json: 'error decoding patch: ',
   merge: 'error decoding patch: ',
   strategic: '',
-  apply: 'error decoding patch: error unmarshaling JSON: while decoding JSON: ',
+  apply: 'error decoding YAML: error unmarshaling JSON: while decoding JSON: ',
 }
 
 function jsonPatch(type: PatchType, text: string): Parsed {
@@ -180,7 +180,7 @@ async function appliedPatch(text: string): Promise<Parsed> {
   try {
     return await parseYaml(text)
   } catch (error) {
-    throw badRequest(`error decoding patch: error converting YAML to JSON: ${(error as Error).message}`, { cause: error })
+    throw badRequest(`error decoding YAML: error converting YAML to JSON: ${(error as Error).message}`, { cause: error })
   }
 }
 
