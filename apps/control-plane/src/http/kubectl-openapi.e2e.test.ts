@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { CustomResourceDefinition } from '@bramble/api/types/custom-resource-definition'
+import { aCrd } from '../api/custom/crd.fixture.ts'
+import { customDefinitions } from '../api/custom/definition.ts'
 import { type KubectlServer, kubectlRunner, kubectls, minorOf, serveForKubectl } from './kubectl.fixture.ts'
 
 // What kubectl reads in the OpenAPI documents: the texts of `explain`, what it may send, how it checks by itself.
@@ -67,6 +70,18 @@ for (const kubectl of kubectls()) {
       if (code !== 0 || !new RegExp(`KIND: +${kind}\\n`).test(out)) missing.push(`${plural}: ${err}${out.slice(0, 100)}`)
     }
     assert.deepEqual(missing, [])
+  })
+
+  test(`${namespace}: a kind that was defined a moment ago is explained, by both versions`, async () => {
+    const group = `${namespace}.example.com` // a cache of its own in kubectl
+    const crd = aCrd({
+      spec: { type: 'object', required: ['size'], properties: { size: { type: 'integer', description: 'How large.' } } },
+      crd: { group },
+    }) as unknown as CustomResourceDefinition
+    server.api.registry.setCustom(customDefinitions(crd, { isTerminating: false }, new AbortController().signal))
+    assert.match(await ok(`explain widgets.spec.size --api-version=${group}/v1`), /size <integer>( -required-)?\s[\s\S]*How large\./)
+    const byV2 = await ok(`explain --output=plaintext-openapiv2 widgets.spec --api-version=${group}/v1`)
+    assert.match(byV2, /size\t<integer> -required-\n +How large\./)
   })
 
   test(`${namespace}: the server checks what kubectl would`, async () => {

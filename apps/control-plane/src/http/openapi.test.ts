@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
+import type { CustomResourceDefinition } from '@bramble/api/types/custom-resource-definition'
+import { aCrd } from '../api/custom/crd.fixture.ts'
+import { customDefinitions } from '../api/custom/definition.ts'
 import { testApi } from './http.fixture.ts'
 
 const PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
@@ -67,6 +70,34 @@ test('version 2 is JSON, or protobuf for who asks for that', async () => {
   assert.ok(protobuf.text.startsWith('\n\x032.0'))
   assert.equal((await api.call('GET', '/openapi/v2', undefined, { accept: 'text/html' })).status, 406)
 })
+
+test('kinds that are defined while we run are there at once, in both versions; groups that stay keep their hash', async () => {
+  const index = async () => (await api.call('GET', '/openapi/v3')).json.paths as Record<string, { serverRelativeURL: string }>
+  const before = await index()
+  api.registry.setCustom(customDefinitions(WIDGET, { isTerminating: false }, new AbortController().signal))
+  const after = await index()
+  assert.equal(before['apis/example.com/v1'], undefined)
+  assert.deepEqual(after['apis/apps/v1'], before['apis/apps/v1'])
+  const v3 = (await api.call('GET', after['apis/example.com/v1']!.serverRelativeURL)).json
+  const v2 = (await api.call('GET', '/openapi/v2')).json
+  for (const [{ paths }, schemas] of [
+    [v3, v3.components.schemas],
+    [v2, v2.definitions],
+  ]) {
+    assert.equal(
+      paths['/apis/example.com/v1/namespaces/{namespace}/widgets/{name}'].patch['x-kubernetes-group-version-kind'].kind,
+      'Widget',
+    )
+    assert.equal(schemas['com.example.v1.Widget'].properties.spec.properties.size.description, 'How large.')
+    assert.ok(schemas['com.example.v1.WidgetList'])
+  }
+  api.registry.setCustom([])
+  assert.deepEqual(await index(), before)
+})
+
+const WIDGET = aCrd({
+  spec: { type: 'object', properties: { size: { type: 'integer', description: 'How large.' } } },
+}) as unknown as CustomResourceDefinition
 
 test('without a folder there is none', async () => {
   const { call } = await testApi()
