@@ -91,6 +91,7 @@ function versionsOf(registry: Machine['registry'], resource: ResourceDefinition)
     return found && isSameKind(storageOf(found), storageOf(resource)) ? found : undefined
   }
   return {
+    mayChange: resource.custom !== undefined,
     schema: (apiVersion) => {
       const found = definitionOf(apiVersion)
       return found && topLevel(found.schema)

@@ -1,4 +1,4 @@
-import { compareElements, type PathElement } from './path-element.ts'
+import type { PathElement } from './path-element.ts'
 
 /**
  * A set of paths into an object. An element may be a member, have members below it, or both: whoever owns a list item need not
@@ -77,8 +77,8 @@ export const has = (set: FieldSet, path: readonly PathElement[]): boolean => {
 
 /** Every path, in order: those of a level before what lies below them. */
 export function* paths(set: FieldSet, before: readonly PathElement[] = []): Generator<readonly PathElement[]> {
-  for (const element of [...set.members].sort(compareElements)) yield [...before, element]
-  for (const element of [...set.children.keys()].sort(compareElements)) yield* paths(set.children.get(element)!, [...before, element])
+  for (const element of [...set.members].sort()) yield [...before, element]
+  for (const element of [...set.children.keys()].sort()) yield* paths(set.children.get(element)!, [...before, element])
 }
 
 export function setOf(...all: readonly (readonly PathElement[])[]): FieldSet {

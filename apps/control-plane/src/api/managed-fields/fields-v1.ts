@@ -1,22 +1,29 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { JsonObject, JsonValue } from '@bramble/api/object'
 import { isObject } from '../schema/check.ts'
 import { EMPTY, type FieldSet, SetBuilder } from './field-set.ts'
-import { compareElements, parseElement } from './path-element.ts'
+import { LastUsed } from './last-used.ts'
+import { parseElement, type PathElement } from './path-element.ts'
 
 const DEPTH_MAX = 100
 
 /**
- * A set as `fieldsV1` shows it: `"."` for an element that is in the set and has something below it. Equal sets give one and the
- * same frozen object for as long as somebody holds it: the pods of a ReplicaSet share theirs.
+ * A set as `fieldsV1` shows it: `"."` for an element that is in the set and has something below it. Frozen. Equal sets mostly give
+ * one and the same object: the pods of a ReplicaSet share theirs.
  *
  * @see Source: structured-merge-diff fieldpath/serialize.go.
  */
 export function encodeSet(set: FieldSet): JsonObject {
-  const known = encoded.get(set)?.deref()
-  if (known) return known
-  const fields = intern(encodeLevel(set))
-  encoded.set(set, new WeakRef(fields))
+  let fields = encoded.get(set)
+  if (fields) return fields
+  const digest = hash('sha256', textOf(set), 'base64')
+  fields = interned.get(digest)
+  if (!fields) {
+    fields = encodeLevel(set)
+    interned.set(digest, fields)
+    ours.add(fields)
+  }
+  encoded.set(set, fields)
   return fields
 }
 
@@ -29,19 +36,37 @@ export function decodeSet(fields: JsonValue | undefined): FieldSet {
   const known = decoded.get(fields)
   if (known) return known
   const { set } = decodeLevel(fields, 0)
-  if (Object.isFrozen(fields)) decoded.set(fields, set)
+  if (ours.has(fields)) {
+    decoded.set(fields, set)
+    encoded.set(set, fields)
+  }
   return set
 }
 
 function encodeLevel(set: FieldSet): JsonObject {
-  const elements = [...set.members.union(new Set(set.children.keys()))].sort(compareElements)
   const fields: Record<string, JsonObject> = {}
-  for (const element of elements) {
+  for (const element of elementsOf(set)) {
     const below = set.children.get(element)
     if (!below) fields[element] = NOTHING
     else fields[element] = set.members.has(element) ? { '.': NOTHING, ...encodeLevel(below) } : encodeLevel(below)
   }
   return Object.freeze(fields)
+}
+
+function elementsOf({ members, children }: FieldSet): readonly PathElement[] {
+  const elements = [...members]
+  for (const element of children.keys()) if (!members.has(element)) elements.push(element)
+  return elements.sort()
+}
+
+/** Equal for equal sets, and for those only. */
+function textOf(set: FieldSet): string {
+  let text = ''
+  for (const element of elementsOf(set)) {
+    const below = set.children.get(element)
+    text += `${element.length}:${element}${below ? `${set.members.has(element) ? '.' : ''}{${textOf(below)}}` : ''}`
+  }
+  return text
 }
 
 const NOTHING: JsonObject = Object.freeze({})
@@ -68,20 +93,13 @@ function decodeLevel(fields: JsonObject, depth: number): { readonly set: FieldSe
   return { set, isMember: isMember || set === EMPTY }
 }
 
-// What was decoded once and what has been encoded is remembered as long as somebody else holds it.
-const decoded = new WeakMap<JsonObject, FieldSet>()
-const encoded = new WeakMap<FieldSet, WeakRef<JsonObject>>()
-const interned = new Map<string, WeakRef<JsonObject>>()
-const forgotten = new FinalizationRegistry<string>((digest) => {
-  if (!interned.get(digest)?.deref()) interned.delete(digest)
-})
+/** Few: a decoded set is many times as large as what it is decoded from. */
+const DECODED_MAX = 64
+/** As many sorts of objects share what says who owns their fields. */
+const INTERNED_MAX = 512
 
-/** The one object that stands for all that are equal to it. */
-function intern(fields: JsonObject): JsonObject {
-  const digest = createHash('sha256').update(JSON.stringify(fields)).digest('base64')
-  const known = interned.get(digest)?.deref()
-  if (known) return known
-  interned.set(digest, new WeakRef(fields))
-  forgotten.register(fields, digest)
-  return fields
-}
+const decoded = new LastUsed<JsonObject, FieldSet>(DECODED_MAX)
+const encoded = new WeakMap<FieldSet, JsonObject>()
+const interned = new LastUsed<string, JsonObject>(INTERNED_MAX)
+/** Made here, so in order and never changed. */
+const ours = new WeakSet<JsonObject>()

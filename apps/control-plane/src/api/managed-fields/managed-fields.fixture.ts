@@ -105,7 +105,7 @@ export class Written {
   #author(manager: string): Author {
     const now = new Date(Date.UTC(2026, 0, 1, 0, 0, this.#seconds++)).toISOString().replace('.000', '')
     return {
-      versions: { schema: (version) => (version === 'v1' ? this.#schema : undefined), convert: (object) => object },
+      versions: { schema: (version) => (version === 'v1' ? this.#schema : undefined), convert: (object) => object, mayChange: true },
       apiVersion: 'v1',
       manager,
       filter: everything,

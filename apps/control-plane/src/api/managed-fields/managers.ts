@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue, Timestamp } from '@bramble/api/object'
 import { isObject } from '../schema/check.ts'
 import { type FieldSet, union } from './field-set.ts'
 import { decodeSet, encodeSet } from './fields-v1.ts'
+import { LastUsed } from './last-used.ts'
 import type { Managers, VersionedSet } from './updater.ts'
 
 /** One entry of `metadata.managedFields`. Source: meta/v1 ManagedFieldsEntry. */
@@ -35,6 +36,17 @@ export function identityOf({ manager, operation, apiVersion, subresource }: Mana
   })
 }
 
+/** Who that is. The texts are the same for all entries of a manager: there are many entries and few managers. */
+function managerOf(identity: string): ManagedFieldsEntry {
+  const known = managersByIdentity.get(identity)
+  if (known) return known
+  const manager = JSON.parse(identity) as ManagedFieldsEntry
+  managersByIdentity.set(identity, manager)
+  return manager
+}
+
+const managersByIdentity = new LastUsed<string, ManagedFieldsEntry>(256)
+
 /** @throws Error when an entry is malformed: nothing of the list counts then. */
 export function decodeManaged(entries: readonly unknown[] | undefined): Managed {
   if (!entries || entries.length === 0) return NOBODY
@@ -67,7 +79,7 @@ export function encodeManaged({ managers, times }: Managed): readonly ManagedFie
   if (managers.size === 0) return undefined
   return [...managers]
     .map(([identity, { apiVersion, set }]): ManagedFieldsEntry => {
-      const { manager, operation, subresource } = JSON.parse(identity) as ManagedFieldsEntry
+      const { manager, operation, subresource } = managerOf(identity)
       const time = times.get(identity)
       return {
         ...(manager && { manager }),

@@ -65,15 +65,6 @@ export function formatElement(element: PathElement): string {
   }
 }
 
-/** Fields first, then items by key, by value, by index. */
-export function compareElements(a: PathElement, b: PathElement): number {
-  const kinds = ORDER.indexOf(a[0]!) - ORDER.indexOf(b[0]!)
-  if (kinds !== 0) return kinds
-  return a < b ? -1 : a > b ? 1 : 0
-}
-
-const ORDER = 'fkvi'
-
 /** JSON with the fields of objects in order. */
 export function canonicalJson(value: JsonValue): string {
   if (Array.isArray(value)) return `[${(value as readonly JsonValue[]).map(canonicalJson).join(',')}]`

@@ -23,6 +23,8 @@ export interface Versions {
   schema(apiVersion: string): ObjectSchema | undefined
   /** @param object In the version that its `apiVersion` names. */
   convert(object: JsonObject, apiVersion: string): JsonObject
+  /** Whether what was owned in parts may have become one piece since. */
+  readonly mayChange: boolean
 }
 
 /** Paths that a request cannot change whatever it says. */
@@ -94,7 +96,9 @@ function reconcile({ versions, managers }: Pick<Write, 'versions' | 'managers'>)
   const next = new Map<string, VersionedSet>()
   for (const [manager, versioned] of managers) {
     const schema = versions.schema(versioned.apiVersion)
-    if (schema) next.set(manager, { ...versioned, set: reconcileSet(schema, versioned.set) })
+    if (!schema) continue
+    const set = versions.mayChange ? reconcileSet(schema, versioned.set) : versioned.set
+    next.set(manager, set === versioned.set ? versioned : { ...versioned, set })
   }
   return next
 }
