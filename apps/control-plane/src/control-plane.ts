@@ -6,6 +6,7 @@ import { allOrNone } from '@bramble/reconcile/all-or-none'
 import type { ApiClient } from './api/client.ts'
 import { followCustomKinds } from './api/custom/custom-kinds.ts'
 import { LocalClient } from './api/local-client.ts'
+import { shareManagedFields } from './api/managed-fields/managers.ts'
 import { Registry } from './api/registry.ts'
 import type { Resources } from './api/requests.ts'
 import { ResourceService } from './api/resource-service.ts'
@@ -70,7 +71,7 @@ export async function createControlPlane(deps: {
 }): Promise<ControlPlane> {
   const { backend, linkServer, env, settings, certificates, serviceAccountKey = async () => newServiceAccountKey() } = deps
   const registry = new Registry(allResources)
-  const store = await openStore(backend, { volatile: volatileKeys(() => registry.stored()), env })
+  const store = await openStore(backend, { volatile: volatileKeys(() => registry.stored()), share: shareManagedFields, env })
   await followCustomKinds(store, registry, env)
   const ranges = serviceRanges(settings.serviceNetwork)
   const reads: Pick<ApiClient, 'get' | 'list'> = {

@@ -13,6 +13,8 @@ export interface StoreOptions {
   readonly volatile: (key: string) => boolean
   /** How many events watches and old snapshots may look back. */
   readonly historyMax?: number
+  /** What is read from the disk may share parts that are equal: called for each object, which it may change. */
+  readonly share?: (object: KubeObject) => void
   readonly env: Env
 }
 
@@ -29,8 +31,11 @@ const RESERVE_EARLY = 2_000
 export async function openStore(backend: Backend, options: StoreOptions): Promise<Store> {
   const loaded = await backend.load()
   const entries = new Map<string, Entry>()
-  for await (const entry of loaded.entries)
-    if (!options.volatile(entry.key)) entries.set(entry.key, { ...entry, value: deepFreeze(entry.value) })
+  for await (const entry of loaded.entries) {
+    if (options.volatile(entry.key)) continue
+    options.share?.(entry.value)
+    entries.set(entry.key, { ...entry, value: deepFreeze(entry.value) })
+  }
   await backend.reserve(loaded.revision + RESERVE_BLOCK)
   options.env.log.info('store opened', { objects: entries.size, revision: loaded.revision })
   return new Store(backend, entries, loaded.revision, options)

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue, Timestamp } from '@bramble/api/object'
+import type { JsonObject, JsonValue, KubeObject, Timestamp } from '@bramble/api/object'
 import { isObject } from '../schema/check.ts'
 import { type FieldSet, union } from './field-set.ts'
 import { decodeSet, encodeSet } from './fields-v1.ts'
@@ -92,6 +92,16 @@ export function encodeManaged({ managers, times }: Managed): readonly ManagedFie
       }
     })
     .sort(compareEntries)
+}
+
+/** Makes an object that was just read use what equal ones use. In place. */
+export function shareManagedFields({ metadata }: KubeObject): void {
+  if (metadata.managedFields === undefined) return
+  try {
+    metadata.managedFields = [...(encodeManaged(decodeManaged(metadata.managedFields)) ?? [])]
+  } catch {
+    // written by something else than we are: it stays as it is
+  }
 }
 
 /** Source: apimachinery pkg/util/managedfields/internal sortEncodedManagedFields. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { JsonObject } from '@bramble/api/object'
+import type { JsonObject, KubeObject } from '@bramble/api/object'
 import { isReason, type StatusError } from '@bramble/api/status-error'
 import { LAST_APPLIED } from './last-applied.ts'
 import { THING, thing, Written } from './managed-fields.fixture.ts'
-import { capUpdaters, decodeManaged, encodeManaged, type ManagedFieldsEntry } from './managers.ts'
+import { capUpdaters, decodeManaged, encodeManaged, type ManagedFieldsEntry, shareManagedFields } from './managers.ts'
 
 const map = (entries: Record<string, string>): JsonObject => thing({ map: entries })
 
@@ -154,4 +154,14 @@ test('what a custom kind has made one piece is owned as one piece', () => {
     entry('parts', { fieldsV1: { 'f:atomicMap': { '.': {}, 'f:a': {} }, 'f:map': { 'f:b': {} } } }),
   ])
   assert.deepEqual(written.owners, ['parts Update {"f:atomicMap":{},"f:map":{"f:b":{}}}', 'V Update {"f:text":{}}'])
+})
+
+test('objects that are read from the disk share what is equal', () => {
+  const read = () => ({ metadata: { managedFields: JSON.parse(JSON.stringify([entry('a'), entry('b')])) } }) as unknown as KubeObject
+  const [a, b, broken] = [read(), read(), { metadata: { managedFields: ['x'] } } as unknown as KubeObject]
+  for (const object of [a, b, broken]) shareManagedFields(object)
+  const fieldsOf = ({ metadata }: KubeObject): unknown => (metadata.managedFields as ManagedFieldsEntry[])[0]!.fieldsV1
+  assert.equal(fieldsOf(a), fieldsOf(b))
+  assert.deepEqual(a, read())
+  assert.deepEqual(broken.metadata.managedFields, ['x'])
 })
