@@ -45,13 +45,13 @@ export const forbiddenField = (path: string, detail: string): FieldError => ({
   path,
   message: `Forbidden: ${detail}`,
 })
-export const notSupported = (path: string, value: unknown, supported: readonly string[]): FieldError => ({
+export const notSupported = (path: string, value: unknown, supported: readonly string[]): FieldError =>
+  notListed(path, value, [...supported].sort())
+/** As `notSupported`, with the values in the order given. */
+export const notListed = (path: string, value: unknown, supported: readonly string[]): FieldError => ({
   type: 'FieldValueNotSupported',
   path,
-  message: `Unsupported value: ${show(value)}: supported values: ${[...supported]
-    .sort()
-    .map((one) => JSON.stringify(one))
-    .join(', ')}`,
+  message: `Unsupported value: ${show(value)}: supported values: ${supported.map((one) => JSON.stringify(one)).join(', ')}`,
 })
 export const notFoundField = (path: string, value: unknown): FieldError => ({
   type: 'FieldValueNotFound',

@@ -36,10 +36,10 @@ const CASES: readonly (readonly [string, JsonSchema, JsonValue, readonly string[
   ],
   ['an integer for an integer or text', of({ 'x-kubernetes-int-or-string': true }), { a: 80 }, []],
   [
-    'a value that is not listed',
+    'a value that is not listed, with the others in their own order',
     of({ type: 'string', enum: ['b', 'a'] }),
     { a: 'c' },
-    ['spec.a: Unsupported value: "c": supported values: "a", "b"'],
+    ['spec.a: Unsupported value: "c": supported values: "b", "a"'],
   ],
   [
     'a number that is not listed',

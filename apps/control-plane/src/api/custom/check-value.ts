@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { duplicate, type FieldError, invalidValue, notSupported, required, tooLong, tooMany, typeInvalid } from '@bramble/api/field-error'
+import { duplicate, type FieldError, invalidValue, notListed, required, tooLong, tooMany, typeInvalid } from '@bramble/api/field-error'
 import type { JsonObject, JsonValue } from '@bramble/api/object'
 import type { JsonSchema } from '@bramble/api/types/custom-resource-definition'
 import { isObject } from '../schema/check.ts'
@@ -70,7 +70,7 @@ export function typeOf(value: JsonValue): string {
 function checkEnum({ enum: allowed }: JsonSchema, value: JsonValue, path: string): readonly FieldError[] {
   if (allowed === undefined || allowed.length === 0 || allowed.some((one) => isDeepStrictEqual(one, value))) return []
   return [
-    notSupported(
+    notListed(
       path,
       value,
       allowed.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))),
