@@ -17,7 +17,8 @@ export class EventNames {
 
   /** @param nowMs Epoch milliseconds. @returns Greater than all names given out for this object before, whatever the clock says. */
   next(objectName: string, nowMs: number): string {
-    const nowNs = BigInt(Math.max(0, Math.floor(nowMs))) * BigInt(NANOSECONDS_PER_MS) + BigInt(Math.floor(this.#random() * NANOSECONDS_PER_MS))
+    const nowNs =
+      BigInt(Math.max(0, Math.floor(nowMs))) * BigInt(NANOSECONDS_PER_MS) + BigInt(Math.floor(this.#random() * NANOSECONDS_PER_MS))
     this.#lastNs = nowNs > this.#lastNs ? nowNs : this.#lastNs + 1n
     return `${objectName.slice(0, OBJECT_NAME_LENGTH_MAX).replace(/[-.]+$/, '')}.${this.#lastNs.toString(16).padStart(16, '0')}`
   }
