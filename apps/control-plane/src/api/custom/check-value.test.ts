@@ -4,6 +4,7 @@ import type { JsonValue } from '@bramble/api/object'
 import type { JsonSchema } from '@bramble/api/types/custom-resource-definition'
 import { checkValue } from './check-value.ts'
 import { loadPatterns } from './patterns.ts'
+import { boundedCheck } from './validate.ts'
 
 before(() => loadPatterns())
 
@@ -231,4 +232,24 @@ test('what was wrong before and has not changed does not stand in the way', () =
 
 test('a pattern that makes other engines run for ever is decided at once', () => {
   assert.equal(shown(of({ type: 'string', pattern: '^(a+)+$' }), { a: `${'a'.repeat(50_000)}b` }).length, 1)
+})
+
+test('what takes too long to check is refused before everybody waits', () => {
+  const slow = of({ type: 'string', pattern: '.*a.{200}$' })
+  assert.deepEqual(
+    boundedCheck(slow, { value: { a: 'a'.repeat(1_000_000) }, previous: undefined, path: '' }).map(({ message }) => message),
+    ['Too long: the object takes too long to check against its schema'],
+  )
+  assert.deepEqual(boundedCheck(slow, { value: { a: 'a'.repeat(1_000) }, previous: undefined, path: '' }), [])
+  const choices = Array.from({ length: 1_000 }, (_, index) => index)
+  const last = { a: Array.from({ length: 50_000 }, () => 999) }
+  const many = of({ type: 'array', items: { type: 'integer', anyOf: choices.map((minimum) => ({ maximum: minimum })) } })
+  const listed = of({ type: 'array', items: { type: 'integer', enum: choices } })
+  for (const schema of [many, listed])
+    assert.match(boundedCheck(schema, { value: last, previous: undefined, path: '' })[0]!.message, /takes too long to check/)
+})
+
+test('of many faults the first hundred are told', () => {
+  const value = { a: Array.from({ length: 100_000 }, () => 'x') }
+  assert.equal(boundedCheck(of({ type: 'array', items: { type: 'integer' } }), { value, previous: undefined, path: '' }).length, 100)
 })

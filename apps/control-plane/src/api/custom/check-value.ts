@@ -3,6 +3,7 @@ import { duplicate, type FieldError, invalidValue, notListed, required, tooLong,
 import type { JsonObject, JsonValue } from '@bramble/api/object'
 import type { JsonSchema } from '@bramble/api/types/custom-resource-definition'
 import { isObject } from '../schema/check.ts'
+import { spend } from './check-budget.ts'
 import { checkCombinations } from './combinations.ts'
 import { correlatedItem } from './correlate.ts'
 import { checkEmbedded } from './embedded.ts'
@@ -27,6 +28,7 @@ export interface Placed {
  * @see Source: k8s.io/kube-openapi pkg/validation; apiextensions-apiserver pkg/apiserver/validation.
  */
 export function checkValue(schema: JsonSchema, { value, previous, path }: Placed): readonly FieldError[] {
+  spend(STEP_COST)
   if (previous !== undefined && isDeepStrictEqual(value, previous)) return []
   const wrongType = checkType(schema, value, path)
   if (value === null) return wrongType
@@ -37,6 +39,12 @@ export function checkValue(schema: JsonSchema, { value, previous, path }: Placed
     ...checkEnum(schema, value, path),
   ]
 }
+
+/** Nobody reads more. */
+const ERRORS_MAX = 100
+
+/** Of one value and one schema. */
+const STEP_COST = 25
 
 function checkContent(schema: JsonSchema, { value, previous, path }: Placed): readonly FieldError[] {
   if (typeof value === 'string') return checkString(schema, value, path)
@@ -68,7 +76,13 @@ export function typeOf(value: JsonValue): string {
 }
 
 function checkEnum({ enum: allowed }: JsonSchema, value: JsonValue, path: string): readonly FieldError[] {
-  if (allowed === undefined || allowed.length === 0 || allowed.some((one) => isDeepStrictEqual(one, value))) return []
+  spend(allowed?.length ?? 0)
+  if (
+    allowed === undefined ||
+    allowed.length === 0 ||
+    allowed.some((one) => one === value || (typeof one === 'object' && isDeepStrictEqual(one, value)))
+  )
+    return []
   return [
     notListed(
       path,
@@ -139,8 +153,10 @@ function checkArray(schema: JsonSchema, value: readonly JsonValue[], previous: J
     errors.push(invalidValue(path, value, `${inBody(path)} shouldn't contain duplicates`))
   if (items !== undefined) {
     const before = correlatedItem(schema, previous)
-    for (const [index, item] of value.entries())
+    for (const [index, item] of value.entries()) {
+      if (errors.length >= ERRORS_MAX) break
       for (const error of checkValue(items, { value: item, previous: before(item), path: `${path}[${index}]` })) errors.push(error)
+    }
   }
   return [...errors, ...checkUnique(schema, value, path)]
 }
@@ -185,6 +201,7 @@ function checkObject(schema: JsonSchema, value: JsonObject, previous: JsonValue 
   const before = isObject(previous) ? previous : undefined
   for (const [name, inner] of Object.entries(value)) {
     const specified = schemaOf(schema, name)
+    if (errors.length >= ERRORS_MAX) break
     if (inner === undefined || typeof specified !== 'object') continue
     const was = before !== undefined && Object.hasOwn(before, name) ? before[name] : undefined
     for (const error of checkValue(specified, { value: inner, previous: was, path: join(path, name) })) errors.push(error)

@@ -1,7 +1,11 @@
 import type { RE2JS } from 're2js'
+import { spend } from './check-budget.ts'
 
-/** A pattern of a schema or rule. Time grows with the length of the text, whatever the pattern: no client can hold us up. */
+/** A pattern of a schema or rule. Time grows with the length of the text, whatever the pattern. */
 export interface Pattern {
+  /** How many steps a character of the text may cost. */
+  readonly size: number
+  /** @throws CheckBudgetError when too much has been spent. */
   test(text: string): boolean
   /** The first match, or undefined. */
   find(text: string): string | undefined
@@ -35,16 +39,24 @@ export function patternOf(source: string): Pattern {
   return found
 }
 
+/** Whether a pattern costs nothing any more to be had. */
+export const isCompiled = (source: string): boolean => compiled.has(source)
+
 function compile(source: string): Pattern | PatternError {
   if (!engine) throw new Error('the pattern engine is not loaded')
   try {
     const expression = engine.compile(source)
+    const size = expression.programSize()
     const matches = function* (text: string): Generator<string> {
       const matcher = expression.matcher(text)
       while (matcher.find()) yield matcher.group() ?? ''
     }
     return {
-      test: (text) => expression.matcher(text).find(),
+      size,
+      test: (text) => {
+        spend(text.length * size)
+        return expression.matcher(text).find()
+      },
       find: (text) => matches(text).next().value ?? undefined,
       findAll: (text, limit) => (limit < 0 ? [...matches(text)] : [...matches(text).take(limit)]),
     }

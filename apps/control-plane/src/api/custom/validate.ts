@@ -1,7 +1,8 @@
 import type { FieldError } from '@bramble/api/field-error'
 import type { JsonValue, KubeObject } from '@bramble/api/object'
 import type { JsonSchema } from '@bramble/api/types/custom-resource-definition'
-import { checkValue } from './check-value.ts'
+import { checkValue, type Placed } from './check-value.ts'
+import { CheckBudgetError, withCheckBudget } from './check-budget.ts'
 import { rulesOf } from './rules/object-rules.ts'
 
 type Validate = (object: KubeObject, previous: KubeObject | undefined) => readonly FieldError[]
@@ -24,8 +25,24 @@ export function objectValidator(schema: JsonSchema, apiVersion: string): Validat
   return (object, previous) => {
     const value = { ...object, apiVersion } as unknown as JsonValue
     const before = previous && ({ ...previous, apiVersion } as unknown as JsonValue)
-    const errors = checkValue(schema, { value, previous: before, path: '' })
+    const errors = boundedCheck(schema, { value, previous: before, path: '' })
     if (rules === undefined) return errors
     return errors.some(({ type }) => BLOCKING.has(type)) ? [...errors, UNCHECKED] : [...errors, ...rules(value, before)]
+  }
+}
+
+/** An object that takes too long to check against its schema is refused: nobody else would be served meanwhile. */
+export function boundedCheck(schema: JsonSchema, placed: Placed): readonly FieldError[] {
+  try {
+    return withCheckBudget(() => checkValue(schema, placed))
+  } catch (error) {
+    if (!(error instanceof CheckBudgetError)) throw error
+    return [
+      {
+        type: 'FieldValueTooLong',
+        path: '<nil>',
+        message: 'Too long: the object takes too long to check against its schema',
+      },
+    ]
   }
 }

@@ -315,3 +315,24 @@ const RULES: readonly (readonly [string, JsonSchema, readonly string[]])[] = [
   ],
 ]
 for (const [name, schema, expected] of RULES) test(`rule: ${name}`, () => assert.deepEqual(shown(schema), expected))
+
+test('a schema that is too much to take in is refused at once', () => {
+  const many = (count: number, of: (index: number) => JsonSchema): JsonSchema => ({
+    type: 'object',
+    properties: Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, of(index)])),
+  })
+  const rule = (text: string): JsonSchema => ({ type: 'string', 'x-kubernetes-validations': [{ rule: text }] })
+  const cases: readonly (readonly [JsonSchema, RegExp])[] = [
+    [
+      many(2_000, (index) => ({ type: 'string', pattern: `a{${(index % 500) + 500}}b{${index % 900}}` })),
+      /steps of all patterns in one schema may not be more than 30000/,
+    ],
+    [many(1_001, () => rule('true')), /rules in one schema may not be more than 1000/],
+    [many(3, () => rule(`true${' && true'.repeat(10_000)}`)), /characters of all rules in one schema may not be more than 200000/],
+    [
+      { ...many(50_000, () => ({ type: 'string' })), ...rule('true'), type: 'object' },
+      /values that rules look at in one schema may not be more than 40000/,
+    ],
+  ]
+  for (const [schema, message] of cases) assert.match(shown(schema).join('\n'), message)
+})

@@ -1,7 +1,7 @@
 import { type FieldError, invalidValue } from '@bramble/api/field-error'
 import type { JsonSchema } from '@bramble/api/types/custom-resource-definition'
 import { cleanCopy } from '../../api/clean-copy.ts'
-import { checkValue } from '../../api/custom/check-value.ts'
+import { boundedCheck } from '../../api/custom/validate.ts'
 import { applySchemaDefaults } from '../../api/custom/defaults.ts'
 import { pruned } from '../../api/custom/prune.ts'
 import { inside } from './subschemas.ts'
@@ -21,5 +21,5 @@ function validateDefault(schema: JsonSchema, path: string): readonly FieldError[
   const content = cleanCopy(pruned(schema, value, unknown))
   if (unknown.length > 0) return [invalidValue(path, value, 'must not have unknown fields')]
   applySchemaDefaults(schema, content)
-  return checkValue(schema, { value: content, path })
+  return boundedCheck(schema, { value: content, previous: undefined, path })
 }

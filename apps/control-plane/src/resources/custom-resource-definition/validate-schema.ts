@@ -5,6 +5,7 @@ import { ROOT_FIELDS } from '../../api/custom/prune.ts'
 import { subschemas } from './subschemas.ts'
 import { validateDefaults } from './validate-defaults.ts'
 import { validateListsAndMaps } from './validate-lists.ts'
+import { validateTotals } from './validate-totals.ts'
 import { validateRules } from './validate-rules.ts'
 import { validateStructure } from './validate-structure.ts'
 
@@ -14,18 +15,17 @@ export interface SchemaContext {
   readonly apiVersion: string
 }
 
-/** Deeper ones are refused before anything looks into them. */
-const DEPTH_MAX = 100
-
 /**
  * The schema of one version: its keywords, that it is structural, its defaults, its rules.
  * @see Source: apiextensions-apiserver pkg/apis/apiextensions/validation ValidateCustomResourceDefinitionValidation.
  */
 export function validateSchema(root: JsonSchema, { hasStatus }: SchemaContext, path: string): readonly FieldError[] {
+  const excess = validateTotals(root, path)
+  if (excess.length > 0) return excess
   const errors = [
     ...(root.nullable ? [forbiddenField(`${path}.nullable`, 'nullable cannot be true at the root')] : []),
     ...(hasStatus ? validateRootFields(root, path) : []),
-    ...validateKeywords(root, { path, depth: 0, isRoot: true, isInMetadata: false, noDefaults: false }),
+    ...validateKeywords(root, { path, isRoot: true, isInMetadata: false, noDefaults: false }),
   ]
   const structure = validateStructure(root, path)
   if (errors.length > 0 || structure.length > 0) return [...errors, ...structure]
@@ -67,7 +67,6 @@ function validateRootFields(root: JsonSchema, path: string): readonly FieldError
 
 interface Place {
   readonly path: string
-  readonly depth: number
   readonly isRoot: boolean
   /** Within the schema of an object's metadata, where no resource can be embedded. */
   readonly isInMetadata: boolean
@@ -78,7 +77,6 @@ const TYPES: readonly string[] = ['array', 'boolean', 'integer', 'number', 'obje
 
 function validateKeywords(schema: JsonSchema, place: Place): readonly FieldError[] {
   const { path } = place
-  if (place.depth > DEPTH_MAX) return [forbiddenField(path, `schemas may not be nested more than ${DEPTH_MAX} levels deep`)]
   return [
     ...validateForbidden(schema, place),
     ...(schema.type && schema.type !== 'null' && !TYPES.includes(schema.type) ? [notSupported(`${path}.type`, schema.type, TYPES)] : []),
@@ -95,7 +93,6 @@ function validateKeywords(schema: JsonSchema, place: Place): readonly FieldError
       const isMetadata = property === 'metadata' && (place.isRoot || schema['x-kubernetes-embedded-resource'] === true)
       return validateKeywords(inner, {
         path: innerPath,
-        depth: place.depth + 1,
         isRoot: false,
         isInMetadata: place.isInMetadata || isMetadata,
         noDefaults: place.noDefaults || (place.isRoot && property !== undefined && ROOT_FIELDS.has(property)),

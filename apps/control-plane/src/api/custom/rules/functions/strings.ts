@@ -1,11 +1,13 @@
 import type { Environment } from '@marcbachmann/cel-js'
-import { PatternError, patternOf } from '../../patterns.ts'
+import { isCompiled, PatternError, patternOf } from '../../patterns.ts'
 import { OURS } from '../ast.ts'
 import { charge } from '../budget.ts'
 import { formatText } from './format-text.ts'
 import { registerAll, RuleError } from './register.ts'
 
 const CHARACTERS_PER_UNIT = 10
+/** Making a pattern costs as much as matching it with this many characters. */
+const COMPILE_COST = 100
 
 /**
  * Functions of texts. Positions count characters, not UTF-16 units; patterns are RE2's.
@@ -43,9 +45,11 @@ export const registerStrings = (environment: Environment): void =>
 const matches = (text: string, pattern: string): boolean => compiled(text, pattern).test(text)
 
 function compiled(text: string, pattern: string): ReturnType<typeof patternOf> {
-  charge(Math.ceil((text.length * pattern.length) / CHARACTERS_PER_UNIT))
+  const isNew = !isCompiled(pattern)
   try {
-    return patternOf(pattern)
+    const found = patternOf(pattern)
+    charge((text.length + (isNew ? COMPILE_COST : 1)) * found.size)
+    return found
   } catch (error) {
     throw error instanceof PatternError ? new RuleError(error.message) : error
   }
