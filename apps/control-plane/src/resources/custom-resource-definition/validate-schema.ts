@@ -3,7 +3,7 @@ import type { JsonSchema } from '@bramble/api/types/custom-resource-definition'
 import { PatternError, patternOf } from '../../api/custom/patterns.ts'
 import { ROOT_FIELDS } from '../../api/custom/prune.ts'
 import { subschemas } from './subschemas.ts'
-import { validateDefaults } from './validate-defaults.ts'
+import { validateDefaultRules, validateDefaults } from './validate-defaults.ts'
 import { validateListsAndMaps } from './validate-lists.ts'
 import { validateTotals } from './validate-totals.ts'
 import { validateRules } from './validate-rules.ts'
@@ -29,7 +29,8 @@ export function validateSchema(root: JsonSchema, { hasStatus }: SchemaContext, p
   ]
   const structure = validateStructure(root, path)
   if (errors.length > 0 || structure.length > 0) return [...errors, ...structure]
-  return [...validateDefaults(root, path), ...validateRules(root, path)]
+  const faults = [...validateDefaults(root, path), ...validateRules(root, path)]
+  return faults.length > 0 ? faults : validateDefaultRules(root, path)
 }
 
 const BESIDE_STATUS: ReadonlySet<string> = new Set([
