@@ -328,7 +328,7 @@ export const bodyRows: readonly Row[] = [
     patch(`${KEPT}?fieldManager=me`, APPLY_PATCH, 'a: ['),
     400,
     'BadRequest',
-    /^error decoding patch: error converting YAML to JSON: yaml: line 1: /,
+    /^error decoding YAML: error converting YAML to JSON: yaml: line 1: /,
   ],
   [
     'an apply with a field that nobody knows',
