@@ -336,3 +336,9 @@ test('a schema that is too much to take in is refused at once', () => {
   ]
   for (const [schema, message] of cases) assert.match(shown(schema).join('\n'), message)
 })
+
+test('a default keeps the rules', () => {
+  const message = 'positive'
+  assert.deepEqual(shown(ruled({ message }, { default: { n: 0 } })), [`${AT}.default: Invalid value: "object": positive`])
+  assert.deepEqual(shown(ruled({ message }, { default: { n: 1 } })), [])
+})
