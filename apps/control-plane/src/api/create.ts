@@ -14,7 +14,7 @@ import type { WriteContext } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { stampNew } from './server-fields.ts'
 import { managedOfNew } from './tracking.ts'
-import { fromStored, storageOf, toStored } from './versions.ts'
+import { fromStored, storageOf, toStored, validatorOf } from './versions.ts'
 
 /** A generated name that is taken is generated anew, this often. */
 const NAMES_MAX = 8
@@ -60,7 +60,7 @@ export async function createOnce(
   if (resource.subresources?.status) delete (draft as AnyObject).status
   resource.prepare?.(draft, undefined)
   resource.applyDefaults?.(draft)
-  const errors = [...validateMetadata(resource, draft, undefined), ...(resource.validate?.(draft, undefined) ?? [])]
+  const errors = [...validateMetadata(resource, draft, undefined), ...(validatorOf(served)?.(draft, undefined) ?? [])]
   if (errors.length > 0) throw invalid(resource.group, resource.kind, draft.metadata.name ?? '', errors)
   for (const warning of resource.warnings?.(draft, undefined) ?? []) context.warn(warning)
   const entries = managed ? managed.entries : managedOfNew(machine, served, draft, written, context)

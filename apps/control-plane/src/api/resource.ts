@@ -111,6 +111,8 @@ export interface StoredVersion {
   readonly resource: ResourceDefinition
   toStored(object: KubeObject): KubeObject
   fromStored(object: KubeObject): KubeObject
+  /** Instead of `resource.validate`, for what clients of this version write. Objects are in the stored version. */
+  validate?(object: KubeObject, previous: KubeObject | undefined): readonly FieldError[]
 }
 
 export const groupVersionOf = ({ group, version }: { group: string; version: string }): string =>

@@ -15,7 +15,7 @@ import type { WriteContext } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { checkPreconditions, isReleased, keepServerFields, nextGeneration } from './server-fields.ts'
 import { differInTimesOnly, managedOfChanged } from './tracking.ts'
-import { fromStored, storageOf, toStored } from './versions.ts'
+import { fromStored, storageOf, toStored, validatorOf } from './versions.ts'
 
 /** See `Resources.update`. */
 export async function updateObject(
@@ -117,7 +117,7 @@ export async function changeOnce(
   const isOwn = change.takes === 'everything'
   if (change.takes === undefined) resource.prepare?.(draft, previous)
   resource.applyDefaults?.(draft)
-  const validate = change.validate ?? resource.validate
+  const validate = change.validate ?? validatorOf(served)
   const errors = [...validateMetadata(resource, draft, previous), ...(isOwn ? [] : (validate?.(draft, previous) ?? []))]
   if (errors.length > 0) throw invalid(resource.group, resource.kind, draft.metadata.name, errors)
   if (change.takes === undefined && attempt === 0) for (const warning of resource.warnings?.(draft, previous) ?? []) context.warn(warning)

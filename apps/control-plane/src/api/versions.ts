@@ -8,6 +8,10 @@ import type { ResourceDefinition } from './resource.ts'
 /** The definition whose objects the store holds; most kinds' own. */
 export const storageOf = (resource: ResourceDefinition): ResourceDefinition => resource.storage?.resource ?? resource
 
+/** What checks the objects, in their stored version, that clients of `resource` write. */
+export const validatorOf = (resource: ResourceDefinition): ResourceDefinition['validate'] =>
+  resource.storage?.validate ?? storageOf(resource).validate
+
 /** A decoded object of any served version as it is stored; defaults of its own version are filled in before. */
 export function toStored(resource: ResourceDefinition, object: KubeObject): KubeObject {
   if (!resource.storage) return object

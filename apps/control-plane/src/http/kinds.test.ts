@@ -65,6 +65,19 @@ test('Events are found under both groups, by the names of each', async (t) => {
   assert.equal((await list(`${CORE}/events?fieldSelector=involvedObject.name%3Dweb`)).items[0].message, 'm')
 })
 
+test('what an Event must say depends on the group that it is written by', async (t) => {
+  const { call } = await api(t)
+  const NEW = '/apis/events.k8s.io/v1/namespaces/default/events'
+  const body = { metadata: { name: 'e' }, reason: 'Started', type: 'Normal' }
+  const about = { kind: 'Pod', namespace: 'default', name: 'web' }
+  const refused = await call('POST', NEW, { ...body, regarding: about })
+  assert.deepEqual([refused.status, refused.json.message], [422, 'Event "e" is invalid: eventTime: Required value'])
+  assert.equal((await call('POST', `${CORE}/events`, { ...body, involvedObject: about })).status, 201)
+  const changed = await call('PATCH', `${NEW}/e`, { note: 'm' }, MERGE)
+  assert.deepEqual([changed.status, changed.json.message], [422, 'Event "e" is invalid: message: Invalid value: "m": field is immutable'])
+  assert.equal((await call('PATCH', `${CORE}/events/e`, { message: 'm' }, MERGE)).status, 200)
+})
+
 test('a ReplicationController is scaled, and its selector is told as text', async (t) => {
   const { call } = await api(t)
   const path = `${CORE}/replicationcontrollers`

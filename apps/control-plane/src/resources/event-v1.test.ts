@@ -62,7 +62,13 @@ const full = {
 }
 const checks: readonly (readonly [name: string, changes: object, ...expected: string[]])[] = [
   ['that says everything', {}],
-  ['that nobody reports', { reportingComponent: '' }, 'reportingController: Required value'],
+  [
+    'that nobody reports',
+    { reportingComponent: '' },
+    'reportingComponent: Required value',
+    'reportingComponent: Invalid value: "": name part must be non-empty',
+    `reportingComponent: Invalid value: "": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
+  ],
   ['of an unknown instance', { reportingInstance: '' }, 'reportingInstance: Required value'],
   ['without action and reason', { action: '', reason: '' }, 'action: Required value', 'reason: Required value'],
   ['with a long reason', { reason: 'x'.repeat(129) }, 'reason: Invalid value: "": can have at most 128 characters'],
@@ -77,3 +83,47 @@ const checks: readonly (readonly [name: string, changes: object, ...expected: st
 ]
 for (const [name, changes, ...expected] of checks)
   test(`an Event ${name}`, () => assert.deepEqual(refusals(events, { ...full, ...changes }), expected))
+
+const said = { ...full, type: 'Normal', involvedObject: { kind: 'Pod', namespace: 'default', name: 'web' } }
+const series = { count: 2, lastObservedTime: '2026-01-01T00:01:00.000000Z' }
+const newChecks: readonly (readonly [name: string, changes: object, ...expected: string[]])[] = [
+  ['that says everything', {}],
+  ['without a time', { eventTime: null }, 'eventTime: Required value'],
+  ['without a type', { type: '' }, 'type: Invalid value: "": has invalid value: '],
+  ['of a type that is none', { type: 'Bad' }, 'type: Invalid value: "": has invalid value: Bad'],
+  [
+    'with what is there for old clients',
+    { firstTimestamp: '2026-01-01T00:00:00Z', lastTimestamp: '2026-01-01T00:00:00Z', count: 1, source: { host: 'pi-1' } },
+    'firstTimestamp: Invalid value: "": needs to be unset',
+    'lastTimestamp: Invalid value: "": needs to be unset',
+    'count: Invalid value: "": needs to be unset',
+    'source: Invalid value: "": needs to be unset',
+  ],
+  ['with a series', { series }],
+  [
+    'with a series of nothing',
+    { series: { count: 1 } },
+    'series.count: Invalid value: "": should be at least 2',
+    'series.lastObservedTime: Required value',
+  ],
+  ['with a long action', { action: 'x'.repeat(129) }, 'action: Invalid value: "": can have at most 128 characters'],
+  ['of a reporter with a bad name', { reportingComponent: 'a/' }, 'reportingController: Invalid value: "a/": name part must be non-empty'],
+]
+const newRefusals = (changes: object, previous?: object): readonly string[] =>
+  eventsV1.storage!.validate!({ ...said, ...changes } as unknown as KubeEvent, previous as KubeEvent | undefined)
+    .map(({ path, message }) => `${path}: ${message}`)
+    .filter((text) => !text.includes('must consist of'))
+for (const [name, changes, ...expected] of newChecks)
+  test(`by events.k8s.io, an Event ${name}`, () => assert.deepEqual(newRefusals(changes), expected))
+
+test('by events.k8s.io, nothing of an Event changes but its series', () => {
+  assert.deepEqual(newRefusals({ series }, said), [])
+  assert.deepEqual(newRefusals({ message: 'm', type: 'Warning', reportingComponent: 'example.com/other' }, said), [
+    'message: Invalid value: "m": field is immutable',
+    'type: Invalid value: "Warning": field is immutable',
+    'reportingController: Invalid value: "example.com/other": field is immutable',
+  ])
+  const bad = { ...series, count: 0 }
+  assert.deepEqual(newRefusals({ series: bad }, { ...said, series: bad }), [])
+  assert.deepEqual(newRefusals({ series: bad }, said), ['series.count: Invalid value: "": should be at least 2'])
+})

@@ -1,8 +1,11 @@
+import { type FieldError, invalidValue, required } from '@bramble/api/field-error'
 import type { KubeObject } from '@bramble/api/object'
 import type { KubeEvent } from '@bramble/api/types/core'
 import type { EventV1 } from '@bramble/api/types/events'
 import type { ResourceDefinition } from '../api/resource.ts'
-import { events } from './event.ts'
+import { isSame } from './differences.ts'
+import { events, validateEvent } from './event.ts'
+import { immutable } from './workload.ts'
 
 /** Old and new names of fields that mean the same. Source: Kubernetes pkg/apis/events/v1 conversion.go. */
 const NAMES = [
@@ -40,7 +43,12 @@ export const eventsV1: ResourceDefinition<EventV1> = {
     ...column,
     value: (event: EventV1, nowMs: number) => column.value(complete(toStored(event)), nowMs),
   })),
-  storage: { resource: events as ResourceDefinition, toStored, fromStored },
+  storage: {
+    resource: events as ResourceDefinition,
+    toStored,
+    fromStored,
+    validate: (event, previous) => validateEventV1(event as KubeEvent, previous as KubeEvent | undefined),
+  },
   fields: (event) => ({
     'regarding.kind': event.regarding?.kind ?? '',
     'regarding.namespace': event.regarding?.namespace ?? '',
@@ -53,6 +61,62 @@ export const eventsV1: ResourceDefinition<EventV1> = {
     reportingController: event.reportingController ?? '',
     type: event.type ?? '',
   }),
+}
+
+/** Clients of this group say all that it has, nothing that is there for old clients, and later change nothing but the series. */
+export function validateEventV1(event: KubeEvent, previous: KubeEvent | undefined): readonly FieldError[] {
+  return [
+    ...validateEvent(event, 'reportingController'),
+    ...(previous && isSame(event.series, previous.series) ? [] : validateSeries(event)),
+    ...(previous ? validateFixed(event, previous) : validateNew(event)),
+  ]
+}
+
+const FIXED = [
+  'involvedObject',
+  'reason',
+  'message',
+  'source',
+  'firstTimestamp',
+  'lastTimestamp',
+  'count',
+  'type',
+  'eventTime',
+  'action',
+  'related',
+  'reportingComponent',
+  'reportingInstance',
+] as const
+
+const validateFixed = (event: KubeEvent, previous: KubeEvent): readonly FieldError[] =>
+  FIXED.flatMap((field) =>
+    immutable(
+      field === 'reportingComponent' ? 'reportingController' : field,
+      event[field] || undefined,
+      previous,
+      previous[field] || undefined,
+    ),
+  )
+
+function validateNew(event: KubeEvent): readonly FieldError[] {
+  const { eventTime, type = '', source, firstTimestamp, lastTimestamp, count } = event
+  const unset = (field: string, value: unknown): readonly FieldError[] => (value ? [invalidValue(field, '', 'needs to be unset')] : [])
+  return [
+    ...(eventTime ? [] : [required('eventTime')]),
+    ...(type === 'Normal' || type === 'Warning' ? [] : [invalidValue('type', '', `has invalid value: ${type}`)]),
+    ...unset('firstTimestamp', firstTimestamp),
+    ...unset('lastTimestamp', lastTimestamp),
+    ...unset('count', count),
+    ...unset('source', source?.component || source?.host),
+  ]
+}
+
+function validateSeries({ series }: KubeEvent): readonly FieldError[] {
+  if (!series) return []
+  return [
+    ...(series.count < 2 ? [invalidValue('series.count', '', 'should be at least 2')] : []),
+    ...(series.lastObservedTime ? [] : [required('series.lastObservedTime')]),
+  ]
 }
 
 const complete = (event: KubeEvent): KubeEvent => (event.involvedObject ? event : { ...event, involvedObject: {} })

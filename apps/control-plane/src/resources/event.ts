@@ -43,12 +43,17 @@ export const events: ResourceDefinition<KubeEvent> = {
   applyDefaults: (draft) => {
     draft.involvedObject ??= {}
   },
-  validate: validateEvent,
+  validate: (event) => validateEvent(event, 'reportingComponent'),
 }
 
-/** Source: Kubernetes pkg/apis/core/validation legacyValidateEvent: whoever sets eventTime says all of the rest as well. */
-function validateEvent(event: KubeEvent): readonly FieldError[] {
-  return event.eventTime ? validateFull(event) : validateNamespace(event)
+/**
+ * Whoever sets eventTime says all of the rest as well.
+ *
+ * @param reporter What the writer calls who reports.
+ * @see Source: Kubernetes pkg/apis/core/validation events.go legacyValidateEvent.
+ */
+export function validateEvent(event: KubeEvent, reporter: 'reportingComponent' | 'reportingController'): readonly FieldError[] {
+  return event.eventTime ? validateFull(event, reporter) : validateNamespace(event)
 }
 
 /** Events about cluster-scoped objects live in `default`, all others beside what they are about. */
@@ -61,16 +66,15 @@ function validateNamespace({ involvedObject, metadata }: KubeEvent, clusterWide 
 const WORD_BYTES_MAX = 128
 const NOTE_BYTES_MAX = 1024
 
-function validateFull(event: KubeEvent): readonly FieldError[] {
+function validateFull(event: KubeEvent, reporter: string): readonly FieldError[] {
   const short = (field: string, value: string | undefined, bytesMax: number): readonly FieldError[] =>
     Buffer.byteLength(value ?? '') > bytesMax ? [invalidValue(field, '', `can have at most ${bytesMax} characters`)] : []
   const word = (field: 'reportingInstance' | 'action' | 'reason'): readonly FieldError[] =>
     event[field] ? short(field, event[field], WORD_BYTES_MAX) : [required(field)]
   return [
     ...(event.involvedObject.namespace ? [] : validateNamespace(event, ['default', 'kube-system'])),
-    ...(event.reportingComponent
-      ? check('reportingController', event.reportingComponent, qualifiedName)
-      : [required('reportingController')]),
+    ...(event.reportingComponent ? [] : [required(reporter)]),
+    ...check(reporter, event.reportingComponent ?? '', qualifiedName),
     ...word('reportingInstance'),
     ...word('action'),
     ...word('reason'),
