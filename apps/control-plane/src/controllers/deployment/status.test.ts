@@ -33,6 +33,18 @@ test('a rollout reports made, updated, available, in the words that kubectl roll
   assert.deepEqual(counts, { observedGeneration: 1, replicas: 3, updatedReplicas: 3, readyReplicas: 3, availableReplicas: 3 })
 })
 
+test('what changed last stands last: at the end of a rollout that is its progress, later what becomes of its pods', () => {
+  const order = ({ status }: Deployment): string => status!.conditions!.map(({ type }) => type).join(' ')
+  let deployment = report(aDeployment(wish), [], 0, 'web-v2')
+  assert.equal(order(deployment), 'Progressing Available')
+  deployment = report(deployment, ['v2:3/1'], 2)
+  assert.equal(order(deployment), 'Available Progressing')
+  deployment = report(deployment, ['v2:3'], 4)
+  assert.equal(order(deployment), 'Available Progressing')
+  deployment = report(deployment, ['v2:3/1'], 6)
+  assert.equal(order(deployment), 'Progressing Available')
+})
+
 test('a rollout that stands still is late after its deadline, and not a second before', () => {
   let deployment = report(report(aDeployment(wish), [], 0, 'web-v2'), ['v2:3/1'], 10)
   assert.equal(deadlineInMs(deployment, [aSet('v2:3/1')], START + 10_000), 601_000)

@@ -19,8 +19,9 @@ export function deploymentStatus(deployment: Deployment, sets: readonly ReplicaS
   const counts = countsOf(sets, current)
   const now = timestamp(nowMs)
   let conditions: Conditions = deployment.status?.conditions ?? []
-  conditions = withProgress(conditions, { deployment, sets, current, counts, created, nowMs, now })
+  if (hasDeadline(deployment)) conditions = withBeginning(conditions, deployment, current, created, now)
   conditions = withReplacement(conditions, availability(deployment, counts.availableReplicas), now)
+  conditions = withProgress(conditions, { deployment, sets, current, counts, nowMs, now })
   const failure = [...(current ? [current] : []), ...sets]
     .map((set) => conditionOf(set.status?.conditions, 'ReplicaFailure'))
     .find((found) => found)
@@ -67,14 +68,12 @@ interface Progress {
   readonly sets: readonly ReplicaSet[]
   readonly current: ReplicaSet | undefined
   readonly counts: Counts
-  readonly created: string | undefined
   readonly nowMs: number
   readonly now: string
 }
 
-function withProgress(before: Conditions, { deployment, sets, current, counts, created, nowMs, now }: Progress): Conditions {
-  if (!hasDeadline(deployment)) return before.filter(({ type }) => type !== 'Progressing')
-  const conditions = withBeginning(before, deployment, current, created, now)
+function withProgress(conditions: Conditions, { deployment, sets, current, counts, nowMs, now }: Progress): Conditions {
+  if (!hasDeadline(deployment)) return conditions.filter(({ type }) => type !== 'Progressing')
   const last = conditionOf(conditions, 'Progressing')
   if (deployment.spec.paused || (last?.reason === 'NewReplicaSetAvailable' && counts.replicas === counts.updatedReplicas)) return conditions
 
