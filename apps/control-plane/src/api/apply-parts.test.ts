@@ -71,6 +71,20 @@ test('replicas are owned by way of /scale as by any other', async (t) => {
   })
 })
 
+test('by way of /status most kinds let their metadata be changed, too', async (t) => {
+  const made = await bench(t)
+  await made.service.create(PODS, 'default', aPod('web'), made.context({ fieldManager: 'maker' }))
+  await made.service.create(DEPLOYMENTS, 'default', aDeployment('web', 1), made.context())
+  const patch = { metadata: { labels: { a: 'b' }, annotations: { c: 'd' } } }
+  const patched = async (resource: ResourceDefinition): Promise<KubeObject> =>
+    made.service.patch(resource, KEY, 'merge', patch, made.context({ fieldManager: 'U' }), 'status')
+  const pod = await patched(PODS)
+  assert.deepEqual([pod.metadata.labels, pod.metadata.annotations], [{ a: 'b' }, { c: 'd' }])
+  assert.deepEqual(own(pod, 'U'), ['U Update status {"f:metadata":{"f:annotations":{".":{},"f:c":{}},"f:labels":{".":{},"f:a":{}}}}'])
+  const object = await patched(DEPLOYMENTS)
+  assert.deepEqual([object.metadata.labels, object.metadata.annotations], [undefined, { c: 'd' }])
+})
+
 /** A pod whose images are written apart. */
 const PARTED: ResourceDefinition = {
   ...PODS,

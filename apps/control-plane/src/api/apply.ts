@@ -99,7 +99,8 @@ function appliedTo(
   { subresource, takes }: ReturnType<typeof partOf>,
 ): { readonly object: KubeObject; readonly entries: readonly unknown[] | undefined } {
   const live = withoutManaged(asServed(resource, previous))
-  const filter = typeof takes === 'function' ? takenFilter(resource, live, config, previous, takes) : undefined
+  const read = (merged: JsonObject): KubeObject => readMerged(resource, merged, config)
+  const filter = typeof takes === 'function' ? takenFilter(resource, live, config, previous, takes, read) : undefined
   const author = authorOf(machine, resource, context, subresource, filter)
   return applyTo(author, resource, live, previous.metadata.managedFields, config, context)
 }

@@ -1,5 +1,4 @@
 import type { JsonObject, KubeObject } from '@bramble/api/object'
-import { readObject } from './decode.ts'
 import { compare } from './managed-fields/compare.ts'
 import { recursiveDifference, union } from './managed-fields/field-set.ts'
 import { merge } from './managed-fields/merge.ts'
@@ -13,7 +12,7 @@ import { toStored } from './versions.ts'
 
 /**
  * What an apply to a part of an object can own: not what the part leaves as it was, whatever the configuration says of it.
- * @throws TypeMismatch
+ * @param read Decodes what was merged.
  */
 export function takenFilter(
   resource: ResourceDefinition,
@@ -21,9 +20,10 @@ export function takenFilter(
   config: JsonObject,
   previous: KubeObject,
   takes: Exclude<Change['takes'], string | undefined>,
+  read: (merged: JsonObject) => KubeObject,
 ): Filter {
   const schema = topLevel(resource.schema)
-  const wanted = readObject(resource, merge(schema, live, config), []).value
+  const wanted = read(merge(schema, live, config))
   const taken = asServed(resource, takes(toStored(resource, wanted), previous))
   const { added, modified, removed } = compare(schema, wanted as unknown as JsonObject, taken)
   const refused = union(union(added, modified), removed)

@@ -3,7 +3,7 @@ import { apiVersionOf, type JsonObject, type KubeObject } from '@bramble/api/obj
 import { cleanCopy } from './clean-copy.ts'
 import type { Machine } from './machine.ts'
 import { identityOf, type ManagedFieldsEntry } from './managed-fields/managers.ts'
-import { everything, only, without } from './managed-fields/reset-fields.ts'
+import { everything, without } from './managed-fields/reset-fields.ts'
 import { type Author, managedAfterUpdate } from './managed-fields/track.ts'
 import type { Filter, Versions } from './managed-fields/updater.ts'
 import { zeroObject } from './managed-fields/zero-object.ts'
@@ -11,6 +11,7 @@ import type { WriteContext } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { topLevel } from './top-level.ts'
 import { isNamespace } from './server-fields.ts'
+import { statusFilter } from './status-part.ts'
 import { storageOf } from './versions.ts'
 
 // Who owns which field, told to `managed-fields/`. Sets are computed in the version that the request named, as its entry says;
@@ -78,7 +79,7 @@ export function managedOfChanged(
 
 /** Source: the registries' strategies, GetResetFields. */
 function filterOf(resource: ResourceDefinition, subresource: string | undefined): Filter {
-  if (subresource === 'status') return only('f:status')
+  if (subresource === 'status') return statusFilter(resource)
   if (subresource !== undefined) return everything
   return without(...(resource.subresources?.status ? [['f:status']] : []), ...(isNamespace(resource) ? [['f:spec', 'f:finalizers']] : []))
 }

@@ -14,6 +14,7 @@ import { validateMetadata } from './metadata.ts'
 import type { WriteContext } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { checkPreconditions, isReleased, keepServerFields, nextGeneration } from './server-fields.ts'
+import { withStatusOf } from './status-part.ts'
 import { differInTimesOnly, managedOfChanged } from './tracking.ts'
 import { fromStored, storageOf, toStored, validatorOf } from './versions.ts'
 
@@ -180,11 +181,7 @@ function isSameState(value: KubeObject, previous: KubeObject): boolean {
 /** The proposal, cut to what this request may change. */
 function draftOf(resource: ResourceDefinition, proposed: AnyObject, previous: AnyObject, takes: Change['takes']): KubeObject {
   checkPreconditions(resource, proposed.metadata, previous)
-  if (takes === 'status') {
-    const draft = copyOfObject(previous)
-    draft.status = proposed.status ?? {}
-    return draft
-  }
+  if (takes === 'status') return withStatusOf(resource, proposed, previous)
   if (typeof takes === 'function') return copyOfObject(takes(proposed, previous))
   keepServerFields(resource, proposed, previous)
   if (resource.subresources?.status && takes !== 'everything') {
