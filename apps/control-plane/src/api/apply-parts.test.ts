@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonObject, KubeObject } from '@bramble/api/object'
+import { ownersOf } from './managed-fields/managed-fields.fixture.ts'
 import type { ManagedFieldsEntry } from './managed-fields/managers.ts'
 import type { WriteContext } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
@@ -8,12 +9,7 @@ import { aConfigMap, aDeployment, aPod, type Bench, bench, CONFIG_MAPS, DEPLOYME
 
 const KEY = 'default/web'
 const statusOf = (object: KubeObject): JsonObject | undefined => (object as { status?: JsonObject }).status
-const managers = ({ metadata }: KubeObject): string[] =>
-  ((metadata.managedFields ?? []) as ManagedFieldsEntry[]).map(
-    ({ manager, operation, subresource, fieldsV1 }) =>
-      `${manager} ${operation}${subresource ? ` ${subresource}` : ''} ${JSON.stringify(fieldsV1)}`,
-  )
-const own = (object: KubeObject, manager: string): string[] => managers(object).filter((one) => one.startsWith(`${manager} `))
+const own = (object: KubeObject, manager: string): string[] => ownersOf(object).filter((one) => one.startsWith(`${manager} `))
 const deployment = (fields: JsonObject): JsonObject => ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, ...fields })
 const applier =
   ({ service, context }: Bench, resource: ResourceDefinition, subresource?: string) =>
@@ -24,7 +20,7 @@ test('the status is owned apart: by way of /status only, and nothing else there'
   const made = await bench(t)
   await made.service.create(DEPLOYMENTS, 'default', aDeployment('web', 1), made.context({ fieldManager: 'maker' }))
   const main = await applier(made, DEPLOYMENTS)('A', deployment({ metadata: { name: 'web', labels: { a: 'b' } }, status: { replicas: 7 } }))
-  assert.deepEqual([statusOf(main), own(main, 'A')], [undefined, ['A Apply {"f:metadata":{"f:labels":{"f:a":{}}}}']])
+  assert.deepEqual([statusOf(main) ?? {}, own(main, 'A')], [{}, ['A Apply {"f:metadata":{"f:labels":{"f:a":{}}}}']])
 
   const body = deployment({ spec: { replicas: 9 }, status: { replicas: 3 } })
   const part = await applier(made, DEPLOYMENTS, 'status')('S', body, { force: true })
@@ -54,11 +50,11 @@ test('replicas are owned by way of /scale as by any other', async (t) => {
     message: 'Apply failed with 1 conflict: conflict with "maker" using apps/v1: .spec.replicas',
   })
   const scaled = await apply('A', scale(3), true)
-  assert.deepEqual([specOf(scaled), managers(scaled)], [{ replicas: 3 }, ['A Apply scale {"f:spec":{"f:replicas":{}}}']])
+  assert.deepEqual([specOf(scaled), ownersOf(scaled)], [{ replicas: 3 }, ['A Apply scale {"f:spec":{"f:replicas":{}}}']])
   const object = await made.service.get(DEPLOYMENTS, KEY)
   assert.deepEqual(own(object, 'A'), ['A Apply scale {"f:spec":{"f:replicas":{}}}'])
   await made.service.patchScale(DEPLOYMENTS, KEY, 'merge', { spec: { replicas: 4 } }, made.context({ fieldManager: 'kubectl' }))
-  assert.deepEqual(managers(await made.service.getScale(DEPLOYMENTS, KEY)), ['kubectl Update scale {"f:spec":{"f:replicas":{}}}'])
+  assert.deepEqual(ownersOf(await made.service.getScale(DEPLOYMENTS, KEY)), ['kubectl Update scale {"f:spec":{"f:replicas":{}}}'])
   await assert.rejects(apply('A', scale(-1), true), { code: 422, message: /must be greater than or equal to 0/ })
   await assert.rejects(apply('A', scale(5, { name: 'web', uid: 'x' }), true), {
     code: 422,
@@ -172,13 +168,13 @@ test('the control plane’s own writes begin nothing, and keep true what others 
     { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'ours' }, data: { a: '1' } },
     context({ fieldManager: 'A' }),
   )
-  assert.deepEqual(managers(applied.object), [
+  assert.deepEqual(ownersOf(applied.object), [
     'A Apply {"f:data":{"f:a":{}}}',
     'before-first-apply Update {"f:data":{".":{},"f:a":{}},"f:metadata":{"f:labels":{".":{},"f:a":{}}}}',
   ])
   const theirs = await service.create(CONFIG_MAPS, 'default', aConfigMap('theirs', { a: '1', b: '1' }), context({ fieldManager: 'maker' }))
   const updated = await client.update(CONFIG_MAPS, { ...theirs, data: { a: '2', b: '1' } } as KubeObject)
-  assert.deepEqual(managers(updated), ['bramble Update {"f:data":{"f:a":{}}}', 'maker Update {"f:data":{".":{},"f:b":{}}}'])
+  assert.deepEqual(ownersOf(updated), ['bramble Update {"f:data":{"f:a":{}}}', 'maker Update {"f:data":{".":{},"f:b":{}}}'])
   await client.delete(CONFIG_MAPS, 'default/ours')
 })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonObject, KubeObject } from '@bramble/api/object'
-import type { ManagedFieldsEntry } from './managed-fields/managers.ts'
+import { ownersOf } from './managed-fields/managed-fields.fixture.ts'
 import type { PatchType, WriteContext } from './requests.ts'
 import { type Bench, bench, CONFIG_MAPS, NAMESPACES } from './test-bench.ts'
 
@@ -14,13 +14,6 @@ const config = (data: JsonObject | undefined, metadata: JsonObject = {}): JsonOb
   metadata: { name: 'y', ...metadata },
   ...(data && { data }),
 })
-
-/** `A Apply {"f:data":{"f:a":{}}}`, one line for each entry. */
-const managers = ({ metadata }: KubeObject): string[] =>
-  ((metadata.managedFields ?? []) as ManagedFieldsEntry[]).map(
-    ({ manager, operation, subresource, fieldsV1 }) =>
-      `${manager} ${operation}${subresource ? ` ${subresource}` : ''} ${JSON.stringify(fieldsV1)}`,
-  )
 
 const as = ({ service, context }: Bench) => ({
   apply: (manager: string, body: JsonObject, options: Partial<WriteContext> = {}) =>
@@ -35,11 +28,11 @@ test('two who apply: shared fields, a conflict, force, and what is dropped goes'
 
   const first = await apply('A', config({ a: '1', b: '1' }))
   assert.equal(first.isNew, true)
-  assert.deepEqual(managers(first.object), ['A Apply {"f:data":{"f:a":{},"f:b":{}}}'])
+  assert.deepEqual(ownersOf(first.object), ['A Apply {"f:data":{"f:a":{},"f:b":{}}}'])
 
   const shared = await apply('B', config({ a: '1' }))
   assert.equal(shared.isNew, false)
-  assert.deepEqual(managers(shared.object), ['A Apply {"f:data":{"f:a":{},"f:b":{}}}', 'B Apply {"f:data":{"f:a":{}}}'])
+  assert.deepEqual(ownersOf(shared.object), ['A Apply {"f:data":{"f:a":{},"f:b":{}}}', 'B Apply {"f:data":{"f:a":{}}}'])
 
   await assert.rejects(apply('A', config({ a: '2', b: '1' })), {
     code: 409,
@@ -49,14 +42,14 @@ test('two who apply: shared fields, a conflict, force, and what is dropped goes'
   })
 
   const forced = await apply('A', config({ a: '2', b: '1' }), { force: true })
-  assert.deepEqual(managers(forced.object), ['A Apply {"f:data":{"f:a":{},"f:b":{}}}'])
+  assert.deepEqual(ownersOf(forced.object), ['A Apply {"f:data":{"f:a":{},"f:b":{}}}'])
 
   const dropped = await apply('A', config({ a: '2' }))
   assert.deepEqual(dataOf(dropped.object), { a: '2' })
   assert.deepEqual((await apply('A', config({ a: '2' }))).object, dropped.object)
 
   const patched = await patch('U', { data: { a: '3', u: '1' } })
-  assert.deepEqual(managers(patched), ['U Update {"f:data":{"f:a":{},"f:u":{}}}'])
+  assert.deepEqual(ownersOf(patched), ['U Update {"f:data":{"f:a":{},"f:u":{}}}'])
   await assert.rejects(apply('A', config({ a: '4', u: '2' })), {
     code: 409,
     message: 'Apply failed with 2 conflicts: conflicts with "U" using v1:\n- .data.a\n- .data.u',
@@ -88,5 +81,14 @@ test('preconditions, bodies that are none, and fields that nobody knows', async 
     })
   await assert.rejects(apply('A', { ...config({}), kind: 'Secret' }), { code: 400, message: 'invalid object type: /v1, Kind=Secret' })
   await assert.rejects(apply('A', config({}, { name: 'z' })), { code: 400, message: /does not match the name on the URL/ })
-  await assert.rejects(made.service.apply(NAMESPACES, 'none', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'none' } }, made.context({ fieldManager: 'A' }), 'status'), { code: 404 })
+  await assert.rejects(
+    made.service.apply(
+      NAMESPACES,
+      'none',
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'none' } },
+      made.context({ fieldManager: 'A' }),
+      'status',
+    ),
+    { code: 404 },
+  )
 })

@@ -1,4 +1,4 @@
-import type { JsonObject } from '@bramble/api/object'
+import type { JsonObject, KubeObject } from '@bramble/api/object'
 import type { ObjectSchema } from '../schema/object-schema.ts'
 import type { ManagedFieldsEntry } from './managers.ts'
 import { everything } from './reset-fields.ts'
@@ -53,6 +53,13 @@ export const THING: ObjectSchema = {
 }
 
 export const thing = (fields: JsonObject = {}): JsonObject => ({ apiVersion: 'v1', kind: 'Thing', metadata: { name: 'x' }, ...fields })
+
+/** `A Apply status {"f:status":{}}`, one for each entry of an object's managed fields. */
+export const ownersOf = ({ metadata }: KubeObject): string[] =>
+  ((metadata.managedFields ?? []) as ManagedFieldsEntry[]).map(
+    ({ manager, operation, subresource, fieldsV1 }) =>
+      `${manager} ${operation}${subresource ? ` ${subresource}` : ''} ${JSON.stringify(fieldsV1)}`,
+  )
 
 /** One object and those who write it, each write a second after the one before. */
 export class Written {
