@@ -13,17 +13,20 @@ const LOG_CHARACTERS_SHOWN = 2_000
 /** The control plane as a process of its own, with SQLite on the disk and real ports on the loopback; it may be killed at any moment. */
 export class ApiProgram {
   readonly folder: string
+  readonly #main: string
   readonly #ports: readonly number[]
   #process: ChildProcess | undefined
   #log = ''
 
-  private constructor(folder: string, ports: readonly number[]) {
+  private constructor(folder: string, ports: readonly number[], main: string) {
     this.folder = folder
+    this.#main = main
     this.#ports = ports
   }
 
-  static async make(): Promise<ApiProgram> {
-    return new ApiProgram(await mkdtemp(join(tmpdir(), 'bramble-program-')), await freePorts(3))
+  /** @param main The program's file; default: the sources. */
+  static async make(main = MAIN): Promise<ApiProgram> {
+    return new ApiProgram(await mkdtemp(join(tmpdir(), 'bramble-program-')), await freePorts(3), main)
   }
 
   /** An administrator's; the same over all its lives. */
@@ -43,7 +46,7 @@ export class ApiProgram {
       'stream-port': streamPort,
     }
     await rm(this.kubeconfig, { force: true })
-    this.#process = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN], {
+    this.#process = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', this.#main], {
       env: { ...process.env, BRAMBLE_CONFIG: JSON.stringify(config), NODE_TEST_CONTEXT: undefined },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
