@@ -8,6 +8,7 @@ import { readTables, TABLE_FILES } from './schema/tables.ts'
 const ROOT = join(import.meta.dirname, '..')
 const CLIENT = join(ROOT, 'node_modules/@kubernetes/client-node')
 const TOOLS = join(ROOT, 'tools/schema')
+const FIELDS = join(ROOT, 'apps/control-plane/src/http/protobuf/fields.txt')
 export const OUTPUT = join(ROOT, 'apps/control-plane/src/api/schema/generated')
 
 /**
@@ -41,7 +42,8 @@ function inputFingerprint(): string {
       .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
       .sort(),
   ]
-  for (const file of [join(CLIENT, 'package.json'), ...own.map((file) => join(TOOLS, file))]) hash.update(readFileSync(file)).update('\0')
+  for (const file of [join(CLIENT, 'package.json'), FIELDS, ...own.map((file) => join(TOOLS, file))])
+    hash.update(readFileSync(file)).update('\0')
   return hash.digest('hex')
 }
 

@@ -90,10 +90,18 @@ function objectSchema(
     })
     const goType = tables.facts.get(`${definition} ${attribute.name}`)?.goType
     const keys = tables.keys.get(`${definition} ${attribute.name}`)
-    return [attribute.name, { ...schema, ...keys, ...(goType !== undefined && { goType }) } as PropertySchema]
+    const omitsZero = HAS_ZERO.has(schema.type) && !hasFormat(schema, 'time') && tables.omitsZero(definition, attribute.name)
+    return [
+      attribute.name,
+      { ...schema, ...keys, ...(goType !== undefined && { goType }), ...(omitsZero && { omitsZero }) } as PropertySchema,
+    ]
   })
   return { type: 'object', properties: Object.fromEntries(properties), ...(required.length > 0 && { required }) }
 }
+
+/** Types of which something is empty; structs, quantities and times are there or not. */
+const HAS_ZERO: ReadonlySet<string> = new Set(['string', 'boolean', 'integer', 'number', 'array', 'map'])
+const hasFormat = (schema: PropertySchema, end: string): boolean => 'format' in schema && (schema.format?.endsWith(end) ?? false)
 
 function typeSchema(type: string, format: string, refer: (className: string) => PropertySchema): PropertySchema {
   const array = /^Array<(.*)>$/.exec(type)

@@ -83,6 +83,7 @@ const tables: Tables = {
     ['io.k8s.api.core.v1.Port number', { enum: ['1', '2'], default: 1 }],
     ['io.k8s.api.core.v1.Unused number', { default: 1 }],
   ]),
+  omitsZero: (_definition, field) => ['ports', 'since', 'port'].includes(field),
 }
 
 test('builds what kinds reach, with keys, quantities and formats; lists and the unreached are left out', () => {
@@ -101,6 +102,7 @@ test('builds what kinds reach, with keys, quantities and formats; lists and the 
         patchStrategy: ['merge'],
         listType: 'map',
         listMapKeys: ['number'],
+        omitsZero: true,
       },
       limits: { type: 'map', values: { type: 'quantity' }, goType: 'v1.ResourceList' },
       since: { type: 'string', format: 'micro-time' },

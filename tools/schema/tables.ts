@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Field, FieldTable } from '../../apps/control-plane/src/http/protobuf/fields.ts'
 
 // Facts about the Kubernetes API that its client library does not carry.
 
@@ -19,6 +20,9 @@ export interface FieldFacts {
   /** JSON. */
   readonly default?: unknown
 }
+/** Whether Go leaves a field out of JSON when it is zero. */
+export type OmitsZero = (definition: string, field: string) => boolean
+
 export interface Tables {
   /** Package, e.g. `io.k8s.api.core.v1`, to the names of its types. */
   readonly packages: ReadonlyMap<string, readonly string[]>
@@ -28,6 +32,7 @@ export interface Tables {
   readonly quantities: ReadonlySet<string>
   /** `definition field`. */
   readonly facts: ReadonlyMap<string, FieldFacts>
+  readonly omitsZero: OmitsZero
 }
 
 export const TABLE_FILES = ['definition-names.tsv', 'merge-and-list-keys.tsv', 'quantity-fields.tsv', 'field-facts.tsv'] as const
@@ -39,6 +44,7 @@ export function readTables(folder: string): Tables {
     keys: new Map(keys.map(([definition, field, ...facts]) => [`${definition} ${field}`, keyRow(facts)])),
     quantities: new Set(quantities.map(([definition, field]) => `${definition} ${field}`)),
     facts: new Map(facts.map(([definition, field, ...rest]) => [`${definition} ${field}`, fieldFacts(rest)])),
+    omitsZero: omitsZeroBy(new FieldTable()),
   }
 }
 
@@ -66,3 +72,17 @@ const fieldFacts = ([goType, values, fallback]: readonly string[]): FieldFacts =
   ...(values && { enum: values.split(',') }),
   ...(fallback && { default: JSON.parse(fallback) as unknown }),
 })
+
+/** The table of protobuf bodies tells how Go has each field: by pointer, and whether JSON always has it. */
+function omitsZeroBy(table: FieldTable): OmitsZero {
+  const messages = new Set(table.names())
+  const fieldsOf = (message: string): ReadonlyMap<string, Field> => {
+    const fields = [...table.message(message).values()]
+    return new Map(fields.flatMap((field) => (field.inline ? [...fieldsOf(field.type.name)] : [[field.name, field] as const])))
+  }
+  return (definition, field) => {
+    const message = definition.split('.').slice(-3).join('.')
+    const found = messages.has(message) ? fieldsOf(message).get(field) : undefined
+    return found !== undefined && !found.pointer && !found.always
+  }
+}

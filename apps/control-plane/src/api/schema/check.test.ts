@@ -189,6 +189,22 @@ const accepted: { name: string; kind?: typeof POD; body: JsonObject; result: Jso
   },
   { name: 'bytes as a list of numbers', kind: SECRET, body: { data: { a: [97, 98] } }, result: { data: { a: 'YWI=' } } },
   {
+    name: 'empty texts, lists and maps, 0 and false, as if they were absent where Kubernetes stores nothing of them',
+    body: {
+      metadata: { labels: {}, finalizers: [] },
+      spec: {
+        hostname: '',
+        hostNetwork: false,
+        nodeSelector: {},
+        tolerations: [],
+        priority: 0,
+        hostUsers: false,
+        containers: [{ name: '', tty: false }],
+      },
+    },
+    result: { spec: { priority: 0, hostUsers: false, containers: [{ name: '' }] } },
+  },
+  {
     name: 'a time of any zone, as UTC to the second',
     body: { spec: {}, status: { startTime: '2020-01-01T02:00:00.9+02:00' } },
     result: { spec: {}, status: { startTime: '2020-01-01T00:00:00Z' } },

@@ -88,8 +88,9 @@ class Reader {
         this.#path.push(name)
         this.#fields.push(name)
         this.#struct = struct
-        const read = this.#read(properties[name]!, inner, source?.numbers?.get(name))
-        if (read !== undefined) result[name] = read
+        const property = properties[name]!
+        const read = this.#read(property, inner, source?.numbers?.get(name))
+        if (read !== undefined && !(property.omitsZero && isZero(read))) result[name] = read
         this.#fields.pop()
         this.#path.pop()
       }
@@ -168,6 +169,9 @@ class Reader {
     return path
   }
 }
+
+const isZero = (value: JsonValue): boolean =>
+  typeof value === 'object' && value !== null ? Object.keys(value).length === 0 : value === '' || value === 0 || value === false
 
 /** What Go leaves in a list or map where JSON says null. */
 function zeroOf(schema: ReturnType<typeof resolve>): JsonValue {

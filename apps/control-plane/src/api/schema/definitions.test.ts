@@ -27,7 +27,7 @@ const facts: { name: string; of: string; field: string; schema: PropertySchema }
     name: 'limits are quantities',
     of: 'io.k8s.api.core.v1.ResourceRequirements',
     field: 'limits',
-    schema: { type: 'map', values: { type: 'quantity' }, goType: 'v1.ResourceList' },
+    schema: { type: 'map', values: { type: 'quantity' }, goType: 'v1.ResourceList', omitsZero: true },
   },
   {
     name: 'owner references meet by uid',
@@ -40,7 +40,20 @@ const facts: { name: string; of: string; field: string; schema: PropertySchema }
       patchStrategy: ['merge'],
       listType: 'map',
       listMapKeys: ['uid'],
+      omitsZero: true,
     },
+  },
+  {
+    name: 'a number by pointer counts when it is zero',
+    of: 'io.k8s.api.apps.v1.DeploymentSpec',
+    field: 'replicas',
+    schema: { type: 'integer', format: 'int32' },
+  },
+  {
+    name: 'a plain number says nothing when it is zero',
+    of: 'io.k8s.api.apps.v1.DeploymentSpec',
+    field: 'minReadySeconds',
+    schema: { type: 'integer', format: 'int32', omitsZero: true },
   },
   {
     name: 'renew times have micro seconds',

@@ -30,6 +30,8 @@ export type PropertySchema = ObjectSchema & {
   readonly description?: string
   /** The name of the type in Kubernetes' own source, for messages, where the shape does not tell it: `v1.RestartPolicy`. */
   readonly goType?: string
+  /** Nothing is stored of an empty text, list or map, of 0 or false: they say as much as if the field were not there. */
+  readonly omitsZero?: true
   /** Strategic merge. Absent: lists and values are replaced, maps and objects merged. */
   readonly patchMergeKey?: string
   /** `merge`, `replace`, `retainKeys`, or several. */
