@@ -1,7 +1,6 @@
 import type { JsonObject, JsonValue, KubeObject } from '@bramble/api/object'
 import { apiVersionOf } from '@bramble/api/object'
 import { badRequest } from '@bramble/api/status-error'
-import { omitEmpty } from './omit-empty.ts'
 import type { WriteContext } from './requests.ts'
 import type { ResourceDefinition } from './resource.ts'
 import { checkObject, isObject, TypeMismatch } from './schema/check.ts'
@@ -48,7 +47,6 @@ export function readObject(
   duplicates: readonly string[],
 ): { value: KubeObject; strict: readonly string[] } {
   const { value, unknown, strict: inOrder } = resource.custom?.read(body) ?? checkObject(topLevel(resource.schema), body, resource.kind)
-  if (!resource.custom) omitEmpty(topLevel(resource.schema), value)
   const problems = sourceOf(body)?.problems
   const isTextKnown = problems !== undefined && (problems.length > 0 || inOrder !== undefined)
   const strict = new Set([
