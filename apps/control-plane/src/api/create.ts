@@ -7,6 +7,7 @@ import { storeKey } from '../store/keys.ts'
 import { admit } from './admit.ts'
 import { cleanCopy } from './clean-copy.ts'
 import { decodeObject } from './decode.ts'
+import { freshStatus } from './fresh-status.ts'
 import { type AnyObject, commit, type Machine, stored } from './machine.ts'
 import { validateMetadata } from './metadata.ts'
 import { generatedName } from './names.ts'
@@ -57,7 +58,7 @@ export async function createOnce(
   checkNamespaceExists(machine, resource, draft)
   const written = draft.metadata.managedFields
   stampNew(resource, draft, { uid: machine.env.uuid?.() ?? randomUUID(), nowMs: machine.env.clock.nowMs() })
-  if (resource.subresources?.status) delete (draft as AnyObject).status
+  if (resource.subresources?.status) startStatus(resource, draft)
   resource.prepare?.(draft, undefined)
   resource.applyDefaults?.(draft)
   const errors = [...validateMetadata(resource, draft, undefined), ...(validatorOf(served)?.(draft, undefined) ?? [])]
@@ -80,6 +81,12 @@ export async function createOnce(
   } finally {
     if (!isStored) abandon()
   }
+}
+
+function startStatus(resource: ResourceDefinition, draft: AnyObject): void {
+  const status = freshStatus(resource)
+  if (status) draft.status = status
+  else delete draft.status
 }
 
 /** @throws StatusError 400 when URL and body name different namespaces. */

@@ -36,7 +36,7 @@ test('a new object gets its identity from the server, whatever the body says', a
     managedFields?.map((entry) => (entry as { manager: string }).manager),
     ['test'],
   )
-  assert.equal(statusOf(made), undefined)
+  assert.deepEqual(statusOf(made), {})
   assert.deepEqual([made.apiVersion, made.kind], ['apps/v1', 'Deployment'])
   assert.throws(() => {
     made.metadata.name = 'x'

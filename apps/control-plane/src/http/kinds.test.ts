@@ -124,7 +124,7 @@ test('a Job gets a selector of its own, once', async (t) => {
   const { status, json } = await call('POST', path, { metadata: { name: 'once' }, spec, status: { succeeded: 5 } })
   assert.deepEqual(
     [status, json.spec.selector, json.status],
-    [201, { matchLabels: { 'batch.kubernetes.io/controller-uid': json.metadata.uid } }, undefined],
+    [201, { matchLabels: { 'batch.kubernetes.io/controller-uid': json.metadata.uid } }, {}],
   )
   assert.equal((await call('PUT', `${path}/once`, json)).json.metadata.resourceVersion, json.metadata.resourceVersion)
   const refused = await call('PATCH', `${path}/once`, { spec: { completions: 2 } }, MERGE)

@@ -25,7 +25,6 @@ export const validatingAdmissionPolicies: ResourceDefinition<ValidatingAdmission
   subresources: { status: true },
   applyDefaults: (draft) => {
     applyPolicyDefaults(draft.spec)
-    draft.status ??= {}
   },
   validate: ({ metadata, spec }) => [...validatePolicy(spec), ...validateChecks(spec, metadata.name)],
   warnings: () => [NOT_EVALUATED],

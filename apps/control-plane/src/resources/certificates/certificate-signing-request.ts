@@ -42,9 +42,6 @@ export const certificateSigningRequests: ResourceDefinition<CertificateSigningRe
     if (previous) draft.spec = mutableCopy(previous.spec)
     else for (const field of REQUESTER) delete draft.spec[field] // admission says who it is
   },
-  applyDefaults: (draft) => {
-    draft.status ??= {}
-  },
   validate: (request, previous) => (previous ? validateStatusUpdate(request, previous) : validateNewRequest(request)),
 }
 

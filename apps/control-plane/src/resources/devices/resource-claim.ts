@@ -16,7 +16,6 @@ export const resourceClaims: ResourceDefinition<ResourceClaim> = {
   subresources: { status: true },
   applyDefaults: (draft) => {
     applyClaimDefaults(draft.spec)
-    draft.status ??= {}
   },
   validate: ({ spec }, previous) => (previous ? immutable('spec', spec, previous, previous.spec) : validateClaimSpec(spec, 'spec')),
   warnings: (_claim, previous) => (previous ? [] : [NOT_ALLOCATED]),

@@ -30,7 +30,6 @@ export const flowSchemas: ResourceDefinition<FlowSchema> = {
   subresources: { status: true },
   applyDefaults: (draft) => {
     draft.spec.matchingPrecedence ||= PRECEDENCE
-    draft.status ??= {}
   },
   validate: ({ metadata: { name = '' }, spec }) => {
     const fixed = Object.hasOwn(MANDATORY_FLOW_SCHEMAS, name) ? MANDATORY_FLOW_SCHEMAS[name] : undefined

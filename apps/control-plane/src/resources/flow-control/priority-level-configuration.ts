@@ -29,7 +29,6 @@ export const priorityLevelConfigurations: ResourceDefinition<PriorityLevelConfig
   subresources: { status: true },
   applyDefaults: (draft) => {
     applyDefaults(draft.spec)
-    draft.status ??= {}
   },
   validate: ({ metadata: { name = '' }, spec }) => [...validateSpec(spec, name), ...validateFixed(spec, name)],
   warnings: ({ metadata }, previous) => (previous || Object.hasOwn(MANDATORY_PRIORITY_LEVELS, metadata.name) ? [] : [NOT_QUEUED]),

@@ -21,10 +21,6 @@ export const ingresses: ResourceDefinition<Ingress> = {
     ageColumn,
   ],
   subresources: { status: true },
-  applyDefaults: (draft) => {
-    draft.status ??= {}
-    draft.status.loadBalancer ??= {}
-  },
   validate: validateIngress,
   warnings: ({ metadata }, previous) =>
     previous

@@ -19,9 +19,6 @@ export const serviceCidrs: ResourceDefinition<ServiceCidr> = {
   schema: { type: 'ref', ref: 'io.k8s.api.networking.v1.ServiceCIDR' },
   columns: [nameColumn, { name: 'CIDRs', type: 'string', value: ({ spec }) => (spec.cidrs ?? []).join(',') }, ageColumn],
   subresources: { status: true },
-  applyDefaults: (draft) => {
-    draft.status ??= {}
-  },
   validate: ({ spec: { cidrs = [] } }, previous) => (previous ? validateUpdate(cidrs, previous.spec.cidrs ?? []) : validateNetworks(cidrs)),
   warnings: ({ metadata }, previous) =>
     previous || metadata.name === CLUSTER_SERVICE_CIDR

@@ -190,7 +190,6 @@ for (const [name, kind, body, before, ...expected] of cases) test(name, () => as
 test('what is left out is what Kubernetes takes for it', () => {
   const { reclaimPolicy, volumeBindingMode } = written(storageClasses, { provisioner })
   assert.deepEqual([reclaimPolicy, volumeBindingMode], ['Delete', 'Immediate'])
-  assert.deepEqual(written(volumeAttachments, attachment()).status, { attached: false })
   assert.deepEqual(written(csiDrivers, {}).spec, {
     attachRequired: true,
     podInfoOnMount: false,

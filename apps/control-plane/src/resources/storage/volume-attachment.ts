@@ -25,10 +25,6 @@ export const volumeAttachments: ResourceDefinition<VolumeAttachment> = {
   ],
   subresources: { status: true },
   fields: ({ spec }) => ({ 'spec.attacher': spec.attacher ?? '', 'spec.nodeName': spec.nodeName ?? '' }),
-  applyDefaults: (draft) => {
-    draft.status ??= {}
-    draft.status.attached ??= false
-  },
   validate: (attachment, previous) => [
     ...validateSpec(attachment.spec),
     ...validateStatus(attachment.status ?? {}),
