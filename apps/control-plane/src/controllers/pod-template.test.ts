@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PodTemplateSpec } from '@bramble/api/types/workload'
-import { podFromTemplate, sameTemplate, templateHash } from './pod-template.ts'
+import { podFromTemplate, sameRevisionData, sameTemplate, templateHash } from './pod-template.ts'
 
 const template = (image: string, labels: Record<string, string> = { app: 'web' }): PodTemplateSpec => ({
   metadata: { labels },
@@ -28,9 +28,24 @@ test('the hash label of a Deployment makes no other template, another label does
   assert.ok(!sameTemplate(template('a'), template('b')))
 })
 
-test('empty volumes differ from absent ones', () => {
+test('a template that an older control plane stored is the one that is stored today', () => {
+  const pod = (container: object, spec: object = {}): PodTemplateSpec => ({
+    metadata: { labels: { app: 'web' } },
+    spec: { containers: [{ name: 'web', image: 'a', ...container }], ...spec },
+  })
+  const old = pod({ args: [], resources: { limits: { cpu: '0.5', memory: '1024Mi' } } }, { nodeSelector: {} })
+  const today = pod({ resources: { limits: { cpu: '500m', memory: '1Gi' } } }, { restartPolicy: 'Always', dnsPolicy: 'ClusterFirst' })
+  assert.ok(sameTemplate(old, today))
+  assert.ok(!sameTemplate(old, pod({ resources: { limits: { cpu: '501m', memory: '1Gi' } } })))
+  const data = (template: PodTemplateSpec): object => ({ spec: { template: { ...template, $patch: 'replace' } } })
+  assert.ok(sameRevisionData(data(old), data(today)))
+  assert.ok(!sameRevisionData(data(old), data(pod({ image: 'b' }))))
+})
+
+test('a volume without a source is an empty one, and no other', () => {
   const volumes = (volume: object): PodTemplateSpec => ({ spec: { containers: [], volumes: [{ name: 'v', ...volume }] } })
-  assert.ok(!sameTemplate(volumes({ emptyDir: {} }), volumes({})))
+  assert.ok(sameTemplate(volumes({ emptyDir: {} }), volumes({})))
+  assert.ok(!sameTemplate(volumes({ emptyDir: { medium: 'Memory' } }), volumes({})))
 })
 
 test('a pod carries labels, annotations and owner, and shares nothing with the template', () => {

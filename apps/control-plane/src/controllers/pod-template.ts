@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
-import type { NewObject, OwnerReference } from '@bramble/api/object'
+import type { JsonObject, NewObject, OwnerReference } from '@bramble/api/object'
 import type { Pod } from '@bramble/api/types/pod'
-import type { PodTemplateSpec } from '@bramble/api/types/workload'
+import type { PodTemplate, PodTemplateSpec } from '@bramble/api/types/workload'
+import { decodeObject } from '../api/decode.ts'
+import { podTemplates } from '../resources/pod-template.ts'
 
 /** Label on a ReplicaSet of a Deployment, its selector and its pods. */
 export const POD_TEMPLATE_HASH = 'pod-template-hash'
@@ -42,9 +44,48 @@ export function templateHash(template: PodTemplateSpec, collisionCount = 0): str
   return safeText(String(digest.readUInt32BE(0)))
 }
 
-/** Whether two templates make the same pods; the hash label that a Deployment adds does not count. */
-export const sameTemplate = (a: PodTemplateSpec, b: PodTemplateSpec): boolean =>
-  canonicalJson(withoutHash(a)) === canonicalJson(withoutHash(b))
+/**
+ * Whether two templates make the same pods; the hash label that a Deployment adds does not count. Both as they would be stored
+ * today: one may have been written by an older control plane, which had other defaults or other forms of a quantity.
+ */
+export const sameTemplate = (a: PodTemplateSpec, b: PodTemplateSpec): boolean => comparable(a) === comparable(b)
+
+/** The same of what a revision restores: a patch of its owner. */
+export const sameRevisionData = (a: unknown, b: unknown): boolean =>
+  canonicalJson(withTemplateOfToday(a)) === canonicalJson(withTemplateOfToday(b))
+
+const known = new WeakMap<object, string>()
+
+function comparable(template: PodTemplateSpec): string {
+  const before = known.get(template)
+  if (before !== undefined) return before
+  const text = createHash('sha256')
+    .update(canonicalJson(withoutHash(templateOfToday(template))))
+    .digest('base64')
+  if (Object.isFrozen(template)) known.set(template, text) // what may change is not worth remembering
+  return text
+}
+
+/** A template that no schema takes any more stays as it is. */
+function templateOfToday(template: PodTemplateSpec): PodTemplateSpec {
+  try {
+    const draft = decodeObject(podTemplates, { template } as unknown as JsonObject, {
+      fieldValidation: 'Ignore',
+      warn: () => {},
+    }) as PodTemplate
+    podTemplates.applyDefaults!(draft)
+    return draft.template
+  } catch {
+    return template
+  }
+}
+
+function withTemplateOfToday(data: unknown): unknown {
+  const { spec } = (data ?? {}) as { spec?: { template?: PodTemplateSpec & { $patch?: string } } }
+  if (typeof spec?.template !== 'object' || spec.template === null) return data
+  const { $patch, ...template } = spec.template
+  return { ...(data as object), spec: { ...spec, template: { ...templateOfToday(template), ...($patch !== undefined && { $patch }) } } }
+}
 
 /** JSON with sorted names; null, undefined and empty metadata are left out, because Go clients send them for "nothing". */
 export const canonicalJson = (value: unknown): string => JSON.stringify(sorted(value))

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { NewObject, OwnerReference } from '@bramble/api/object'
 import type { ControllerRevision } from '@bramble/api/types/workload'
-import { canonicalJson, safeText } from './pod-template.ts'
+import { canonicalJson, safeText, sameRevisionData } from './pod-template.ts'
 
 /** Label on a ControllerRevision and on the pods that were made of it. */
 export const REVISION_HASH = 'controller-revision-hash'
@@ -39,7 +39,7 @@ export function planHistory(
   liveHashes: ReadonlySet<string>,
 ): HistoryPlan {
   const wanted = canonicalJson(data)
-  const equal = revisions.filter((revision) => canonicalJson(revision.data) === wanted).sort(lowestFirst)
+  const equal = revisions.filter((revision) => sameRevisionData(revision.data, data)).sort(lowestFirst)
   const current = equal.at(-1)
   const last = Math.max(0, ...revisions.filter((revision) => revision !== current).map(({ revision }) => revision))
   const remove = [
