@@ -20,6 +20,19 @@ test('a StatefulSet that says nothing starts one pod after the other and keeps i
     revisionHistoryLimit: 10,
   })
 })
+const strategies: readonly (readonly [written: object | undefined, stored: object])[] = [
+  [undefined, { type: 'RollingUpdate', rollingUpdate: { partition: 0 } }],
+  [{ rollingUpdate: { partition: 2 } }, { type: 'RollingUpdate', rollingUpdate: { partition: 2 } }],
+  [{ type: 'RollingUpdate' }, { type: 'RollingUpdate' }],
+  [
+    { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
+    { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1, partition: 0 } },
+  ],
+  [{ type: 'OnDelete' }, { type: 'OnDelete' }],
+]
+for (const [updateStrategy, stored] of strategies)
+  test(`the strategy ${JSON.stringify(updateStrategy)} is stored as ${JSON.stringify(stored)}`, () =>
+    assert.deepEqual(written<StatefulSet>(statefulSets, set({ updateStrategy })).spec.updateStrategy, stored))
 test('its claims are claims', () => {
   const { volumeClaimTemplates } = written<StatefulSet>(
     statefulSets,
