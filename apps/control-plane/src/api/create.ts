@@ -61,6 +61,7 @@ export async function createOnce(
   if (resource.subresources?.status) startStatus(resource, draft)
   resource.prepare?.(draft, undefined)
   resource.applyDefaults?.(draft)
+  resource.noteTimes?.(draft, undefined, draft.metadata.creationTimestamp)
   const errors = [...validateMetadata(resource, draft, undefined), ...(validatorOf(served)?.(draft, undefined) ?? [])]
   if (errors.length > 0) throw invalid(resource.group, resource.kind, draft.metadata.name ?? '', errors)
   for (const warning of resource.warnings?.(draft, undefined) ?? []) context.warn(warning)

@@ -70,6 +70,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   applyDefaults?(draft: T): void
   /** Called before defaults on create and update: drops what a client may not set, keeps what it may not change. In place. */
   prepare?(draft: T, previous: T | undefined): void
+  /** Called after defaults on every write of a client, of whatever part: notes when something happened. Changes the draft in place. */
+  noteTimes?(draft: T, previous: T | undefined, now: Timestamp): void
   /** Only what the schema cannot say. Metadata (names, labels, annotations, owners) is checked for every kind by the machine. */
   validate?(object: T, previous: T | undefined): readonly FieldError[]
   /** What the writer should know although the write is fine: `Warning` headers. Called after validation. */

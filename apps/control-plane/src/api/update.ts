@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { timestamp } from '@bramble/api/duration'
 import type { FieldError } from '@bramble/api/field-error'
 import type { JsonValue, KubeObject, ObjectKey } from '@bramble/api/object'
 import { splitKey } from '@bramble/api/object'
@@ -118,6 +119,7 @@ export async function changeOnce(
   const isOwn = change.takes === 'everything'
   if (change.takes === undefined) resource.prepare?.(draft, previous)
   resource.applyDefaults?.(draft)
+  if (!isOwn) resource.noteTimes?.(draft, previous, timestamp(machine.env.clock.nowMs()))
   const validate = change.validate ?? validatorOf(served)
   const errors = [...validateMetadata(resource, draft, previous), ...(isOwn ? [] : (validate?.(draft, previous) ?? []))]
   if (errors.length > 0) throw invalid(resource.group, resource.kind, draft.metadata.name, errors)

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { simEnv } from '@bramble/reconcile/sim/sim-env'
+import { requestOf } from '../resources/certificates/certificate-request.fixture.ts'
 import { testApi } from './http.fixture.ts'
 
 const CORE = '/api/v1/namespaces/default'
@@ -63,6 +65,31 @@ test('Events are found under both groups, by the names of each', async (t) => {
   assert.equal((await list('/apis/events.k8s.io/v1/events?fieldSelector=regarding.name%3Dother')).items.length, 0)
   assert.equal((await list('/apis/events.k8s.io/v1/events?fieldSelector=involvedObject.name%3Dweb')).code, 400)
   assert.equal((await list(`${CORE}/events?fieldSelector=involvedObject.name%3Dweb`)).items[0].message, 'm')
+})
+
+test('a volume tells when its phase changed, a certificate request when it was decided', async (t) => {
+  const env = simEnv()
+  const { call, store } = await testApi({ env })
+  t.after(() => store.close())
+  const VOLUME = '/api/v1/persistentvolumes/v'
+  const spec = { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/data' } }
+  const made = await call('POST', '/api/v1/persistentvolumes', { metadata: { name: 'v' }, spec })
+  assert.deepEqual(made.json.status, { phase: 'Pending', lastPhaseTransitionTime: '2026-01-01T00:00:00Z' })
+  const changed = async (status: object) => (await call('PATCH', `${VOLUME}/status`, { status }, MERGE)).json.status
+  await env.clock.advance(60_000)
+  assert.equal((await changed({ message: 'm' })).lastPhaseTransitionTime, '2026-01-01T00:00:00Z')
+  assert.equal((await changed({ lastPhaseTransitionTime: null })).lastPhaseTransitionTime, '2026-01-01T00:00:00Z')
+  assert.equal((await changed({ phase: 'Available' })).lastPhaseTransitionTime, '2026-01-01T00:01:00Z')
+  const told = { phase: 'Bound', lastPhaseTransitionTime: '2025-01-01T00:00:00Z' }
+  assert.equal((await changed(told)).lastPhaseTransitionTime, '2025-01-01T00:00:00Z')
+
+  const REQUESTS = '/apis/certificates.k8s.io/v1/certificatesigningrequests'
+  const asked = { request: requestOf('/CN=jane'), signerName: 'example.com/s', usages: ['client auth'] }
+  assert.equal((await call('POST', REQUESTS, { metadata: { name: 'r' }, spec: asked })).status, 201)
+  const conditions = [{ type: 'Approved', status: 'True', reason: 'Because' }]
+  const approved = await call('PATCH', `${REQUESTS}/r/approval`, { status: { conditions } }, MERGE)
+  const at = '2026-01-01T00:01:00Z'
+  assert.deepEqual(approved.json.status.conditions, [{ ...conditions[0], lastUpdateTime: at, lastTransitionTime: at }])
 })
 
 test('what an Event must say depends on the group that it is written by', async (t) => {

@@ -1,5 +1,6 @@
 import { forbiddenField, invalidValue, notSupported, required } from '@bramble/api/field-error'
 import type { FieldError } from '@bramble/api/field-error'
+import type { Timestamp } from '@bramble/api/object'
 import { quantityText } from '@bramble/api/quantity-text'
 import type { PersistentVolume } from '@bramble/api/types/volume'
 import type { ResourceDefinition } from '../api/resource.ts'
@@ -54,6 +55,7 @@ export const persistentVolumes: ResourceDefinition<PersistentVolume> = {
     draft.spec.volumeMode ||= 'Filesystem'
     if (draft.spec.hostPath) draft.spec.hostPath.type ??= ''
   },
+  noteTimes: notePhaseChange,
   validate: ({ spec }, previous) => [...validateSpec(spec), ...(previous ? validateUpdate(spec, previous) : [])],
   warnings: (volume, previous) => [
     ...oldClassWarnings(volume),
@@ -64,6 +66,14 @@ export const persistentVolumes: ResourceDefinition<PersistentVolume> = {
       : []),
     ...(previous ? [] : ['no controller of this cluster binds claims to volumes yet: pods cannot use a PersistentVolume']),
   ],
+}
+
+/** Whoever changes the phase may say when; otherwise it is now. Source: Kubernetes pkg/registry/core/persistentvolume strategy.go. */
+function notePhaseChange({ status = {} }: PersistentVolume, previous: PersistentVolume | undefined, now: Timestamp): void {
+  const { phase, lastPhaseTransitionTime: before } = previous?.status ?? {}
+  if (status.phase !== phase) {
+    if (status.lastPhaseTransitionTime === undefined || status.lastPhaseTransitionTime === before) status.lastPhaseTransitionTime = now
+  } else if (status.lastPhaseTransitionTime === undefined && before !== undefined) status.lastPhaseTransitionTime = before
 }
 
 const RECLAIM_POLICIES: readonly string[] = ['Delete', 'Recycle', 'Retain']

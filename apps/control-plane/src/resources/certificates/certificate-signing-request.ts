@@ -1,5 +1,6 @@
+import { conditionOf } from '@bramble/api/conditions'
 import { humanDuration } from '@bramble/api/duration'
-import { mutableCopy } from '@bramble/api/object'
+import { mutableCopy, type Timestamp } from '@bramble/api/object'
 import type { CertificateSigningRequest } from '@bramble/api/types/certificates'
 import type { ResourceDefinition } from '../../api/resource.ts'
 import { ageColumn, nameColumn } from '../columns.ts'
@@ -42,7 +43,17 @@ export const certificateSigningRequests: ResourceDefinition<CertificateSigningRe
     if (previous) draft.spec = mutableCopy(previous.spec)
     else for (const field of REQUESTER) delete draft.spec[field] // admission says who it is
   },
+  noteTimes: noteConditionTimes,
   validate: (request, previous) => (previous ? validateStatusUpdate(request, previous) : validateNewRequest(request)),
+}
+
+/** Of conditions that come without times. Source: Kubernetes pkg/registry/certificates strategy.go populateConditionTimestamps. */
+function noteConditionTimes({ status }: CertificateSigningRequest, previous: CertificateSigningRequest | undefined, now: Timestamp): void {
+  for (const condition of status?.conditions ?? []) {
+    condition.lastUpdateTime ??= now
+    const before = conditionOf(previous?.status?.conditions, condition.type)
+    condition.lastTransitionTime ??= (before?.status === condition.status && before.lastTransitionTime) || now
+  }
 }
 
 /** Signs for clients of the API; the one signer that Bramble has. */
