@@ -30,10 +30,6 @@ export interface Answer {
   readonly json: any
 }
 
-/** Kubernetes answers 500, without a reason, to a configuration that is not one of its kind; clients know the message. */
-export const isApplyRefused = ({ code, json }: Answer): boolean =>
-  code === 500 && json?.reason === undefined && String(json?.message).startsWith('failed to create typed patch object (')
-
 /** What the server said where it should have had an answer of its own. */
 export interface Unforeseen {
   readonly message: string

@@ -333,8 +333,8 @@ export const bodyRows: readonly Row[] = [
   [
     'an apply with a field that nobody knows',
     patch(`${KEPT}?fieldManager=me`, APPLY_PATCH, configMap('kept', { foo: 1 })),
-    500,
-    undefined,
+    400,
+    'BadRequest',
     'failed to create typed patch object (/kept; /v1, Kind=ConfigMap): .foo: field not declared in schema',
   ],
   [

@@ -291,13 +291,13 @@ const wrong: readonly ErrorRow[] = [
   ],
 ]
 
-/** 500: what Kubernetes answers so to a client's mistake. */
+/** Kubernetes answers 500 here; it is the client's mistake. */
 const odd: readonly ErrorRow[] = [
   [
     'a field that is applied and that there is not',
     apply(`${MAPS}/y?fieldManager=A`, configMap('y', { foo: '1' })),
-    500,
-    undefined,
+    400,
+    'BadRequest',
     'failed to create typed patch object (/y; /v1, Kind=ConfigMap): .foo: field not declared in schema',
     undefined,
   ],

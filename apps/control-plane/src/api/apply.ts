@@ -1,7 +1,7 @@
 import { invalidValue } from '@bramble/api/field-error'
 import type { JsonObject, JsonValue, KubeObject, ObjectKey } from '@bramble/api/object'
 import { apiVersionOf, splitKey } from '@bramble/api/object'
-import { badRequest, conflict, invalid, notFound, StatusError } from '@bramble/api/status-error'
+import { badRequest, conflict, invalid, notFound } from '@bramble/api/status-error'
 import { storeKey } from '../store/keys.ts'
 import { copyOfObject } from './clean-copy.ts'
 import { createOnce, placeIn } from './create.ts'
@@ -122,7 +122,7 @@ export function applyTo(
 /**
  * The body of an apply: a configuration of the kind that the URL names.
  *
- * @throws StatusError 400; 500, as clients know it from Kubernetes, when it has fields that the kind has not.
+ * @throws StatusError 400; Kubernetes answers 500 to fields that the kind has not, though it is the client's mistake: the words are the same.
  * @see Source: apimachinery pkg/util/managedfields/internal versioncheck.go, structuredmerge.go.
  */
 export function checkedConfig(resource: Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema'>, body: JsonValue): JsonObject {
@@ -134,8 +134,7 @@ export function checkedConfig(resource: Pick<ResourceDefinition, 'group' | 'vers
   const metadata = isObject(body['metadata']) ? body['metadata'] : {}
   if (Array.isArray(metadata['managedFields'])) throw badRequest('metadata.managedFields must be nil')
   const errors = typedErrors(topLevel(resource.schema), body)
-  if (errors.length > 0)
-    throw new StatusError(500, '', `failed to create typed patch object (${nameText(metadata)}; ${kind}): ${formatErrors(errors)}`)
+  if (errors.length > 0) throw badRequest(`failed to create typed patch object (${nameText(metadata)}; ${kind}): ${formatErrors(errors)}`)
   return body
 }
 
