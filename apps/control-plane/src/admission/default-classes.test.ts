@@ -139,6 +139,20 @@ test('one class is for all pods that name none', () => {
   assert.deepEqual([marked('b', false), marked('usual', true, 'update')], ['none', 'none'])
 })
 
+test('the classes of the system cannot be deleted, others can', () => {
+  const deleted = (name: string) =>
+    refusal(() =>
+      new PodPriority(priorities).admit({ ...creation(priorityClasses as ResourceDefinition, named(name, {})), operation: 'delete' }),
+    )
+  const fault = (name: string): string =>
+    `priorityclasses.scheduling.k8s.io "${name}" is forbidden: this is a system priority class and cannot be deleted`
+  assert.deepEqual(['system-node-critical', 'system-cluster-critical', 'usual'].map(deleted), [
+    fault('system-node-critical'),
+    fault('system-cluster-critical'),
+    'none',
+  ])
+})
+
 test('a request for a certificate says who made it, and when it was decided', () => {
   const step = new CertificateRequester(simEnv().clock)
   const resource = certificateSigningRequests as ResourceDefinition

@@ -4,10 +4,11 @@ import type { PriorityClass } from '@bramble/api/types/scheduling'
 import type { ApiClient } from '../api/client.ts'
 import type { AdmissionRequest, AdmissionStep } from '../api/requests.ts'
 import type { PodSpecRest } from '../resources/pod-spec/pod-spec-rest.ts'
-import { priorityClasses } from '../resources/scheduling/priority-class.ts'
+import { priorityClasses, SYSTEM_PRIORITIES } from '../resources/scheduling/priority-class.ts'
 
 /**
- * A pod has the priority of its class, or of the class for all pods that name none; at most one class is that.
+ * A pod has the priority of its class, or of the class for all pods that name none; at most one class is that. The classes
+ * of the system stay.
  * @see Source: Kubernetes plugin/pkg/admission/priority.
  */
 export class PodPriority implements AdmissionStep {
@@ -19,10 +20,13 @@ export class PodPriority implements AdmissionStep {
   }
 
   admit(request: AdmissionRequest): void {
-    const { operation, resource, subresource } = request
-    if (operation === 'delete' || subresource !== undefined) return
+    const { operation, resource, subresource, object } = request
+    if (subresource !== undefined) return
     if (resource.group === '' && resource.kind === 'Pod' && operation === 'create') this.#admitPod(request)
-    if (resource.group === priorityClasses.group && resource.kind === priorityClasses.kind) this.#admitClass(request)
+    if (resource.group !== priorityClasses.group || resource.kind !== priorityClasses.kind) return
+    if (operation !== 'delete') this.#admitClass(request)
+    else if (SYSTEM_PRIORITIES.has(object.metadata.name))
+      throw forbidden(resource, object.metadata.name, 'this is a system priority class and cannot be deleted')
   }
 
   #admitPod({ resource, object }: AdmissionRequest): void {
