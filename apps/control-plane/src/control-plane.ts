@@ -18,6 +18,7 @@ import { allControllers } from './controllers/all.ts'
 import type { CertificateSigner } from './controllers/certificate-signing/signer.ts'
 import { ApiEventRecorder } from './controllers/event-recorder.ts'
 import { runControllers } from './controllers/manager.ts'
+import type { HealthCheck } from './http/routes/health.ts'
 import type { MetricSource } from './metrics/family.ts'
 import { nodeMetrics } from './metrics/node-metrics.ts'
 import { storeMetrics } from './metrics/store-metrics.ts'
@@ -25,6 +26,7 @@ import { createNodeGateway, type NodeGateway } from './gateway/node-gateway.ts'
 import { newServiceAccountKey } from './pki/service-account-key.ts'
 import { allResources } from './resources/all.ts'
 import { ensureStandardObjects } from './resources/standard-objects/standard-objects.ts'
+import { runningPart } from './running-part.ts'
 import { runScheduler } from './scheduler/scheduler.ts'
 import type { Backend } from './store/backend/backend.ts'
 import { volatileKeys } from './store/keys.ts'
@@ -51,6 +53,8 @@ export interface ControlPlane {
   readonly authorizer: Authorizer
   readonly tokens: ServiceAccountTokens
   readonly metricSources: readonly MetricSource[]
+  /** What `kubectl get componentstatuses` lists. */
+  readonly components: readonly HealthCheck[]
   /** Controllers, scheduler and gateway until `signal` aborts. One fails, all stop: a half-alive control plane lies. */
   run(signal: AbortSignal): Promise<void>
 }
@@ -95,6 +99,7 @@ export async function createControlPlane(deps: {
   const tokens = new ServiceAccountTokens({ signingKey: serviceAccountKey, reads, env, keySetUrl })
   const gateway = createNodeGateway({ client, env, linkServer })
   const events = new ApiEventRecorder(client, env)
+  const [controllerManager, scheduler] = [runningPart('controller-manager'), runningPart('scheduler')]
   return {
     store,
     registry,
@@ -104,17 +109,21 @@ export async function createControlPlane(deps: {
     authorizer,
     tokens,
     metricSources: [storeMetrics(store, registry), nodeMetrics(client)],
+    components: [controllerManager, scheduler, { name: 'store', check: () => (store.statistics.isDiskFailing ? DISK_FAILS : undefined) }],
     run: (signal) =>
       allOrNone(signal, [
-        (stop) =>
+        controllerManager.run((stop) =>
           runControllers(
             allControllers(registry, standard),
             { client, kinds: registry, env, events, settings, tokens, ...(certificates && { certificates }) },
             stop,
           ),
-        (stop) => runScheduler({ client, env, events: events.as('default-scheduler') }, stop),
+        ),
+        scheduler.run((stop) => runScheduler({ client, env, events: events.as('default-scheduler') }, stop)),
         (stop) => gateway.run(stop),
         (stop) => events.run(stop),
       ]),
   }
 }
+
+const DISK_FAILS = 'the last change could not be written to the disk'

@@ -44,6 +44,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly durability: 'durable' | 'volatile'
   /** Default: all. */
   readonly verbs?: readonly Verb[]
+  /** What everybody who asks for the kind in this version is warned of. */
+  readonly deprecation?: string
   readonly schema: ObjectSchema
   readonly columns: readonly Column<T>[]
   readonly subresources?: {
@@ -88,8 +90,6 @@ export interface CustomKind {
   readonly gone: AbortSignal
   /** Whether a change of the status alone makes a new generation: the kind has no status subresource. */
   readonly countsStatus: boolean
-  /** What clients that use this version are warned of. */
-  readonly deprecation?: string
 }
 
 export interface NamedSubresource<T extends KubeObject = KubeObject> {

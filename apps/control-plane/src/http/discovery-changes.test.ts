@@ -42,9 +42,10 @@ test('a version that is deprecated says so to whoever uses it, other kinds do no
   const { call, registry } = await testApi()
   const custom = { read: () => ({ value: {}, unknown: [] }), openapi: () => ({}), gone: new AbortController().signal, countsStatus: true }
   registry.setCustom([
-    { ...CAGES, custom: { ...custom, deprecation: 'use "v2"' } },
+    { ...CAGES, custom, deprecation: 'use "v2"' },
     { ...CAGES, version: 'v2', custom },
   ])
   assert.equal((await call('GET', '/apis/zoo.example.com/v1/cages')).headers.get('warning'), '299 - "use \\"v2\\""')
   assert.equal((await call('GET', '/apis/zoo.example.com/v2/cages')).headers.get('warning'), null)
+  assert.match((await call('GET', '/api/v1/endpoints')).headers.get('warning')!, /"v1 Endpoints is deprecated in v1\.33\+; use /)
 })

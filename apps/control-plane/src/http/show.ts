@@ -39,7 +39,7 @@ export async function showList(
 ): Promise<Response> {
   const { items, resourceVersion, remainingItemCount } = list
   const metadata: JsonObject = {
-    resourceVersion,
+    ...(resourceVersion !== '' && { resourceVersion }),
     ...(list.continue && { continue: list.continue }),
     ...(remainingItemCount !== undefined && { remainingItemCount }),
   }

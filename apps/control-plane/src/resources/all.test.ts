@@ -79,6 +79,7 @@ test('clients can only read what nodes measure', () => {
 const COLUMNS: Readonly<Record<string, string>> = {
   APIService: 'Name; Service; Available; Age',
   CustomResourceDefinition: 'Name; Created At',
+  ComponentStatus: 'Name; Status; Message; Error',
   ConfigMap: 'Name; Data; Age',
   Endpoints: 'Name; Endpoints; Age',
   Event: 'Last Seen; Type; Reason; Object; Subobject:1; Source:1; Message; First Seen:1; Count:1; Name:1',

@@ -1,9 +1,11 @@
 import type { ResourceDefinition } from '../api/resource.ts'
 import { admissionRegistrationResources } from './admission-registration/all.ts'
 import { apiServices } from './api-service.ts'
+import { bindings } from './binding.ts'
 import { certificateSigningRequests } from './certificates/certificate-signing-request.ts'
 import { clusterRoleBindings } from './cluster-role-bindings.ts'
 import { clusterRoles } from './cluster-roles.ts'
+import { componentStatuses } from './component-status.ts'
 import { configMaps } from './config-map.ts'
 import { controllerRevisions } from './controller-revision.ts'
 import { customResourceDefinitions } from './custom-resource-definition.ts'
@@ -45,6 +47,8 @@ import { services } from './service.ts'
 
 /** Every kind that Bramble serves, in the order of discovery. */
 export const allResources: readonly ResourceDefinition[] = [
+  bindings,
+  componentStatuses,
   configMaps,
   endpoints,
   events,

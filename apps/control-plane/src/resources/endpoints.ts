@@ -16,6 +16,7 @@ export const endpoints: ResourceDefinition<Endpoints> = {
   shortNames: ['ep'],
   scope: 'Namespaced',
   durability: 'durable',
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   allowsCreateOnUpdate: true,
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.Endpoints' },
   columns: [nameColumn, { name: 'Endpoints', type: 'string', value: endpointsText }, ageColumn],
@@ -23,7 +24,6 @@ export const endpoints: ResourceDefinition<Endpoints> = {
     for (const { ports = [] } of subsets) for (const port of ports) port.protocol ||= 'TCP'
   },
   validate: ({ subsets = [] }) => subsets.flatMap(validateSubset),
-  warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
 }
 
 type Subset = NonNullable<Endpoints['subsets']>[number]

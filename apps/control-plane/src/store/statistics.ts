@@ -15,8 +15,12 @@ export class StoreStatistics {
     SECONDS,
   )
 
+  /** Whether the last commit that was to go to the disk did not get there. */
+  isDiskFailing = false
+
   committed(isDurable: boolean, isStored: boolean, seconds: number): void {
     this.#commits.add([isDurable ? 'disk' : 'memory', isStored ? 'stored' : 'failed'])
+    if (isDurable) this.isDiskFailing = !isStored
     if (isDurable && isStored) this.#seconds.observe([], seconds)
   }
 

@@ -157,9 +157,11 @@ export function storeContract(name: string, bench: () => StoreBench): void {
       put('/volatile/leases/a/l', 'absent'),
     ]
     await assert.rejects(store.commit(writes), StorageError)
+    assert.ok(store.statistics.isDiskFailing)
     assert.deepEqual([store.revision, store.get('/core/pods/a/x')!.modified, store.list('/').entries.length], [kept, kept, 1])
     disk.setFull(false)
     const after = await store.commit([put('/core/pods/a/x', kept)])
+    assert.ok(!store.statistics.isDiskFailing)
     await seen.count(1)
     assert.deepEqual(
       seen.events.map((event) => event.revision),

@@ -47,6 +47,11 @@ export interface KubeEvent extends KubeObject {
   series?: { count: number; lastObservedTime: string }
 }
 
+/** Source: core/v1 ComponentStatus. */
+export interface ComponentStatus extends KubeObject {
+  conditions?: { type: string; status: 'True' | 'False' | 'Unknown'; message?: string; error?: string }[]
+}
+
 /** Source: coordination.k8s.io/v1 Lease. Volatile in Bramble. */
 export interface Lease extends KubeObject {
   spec?: {

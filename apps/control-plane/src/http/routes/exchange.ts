@@ -10,6 +10,7 @@ import type { ApiMetrics } from '../../metrics/api-metrics.ts'
 import type { HttpContext } from '../http-env.ts'
 import type { ResourceRequest } from '../request-info.ts'
 import type { WatchStreams } from '../watch-stream.ts'
+import type { HealthCheck } from './health.ts'
 import type { PodLogs } from './streams.ts'
 
 /** What the routes of objects need. */
@@ -22,6 +23,8 @@ export interface ApiDeps {
   readonly podLogs: PodLogs
   readonly metrics: ApiMetrics
   readonly watches: WatchStreams
+  /** The parts of the control plane, for `componentstatuses`. */
+  readonly components?: readonly HealthCheck[]
   /** Ends open watches and logs when it aborts. */
   readonly stop?: AbortSignal
 }

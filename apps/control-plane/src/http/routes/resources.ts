@@ -1,6 +1,7 @@
 import { methodNotAllowed } from '@bramble/api/status-error'
 import type { JsonObject, KubeObject } from '@bramble/api/object'
 import type { ResourceDefinition, Verb } from '../../api/resource.ts'
+import { bindings } from '../../resources/binding.ts'
 import type { HttpContext } from '../http-env.ts'
 import { listRequest } from '../list-request.ts'
 import { negotiateObject } from '../negotiate.ts'
@@ -8,6 +9,7 @@ import type { ResourceRequest } from '../request-info.ts'
 import { respondJson, successBody, Warnings } from '../respond.ts'
 import { showList, showObject } from '../show.ts'
 import { watchResponse } from '../watch-stream.ts'
+import { answerComponents } from './components.ts'
 import { type ApiDeps, type Exchange, keyOfExchange, openExchange } from './exchange.ts'
 import { answerReview } from './reviews.ts'
 import { createBinding, subresource } from './subresources.ts'
@@ -15,10 +17,9 @@ import { patch, readDelete, write } from './write.ts'
 
 /** Every verb for every kind there will ever be: the kind is data, looked up from the path. */
 export async function handleResource(c: HttpContext, deps: ApiDeps, request: ResourceRequest): Promise<Response> {
-  if (request.group === '' && request.plural === 'bindings') return createBinding(c, deps, request)
   const exchange = openExchange(c, deps, request)
   const response = await answer(exchange)
-  const { deprecation } = exchange.resource.custom ?? {}
+  const { deprecation } = exchange.resource
   if (deprecation === undefined || request.verb === 'watch') return response
   const warnings = new Warnings()
   warnings.add(deprecation)
@@ -30,7 +31,8 @@ async function answer(exchange: Exchange): Promise<Response> {
   const { request, resource } = exchange
   if (request.subresource !== undefined) return subresource(exchange)
   if (resource.verbs && !resource.verbs.includes(request.verb)) throw methodNotAllowed()
-  return answerReview(exchange) ?? HANDLERS[request.verb](exchange)
+  if (resource === bindings) return createBinding(exchange)
+  return answerReview(exchange) ?? answerComponents(exchange) ?? HANDLERS[request.verb](exchange)
 }
 
 const HANDLERS: Readonly<Record<Verb, (exchange: Exchange) => Promise<Response>>> = {

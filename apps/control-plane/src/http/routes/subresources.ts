@@ -5,7 +5,6 @@ import { scaleResource } from '../../api/discovery.ts'
 import { decodeObject, readBody } from '../body.ts'
 import type { HttpContext } from '../http-env.ts'
 import { negotiateObject } from '../negotiate.ts'
-import type { ResourceRequest } from '../request-info.ts'
 import { respondJson, successBody, Warnings } from '../respond.ts'
 import { showObject } from '../show.ts'
 import { type ApiDeps, type Exchange, keyOfExchange } from './exchange.ts'
@@ -89,9 +88,9 @@ async function scale(exchange: Exchange): Promise<Response> {
 }
 
 /** `POST bindings`, the way of old schedulers. Source: core/v1 Binding. */
-export async function createBinding(c: HttpContext, deps: ApiDeps, request: ResourceRequest): Promise<Response> {
-  if (request.verb !== 'create' || request.namespace === undefined || request.name !== undefined) throw methodNotAllowed()
-  return bind(c, deps, request.namespace)
+export async function createBinding({ c, deps, request, namespace }: Exchange): Promise<Response> {
+  if (request.name !== undefined) throw methodNotAllowed()
+  return bind(c, deps, namespace!)
 }
 
 async function bind(c: HttpContext, deps: ApiDeps, namespace: string, podName?: string): Promise<Response> {

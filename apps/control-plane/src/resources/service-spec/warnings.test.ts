@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { endpoints } from '../endpoints.ts'
 import { namespaces } from '../namespace.ts'
 import { services } from '../service.ts'
 import { refusals, warnings } from '../testing.ts'
@@ -34,9 +33,6 @@ for (const [name, spec, ...expected] of cases) test(`warns of ${name}`, () => as
 test('a load balancer is spoken of once', () => {
   const spec = { ports, type: 'LoadBalancer' }
   assert.deepEqual(warnings(services, { spec }, { spec }), [])
-})
-test('who writes Endpoints is told of EndpointSlices', () => {
-  assert.deepEqual(warnings(endpoints, {}), ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'])
 })
 test('a namespace has finalizers that somebody can tell apart, and the phase of its life', () => {
   assert.deepEqual(refusals(namespaces, { spec: { finalizers: ['example.com/mine'] } }), [])
