@@ -40,6 +40,24 @@ test('ten replicas are there in the same instant', async (t) => {
   assert.equal(bench.client.list(pods).length, 10)
 })
 
+test('who asks for the same amounts in other words rolls nothing out', async (t) => {
+  const bench = await running(t)
+  const ask = async (cpu: string | number, memory: string): Promise<void> => {
+    const containers = [{ name: 'main', image: 'v1', resources: { limits: { cpu, memory } } }]
+    await bench.client.patch(deployments, 'default/web', { spec: { template: { spec: { containers } } } })
+    await bench.playNodes(6)
+  }
+  await ask('0.5', '1024Mi')
+  const before = bench.client.list(replicaSets).map(({ metadata }) => metadata.name)
+  assert.equal(before.length, 2)
+  await ask('500m', '1Gi')
+  await ask(0.5, '1048576Ki')
+  assert.deepEqual(
+    bench.client.list(replicaSets).map(({ metadata }) => metadata.name),
+    before,
+  )
+})
+
 test('a Deployment makes its set and pods and says so', async (t) => {
   const bench = await running(t)
   const { status } = get(bench)
