@@ -66,6 +66,13 @@ test('metadata is read as that of every kind, at the root everything else is spe
   assert.throws(() => readCustomObject(SCHEMA, { metadata: { labels: { a: 1 } } }), /cannot unmarshal number/)
 })
 
+test('what is empty in the metadata is left out, what is empty in the rest stays', () => {
+  const metadata = { name: 'x', labels: {}, annotations: {}, finalizers: [], ownerReferences: [], managedFields: [] }
+  const { value, unknown } = readCustomObject(SCHEMA, { metadata, spec: { list: [], labels: {} } })
+  assert.deepEqual(value, { metadata: { name: 'x' }, spec: { list: [], labels: {} } })
+  assert.deepEqual(unknown, [])
+})
+
 test('keys that would change an object instead of its content are refused', () => {
   const body = JSON.parse('{"spec":{"free":{"__proto__":{"a":1}}}}') as JsonObject
   assert.throws(() => readCustomObject(SCHEMA, body), /the key "__proto__" is not allowed/)
