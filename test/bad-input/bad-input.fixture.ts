@@ -7,6 +7,7 @@ import { createControlPlane } from '../../apps/control-plane/src/control-plane.t
 import { type AppDeps, createApp } from '../../apps/control-plane/src/http/app.ts'
 import type { Backend } from '../../apps/control-plane/src/store/backend/backend.ts'
 import { MemoryBackend } from '../../apps/control-plane/src/store/backend/memory.ts'
+import { SETTINGS } from '../sim/settings.ts'
 
 export const NS = '/api/v1/namespaces/default'
 export const JSON_PATCH = 'application/json-patch+json'
@@ -46,15 +47,7 @@ export async function anApi(backend: Backend = new MemoryBackend(), identify: Ap
     error: (message: string, fields?: Readonly<Record<string, unknown>>) => void unforeseen.push({ message, error: fields?.['error'] }),
   }
   const env = { clock: systemClock, random: () => 0.5, log }
-  const settings = {
-    podNetwork: '10.42.0.0/16',
-    serviceNetwork: '10.43.0.0/16',
-    nodePrefix: 24,
-    nodeGraceMs: 40_000,
-    advertiseAddress: '192.0.2.1',
-    apiPort: 6443,
-  }
-  const plane = await createControlPlane({ backend, linkServer: new MemoryLink(env).server, env, settings })
+  const plane = await createControlPlane({ backend, linkServer: new MemoryLink(env).server, env, settings: SETTINGS })
   const app = createApp({ ...plane, env, podLogs: { open: () => Promise.reject(badRequest('no node')) }, version: '0.1.0', identify })
 
   const send = async ({ method, path, body, headers = {} }: Sent): Promise<Answer> => {

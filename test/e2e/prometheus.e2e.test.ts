@@ -19,6 +19,7 @@ import { serveHttps } from '../../apps/control-plane/src/http/server.ts'
 import { openPki } from '../../apps/control-plane/src/pki/pki.ts'
 import { MemoryBackend } from '../../apps/control-plane/src/store/backend/memory.ts'
 import { waitFor } from './wait.ts'
+import { SETTINGS } from '../sim/settings.ts'
 
 // A real Prometheus reads the API server's own metrics. One that was built with kubernetes_sd (Debian's is not) finds nodes, pods,
 // Services and EndpointSlices as well: they have addresses of a documentation network, and it asks the API server in their place.
@@ -58,15 +59,8 @@ describe('Prometheus', { skip: missing }, () => {
     folder = await mkdtemp(join(tmpdir(), 'bramble-prometheus-'))
     const env = { clock: systemClock, random: () => 0.5, log: silentLog }
     const pki = await openPki(join(folder, 'pki'), ['localhost'], [HOST], systemClock)
-    const settings = {
-      podNetwork: '10.42.0.0/16',
-      serviceNetwork: '10.43.0.0/16',
-      nodePrefix: 24,
-      nodeGraceMs: 40_000,
-      advertiseAddress: '192.0.2.1',
-      apiPort: 6443,
-    }
-    const plane = await createControlPlane({ backend: new MemoryBackend(), linkServer: new MemoryLink(env).server, env, settings })
+    const linkServer = new MemoryLink(env).server
+    const plane = await createControlPlane({ backend: new MemoryBackend(), linkServer, env, settings: SETTINGS })
     const podLogs = { open: () => Promise.reject(badRequest('no node')) }
     const app = createApp({ ...plane, env, podLogs, version: '0.1.0', stop: stop.signal })
     const { certificate: cert, key } = pki.server

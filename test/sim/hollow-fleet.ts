@@ -12,10 +12,8 @@ import { MemoryLink } from '../../packages/link/src/memory-link.ts'
 import { type Env, systemClock } from '../../packages/reconcile/src/env.ts'
 import { silentLog } from '../../packages/reconcile/src/log.ts'
 import { seeded } from '../../packages/reconcile/src/sim/seeded.ts'
+import { SETTINGS } from './settings.ts'
 import { SimNode } from './sim-node.ts'
-
-const POD_NETWORK = '10.42.0.0/16'
-const SERVICE_NETWORK = '10.43.0.0/16'
 
 export interface HollowFleet {
   /** Path of an administrator's kubeconfig. */
@@ -47,15 +45,7 @@ export async function hollowFleet(nodeCount: number, { pkiFolder, ...speed }: Ho
 
   const link = new MemoryLink(env)
   const pki = await openPki(pkiFolder ?? join(folder, 'pki'), ['localhost'], ['127.0.0.1'], systemClock)
-  const settings = {
-    podNetwork: POD_NETWORK,
-    serviceNetwork: SERVICE_NETWORK,
-    nodePrefix: 24,
-    nodeGraceMs: 40_000,
-    advertiseAddress: '192.0.2.100',
-    apiPort: 6443,
-    certificateAuthority: pki.authority,
-  }
+  const settings = { ...SETTINGS, certificateAuthority: pki.authority }
   const plane = await createControlPlane({ backend: new MemoryBackend(), linkServer: link.server, env, settings, certificates: pki })
   const app = createApp({
     ...plane,
@@ -86,8 +76,8 @@ export async function hollowFleet(nodeCount: number, { pkiFolder, ...speed }: Ho
       number: index + 1,
       env,
       link: link.connect(name),
-      podNetwork: POD_NETWORK,
-      serviceNetwork: SERVICE_NETWORK,
+      podNetwork: SETTINGS.podNetwork,
+      serviceNetwork: SETTINGS.serviceNetwork,
       failed,
       ...speed,
     })

@@ -13,12 +13,11 @@ import { SimClock } from '../../packages/reconcile/src/sim/sim-clock.ts'
 import { missing } from './convergence.ts'
 import { type Faults, injectFaults, NO_FAULTS } from './faults.ts'
 import { type ApiSnapshot, Invariants, type Snapshot, Violation } from './invariants.ts'
+import { SETTINGS } from './settings.ts'
 import { SimControlPlane } from './sim-control-plane.ts'
 import { SimLog } from './sim-log.ts'
 import { SimNode } from './sim-node.ts'
 
-const POD_NETWORK = '10.42.0.0/16'
-const SERVICE_NETWORK = '10.43.0.0/16'
 /** Between two looks at the invariants, at most. */
 const STEP_MS_MAX = 5_000
 
@@ -43,18 +42,10 @@ export class SimCluster {
     this.env = { clock: this.clock, random: seeded(seed), log: this.log, uuid: seededUuids(seed) }
     this.#chance = seeded(seed + 1_000_000)
     this.link = new MemoryLink(this.env)
-    const settings = {
-      podNetwork: POD_NETWORK,
-      serviceNetwork: SERVICE_NETWORK,
-      nodePrefix: 24,
-      nodeGraceMs: 40_000,
-      advertiseAddress: '192.0.2.100',
-      apiPort: 6443,
-    }
     this.controlPlane = new SimControlPlane({
       env: { ...this.env, log: this.log.child({ program: 'control-plane' }) },
       linkServer: this.link.server,
-      settings,
+      settings: SETTINGS,
       observe: (client, signal) => this.#rememberSlices(client, signal),
       failed: (error) => this.#fail(`the control plane failed: ${textOf(error)}`),
     })
@@ -64,8 +55,8 @@ export class SimCluster {
         name,
         number: index + 1,
         link: this.link.connect(name),
-        podNetwork: POD_NETWORK,
-        serviceNetwork: SERVICE_NETWORK,
+        podNetwork: SETTINGS.podNetwork,
+        serviceNetwork: SETTINGS.serviceNetwork,
         env: { ...this.env, log: this.log.child({ program: name }) },
         failed: (error) => this.#fail(`the agent of ${name} failed: ${textOf(error)}`),
       })

@@ -36,21 +36,14 @@ export class PodPriority implements AdmissionStep {
       throw forbidden(resource, metadata.name, `no PriorityClass with name ${spec.priorityClassName} was found`)
 
     const priority = found?.value ?? 0
-    if (spec.priority !== undefined && spec.priority !== priority)
-      throw forbidden(
-        resource,
-        metadata.name,
-        `the integer value of priority (${spec.priority}) must not be provided in pod spec; ` +
-          `priority admission controller computed ${priority} from the given PriorityClass name`,
-      )
     const policy = found?.preemptionPolicy ?? 'PreemptLowerPriority'
-    if (spec.preemptionPolicy !== undefined && spec.preemptionPolicy !== policy)
-      throw forbidden(
-        resource,
-        metadata.name,
-        `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; ` +
-          `priority admission controller computed ${policy} from the given PriorityClass name`,
-      )
+    const demandSame = (what: string, given: number | string | undefined, computed: number | string): void => {
+      if (given === undefined || given === computed) return
+      const why = `priority admission controller computed ${computed} from the given PriorityClass name`
+      throw forbidden(resource, metadata.name, `the ${what} (${given}) must not be provided in pod spec; ${why}`)
+    }
+    demandSame('integer value of priority', spec.priority, priority)
+    demandSame('string value of PreemptionPolicy', spec.preemptionPolicy, policy)
     if (found) spec.priorityClassName = found.metadata.name
     spec.priority = priority
     spec.preemptionPolicy = policy

@@ -34,6 +34,15 @@ export const templateColumns = <
   { name: 'Selector', type: 'string', priority: 1, value: (object) => selectorText(object.spec.selector) },
 ]
 
+/** How many pods are wanted, are there, and are ready, of what keeps a number of equal ones. */
+export const replicaColumns: readonly Column<
+  KubeObject & { spec: { replicas?: number }; status?: { replicas?: number; readyReplicas?: number } }
+>[] = [
+  { name: 'Desired', type: 'integer', value: ({ spec }) => spec.replicas ?? 0 },
+  { name: 'Current', type: 'integer', value: ({ status }) => status?.replicas ?? 0 },
+  { name: 'Ready', type: 'integer', value: ({ status }) => status?.readyReplicas ?? 0 },
+]
+
 /** How long ago an instant was, as kubectl prints ages. */
 export function since(instant: Timestamp | null | undefined, nowMs: number): string {
   const atMs = instant ? Date.parse(instant) : NaN

@@ -4,7 +4,7 @@ import type { Deployment, IntOrString } from '@bramble/api/types/workload'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, nameColumn, templateColumns } from './columns.ts'
 import { applyTemplateDefaults } from './pod-spec/defaults.ts'
-import { atMostAll, notNegativeFields, shareValue, templateWarnings, validateShare, validateWorkload } from './workload.ts'
+import { atMostAll, notNegativeFields, scaledWorkload, shareValue, templateWarnings, validateShare, validateWorkload } from './workload.ts'
 
 export const deployments: ResourceDefinition<Deployment> = {
   group: 'apps',
@@ -24,10 +24,7 @@ export const deployments: ResourceDefinition<Deployment> = {
     ageColumn,
     ...templateColumns<Deployment>(),
   ],
-  subresources: {
-    status: true,
-    scale: { specReplicas: '.spec.replicas', statusReplicas: '.status.replicas', labelSelector: '.spec.selector' },
-  },
+  subresources: scaledWorkload,
   applyDefaults: ({ spec }) => {
     applyTemplateDefaults(spec)
     spec.replicas ??= 1

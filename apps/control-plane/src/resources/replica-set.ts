@@ -1,8 +1,8 @@
 import type { ReplicaSet } from '@bramble/api/types/workload'
 import type { ResourceDefinition } from '../api/resource.ts'
-import { ageColumn, nameColumn, templateColumns } from './columns.ts'
+import { ageColumn, nameColumn, replicaColumns, templateColumns } from './columns.ts'
 import { applyTemplateDefaults } from './pod-spec/defaults.ts'
-import { notNegativeFields, templateWarnings, validateWorkload } from './workload.ts'
+import { notNegativeFields, scaledWorkload, templateWarnings, validateWorkload } from './workload.ts'
 
 export const replicaSets: ResourceDefinition<ReplicaSet> = {
   group: 'apps',
@@ -14,18 +14,8 @@ export const replicaSets: ResourceDefinition<ReplicaSet> = {
   scope: 'Namespaced',
   durability: 'durable',
   schema: { type: 'ref', ref: 'io.k8s.api.apps.v1.ReplicaSet' },
-  columns: [
-    nameColumn,
-    { name: 'Desired', type: 'integer', value: ({ spec }) => spec.replicas ?? 0 },
-    { name: 'Current', type: 'integer', value: ({ status }) => status?.replicas ?? 0 },
-    { name: 'Ready', type: 'integer', value: ({ status }) => status?.readyReplicas ?? 0 },
-    ageColumn,
-    ...templateColumns<ReplicaSet>(),
-  ],
-  subresources: {
-    status: true,
-    scale: { specReplicas: '.spec.replicas', statusReplicas: '.status.replicas', labelSelector: '.spec.selector' },
-  },
+  columns: [nameColumn, ...replicaColumns, ageColumn, ...templateColumns<ReplicaSet>()],
+  subresources: scaledWorkload,
   fields: ({ status }) => ({ 'status.replicas': String(status?.replicas ?? 0) }),
   applyDefaults: ({ spec }) => {
     applyTemplateDefaults(spec)

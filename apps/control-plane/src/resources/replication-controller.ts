@@ -2,10 +2,10 @@ import { invalidValue, required } from '@bramble/api/field-error'
 import type { FieldError } from '@bramble/api/field-error'
 import type { ReplicationController } from '@bramble/api/types/workload'
 import type { ResourceDefinition } from '../api/resource.ts'
-import { ageColumn, containerColumns, labelsText, nameColumn } from './columns.ts'
+import { ageColumn, containerColumns, labelsText, nameColumn, replicaColumns } from './columns.ts'
 import { applyPodSpecDefaults } from './pod-spec/defaults.ts'
 import { check, notNegative } from './rules.ts'
-import { notNegativeFields, templateWarnings, validateEndless, validateMatch, validatePodTemplate } from './workload.ts'
+import { notNegativeFields, scaledWorkload, templateWarnings, validateEndless, validateMatch, validatePodTemplate } from './workload.ts'
 
 export const replicationControllers: ResourceDefinition<ReplicationController> = {
   group: '',
@@ -19,17 +19,12 @@ export const replicationControllers: ResourceDefinition<ReplicationController> =
   schema: { type: 'ref', ref: 'io.k8s.api.core.v1.ReplicationController' },
   columns: [
     nameColumn,
-    { name: 'Desired', type: 'integer', value: ({ spec }) => spec.replicas ?? 0 },
-    { name: 'Current', type: 'integer', value: ({ status }) => status?.replicas ?? 0 },
-    { name: 'Ready', type: 'integer', value: ({ status }) => status?.readyReplicas ?? 0 },
+    ...replicaColumns,
     ageColumn,
     ...containerColumns<ReplicationController>(({ spec }) => spec.template?.spec.containers),
     { name: 'Selector', type: 'string', priority: 1, value: ({ spec }) => labelsText(spec.selector) },
   ],
-  subresources: {
-    status: true,
-    scale: { specReplicas: '.spec.replicas', statusReplicas: '.status.replicas', labelSelector: '.spec.selector' },
-  },
+  subresources: scaledWorkload,
   fields: ({ status }) => ({ 'status.replicas': String(status?.replicas ?? 0) }),
   applyDefaults: ({ metadata, spec }) => {
     if (spec.template) {

@@ -12,6 +12,7 @@ import { applyClaimDefaults } from './volume-claim-spec/defaults.ts'
 import {
   atMostAll,
   notNegativeFields,
+  scaledWorkload,
   shareValue,
   templateWarnings,
   validateEndless,
@@ -38,10 +39,7 @@ export const statefulSets: ResourceDefinition<StatefulSet> = {
     ageColumn,
     ...containerColumns<StatefulSet>(({ spec }) => spec.template.spec.containers),
   ],
-  subresources: {
-    status: true,
-    scale: { specReplicas: '.spec.replicas', statusReplicas: '.status.replicas', labelSelector: '.spec.selector' },
-  },
+  subresources: scaledWorkload,
   applyDefaults: ({ spec }) => {
     applyTemplateDefaults(spec)
     spec.podManagementPolicy ||= 'OrderedReady'

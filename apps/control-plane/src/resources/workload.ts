@@ -14,6 +14,12 @@ import { isEmptySelector, validateSelector } from './selector.ts'
 
 // What Deployments, ReplicaSets and DaemonSets check alike. Source: Kubernetes pkg/apis/apps/validation.
 
+/** Subresources of what keeps a number of equal pods. */
+export const scaledWorkload = {
+  status: true,
+  scale: { specReplicas: '.spec.replicas', statusReplicas: '.status.replicas', labelSelector: '.spec.selector' },
+} as const
+
 interface Workload {
   readonly spec: { readonly selector?: LabelSelector; readonly template: PodTemplateSpec }
 }
