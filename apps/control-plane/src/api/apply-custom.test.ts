@@ -104,7 +104,7 @@ test('refused: strategic merge, fields that nobody knows, an item twice, another
       'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
   })
   await assert.rejects(apply('v1', 'A', { sise: 1 }), {
-    code: 500,
+    code: 400,
     message: /\(\/w; example\.com\/v1, Kind=Widget\): \.spec\.sise: field not declared in schema$/,
   })
   await assert.rejects(apply('v1', 'A', { parts: [{ name: 'x' }, { name: 'x', kind: 'plain' }] }), {
