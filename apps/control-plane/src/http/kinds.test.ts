@@ -49,6 +49,20 @@ test('an autoscaler of v1 may leave all to defaults', async (t) => {
     spec: { scaleTargetRef: { kind: 'Deployment', name: 'web' }, maxReplicas: 3 },
   })
   assert.deepEqual([status, json.spec.minReplicas, json.spec.targetCPUUtilizationPercentage], [201, 1, 80])
+  assert.deepEqual(json.status, { currentReplicas: 0, desiredReplicas: 0 })
+})
+
+test('an autoscaler that has done nothing says so, and saying it again changes nothing', async (t) => {
+  const { call } = await api(t)
+  const path = '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers'
+  const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }
+  const made = await call('POST', path, { metadata: { name: 'web' }, spec: { scaleTargetRef, maxReplicas: 3 } })
+  assert.deepEqual(made.json.status, { desiredReplicas: 0, currentMetrics: null })
+  const old = (await call('GET', `${path.replace('v2', 'v1')}/web`)).json
+  for (const version of ['v1', 'v2'] as const) {
+    const again = await call('PUT', `${path.replace('v2', version)}/web/status`, version === 'v1' ? old : made.json)
+    assert.deepEqual([again.status, again.json.metadata.resourceVersion], [200, made.json.metadata.resourceVersion], version)
+  }
 })
 
 test('Events are found under both groups, by the names of each', async (t) => {

@@ -23,7 +23,7 @@ export interface AutoscalerStatus {
   lastScaleTime?: Timestamp
   currentReplicas?: number
   desiredReplicas?: number
-  currentMetrics?: MetricStatus[]
+  currentMetrics?: MetricStatus[] | null
   conditions?: Condition[]
 }
 

@@ -25,7 +25,8 @@ const BEHAVIOR = `${PREFIX}behavior`
 export function toV1(object: KubeObject): AutoscalerV1 {
   const { apiVersion: _, metadata, spec, status, ...rest } = object as HorizontalPodAutoscaler
   const { metrics = [], behavior, ...plainSpec } = spec
-  const { currentMetrics = [], conditions = [], ...plainStatus } = status ?? {}
+  const { currentMetrics: measured, conditions = [], ...plainStatus } = status ?? {}
+  const currentMetrics = measured ?? []
   const others = metrics.filter((metric) => !isCpuShare(metric))
   const annotations = {
     ...withoutOurs(metadata.annotations),
@@ -41,7 +42,9 @@ export function toV1(object: KubeObject): AutoscalerV1 {
     ...rest,
     metadata: withAnnotations(metadata, annotations),
     spec: { ...plainSpec, ...(wanted !== undefined && { targetCPUUtilizationPercentage: wanted }) },
-    ...(status && { status: { ...plainStatus, ...(current !== undefined && { currentCPUUtilizationPercentage: current }) } }),
+    ...(status && {
+      status: { currentReplicas: 0, ...plainStatus, ...(current !== undefined && { currentCPUUtilizationPercentage: current }) },
+    }),
   }
 }
 
@@ -49,7 +52,7 @@ export function toV1(object: KubeObject): AutoscalerV1 {
 export function fromV1(object: KubeObject): HorizontalPodAutoscaler {
   const { apiVersion: _, metadata, spec, status, ...rest } = object as AutoscalerV1
   const { targetCPUUtilizationPercentage: wanted, ...plainSpec } = spec
-  const { currentCPUUtilizationPercentage: current, ...plainStatus } = status ?? {}
+  const { currentCPUUtilizationPercentage: current, currentReplicas, ...plainStatus } = status ?? {}
   const { annotations } = metadata
   const others = listIn(annotations, METRICS, 'MetricSpec', fullMetric) ?? []
   const metrics: MetricSpec[] = [...(wanted === undefined ? [] : [cpuShare(wanted)]), ...others]
@@ -67,7 +70,12 @@ export function fromV1(object: KubeObject): HorizontalPodAutoscaler {
       ...(behavior && { behavior }),
     },
     ...(status && {
-      status: { ...plainStatus, ...(currentMetrics.length > 0 && { currentMetrics }), ...(conditions && { conditions }) },
+      status: {
+        ...(currentReplicas && { currentReplicas }),
+        ...plainStatus,
+        ...(currentMetrics.length > 0 && { currentMetrics }),
+        ...(conditions && { conditions }),
+      },
     }),
   }
 }

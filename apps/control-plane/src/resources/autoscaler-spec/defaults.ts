@@ -4,7 +4,8 @@ const CPU_PERCENT = 80
 const PERIOD_SECONDS = 15
 
 /** Source: Kubernetes pkg/apis/autoscaling/v2 SetDefaults_HorizontalPodAutoscaler, SetDefaults_HorizontalPodAutoscalerBehavior. */
-export function applyAutoscalerDefaults({ spec }: HorizontalPodAutoscaler): void {
+export function applyAutoscalerDefaults({ spec, status }: HorizontalPodAutoscaler): void {
+  if (status) status.currentMetrics ??= null // Go never leaves it out
   spec.minReplicas ??= 1
   if (!spec.metrics?.length)
     spec.metrics = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: CPU_PERCENT } } }]
