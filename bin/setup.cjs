@@ -20,7 +20,7 @@ const PACKAGES = {
   },
   test: {
     catatonit: 'first process of a test host', curl: 'asks Services', openssl: 'checks certificates', 'netcat-openbsd': 'asks UDP Services',
-    prometheus: 'reads /metrics and finds pods', 'python3-kubernetes': 'the Python client, one of those that must work with us',
+    prometheus: 'reads /metrics', 'python3-kubernetes': 'the Python client, one of those that must work with us',
   },
 }
 
