@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -105,6 +105,17 @@ describe('the bundled control plane', () => {
     assert.ok(Object.keys(document.components.schemas).some((name) => name.endsWith('.Pie')))
     const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
     assert.equal((await wire.send({ path: '/openapi/v2', headers: { accept } })).code, 200)
+  })
+
+  it('names its OpenAPI documents by a builder that names all it is made of', async () => {
+    const builder = await readFile(join(bundles, 'control-plane/document-builder.js'), 'utf8')
+    const parts = await readdir(join(bundles, 'control-plane/parts'))
+    const imported = [...builder.matchAll(/["']\.\/parts\/([\w.-]+)["']/g)].map(([, part]) => part!)
+    assert.ok(imported.length > 0, builder.slice(0, 300))
+    for (const part of imported) {
+      assert.match(part, /-[A-Z0-9]{8}\.js$/)
+      assert.ok(parts.includes(part))
+    }
   })
 
   it('tells events over a WebSocket', async () => {

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
-import { createReadStream } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { createReadStream, readFileSync } from 'node:fs'
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
@@ -9,10 +10,13 @@ import { serviceUnavailable } from '@bramble/api/status-error'
 import type { Clock } from '@bramble/reconcile/env'
 import type { DocumentedKind } from './documented-kind.ts'
 
-const BUILDER = import.meta.url.endsWith('.ts') ? './document-builder.ts' : './document-builder.js'
+const BUILDER = new URL(import.meta.url.endsWith('.ts') ? './document-builder.ts' : './document-builder.js', import.meta.url)
 /** A Raspberry Pi needs seconds for all documents. */
 const BUILD_MS_MAX = 120_000
 const OURS = /^[0-9A-F]{64}\.gz(\.new)?$/
+
+/** Of the program that builds documents. A bundle names its parts by their content, so that this tells of all that it imports. */
+export const builderHash = (): string => createHash('sha256').update(readFileSync(BUILDER)).digest('hex')
 
 export type DocumentForm = 'v3' | 'v2' | 'v2-protobuf'
 
@@ -109,7 +113,7 @@ export class DocumentFolder {
   async #run(documents: readonly Document[], isBuilt: (file: string) => void): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 })
     const jobs = documents.map((each): DocumentJob => ({ file: fileOf(each), form: each.form, kinds: each.kinds() }))
-    const builder = fork(new URL(BUILDER, import.meta.url), { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    const builder = fork(BUILDER, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     const stop = new AbortController()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     builder.on('message', (file: string) => {

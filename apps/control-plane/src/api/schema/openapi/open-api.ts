@@ -3,12 +3,9 @@ import type { JsonObject } from '@bramble/api/object'
 import type { Registry } from '../../registry.ts'
 import type { ResourceDefinition } from '../../resource.ts'
 import { definitionsHash } from '../definitions.ts'
-import type { Document, DocumentForm } from './document-folder.ts'
+import { builderHash, type Document, type DocumentForm } from './document-folder.ts'
 import { documentedKind } from './documented-kind.ts'
 import { documentPath } from './documents.ts'
-
-/** Grows when documents of the same kinds come out differently. */
-const FORMAT = 2
 
 interface Current {
   readonly generation: number
@@ -18,9 +15,13 @@ interface Current {
   readonly v2Protobuf: Document
 }
 
-/** Which documents there are for the kinds that are served now. What they are made from decides their hash: nothing is built to know it. */
+/**
+ * Which documents there are for the kinds that are served now. What they are made from, and by which program, decides their hash:
+ * nothing is built to know it, and a newer Bramble serves none that an older one built.
+ */
 export class OpenApi {
   readonly #registry: Registry
+  readonly #builder = builderHash()
   #current: Current | undefined
 
   constructor(registry: Registry) {
@@ -51,6 +52,7 @@ export class OpenApi {
     const { generation } = this.#registry
     if (this.#current?.generation !== generation) {
       const resources = this.#registry.all()
+      const document = (form: DocumentForm, kinds: readonly ResourceDefinition[]): Document => documentOf(this.#builder, form, kinds)
       const groups = this.#registry.groupVersions().map((each): [string, Document] => [documentPath(each), document('v3', each.resources)])
       this.#current = { generation, v3: new Map(groups), v2: document('v2', resources), v2Protobuf: document('v2-protobuf', resources) }
     }
@@ -58,8 +60,8 @@ export class OpenApi {
   }
 }
 
-function document(form: DocumentForm, resources: readonly ResourceDefinition[]): Document {
+function documentOf(builder: string, form: DocumentForm, resources: readonly ResourceDefinition[]): Document {
   const kinds = (): ReturnType<Document['kinds']> => resources.map(documentedKind)
-  const hash = createHash('sha256').update(JSON.stringify([FORMAT, form, definitionsHash(), kinds()]))
+  const hash = createHash('sha256').update(JSON.stringify([builder, form, definitionsHash(), kinds()]))
   return { form, kinds, hash: hash.digest('hex').toUpperCase() }
 }
