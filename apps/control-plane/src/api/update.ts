@@ -83,7 +83,8 @@ export interface Change {
 }
 
 /**
- * Changes an object, and returns it as a client of `resource` sees it; a proposal is in the stored version: prepare, defaults, validation, admission, compare, store; all over again while others are faster.
+ * Changes an object, and returns it as a client of `resource` sees it; a proposal is in the stored version. Steps: prepare,
+ * defaults, validation, admission, compare, store; all over again while others are faster.
  * An object that is being deleted and has no finalizer left goes away with its last change.
  */
 export async function changeObject(

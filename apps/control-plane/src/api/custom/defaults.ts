@@ -41,13 +41,3 @@ function defaultItems(items: JsonSchema, list: JsonValue[]): void {
 }
 
 const copyOf = (value: JsonValue): JsonValue => cleanCopy(value)
-
-/** Whether a schema, or one inside it, has a default: most objects need no second look then. */
-export const hasDefaults = (schema: JsonSchema): boolean => schema.default !== undefined || innerSchemas(schema).some(hasDefaults)
-
-/** The schemas that say what is inside a value; those of `allOf` and the like say nothing about structure. */
-export const innerSchemas = ({ properties = {}, additionalProperties, items }: JsonSchema): readonly JsonSchema[] => [
-  ...Object.values(properties),
-  ...(typeof additionalProperties === 'object' ? [additionalProperties] : []),
-  ...(items === undefined ? [] : [items]),
-]
