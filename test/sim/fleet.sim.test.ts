@@ -55,6 +55,8 @@ test('it notices a pod that is alive on two nodes', async () => {
       portMappings: [],
       logDirectory: '/x',
       sysctls: {},
+      sharedProcesses: false,
+      resources: { qosClass: 'BestEffort' as const, cpuRequestMillis: 0 },
     }
     for (const node of [first!, second!]) node.crash()
     for (const node of [first!, second!]) await node.runtime.runSandbox(config, new AbortController().signal)

@@ -1,12 +1,15 @@
 import type { KubeObject } from '@bramble/api/object'
 import type { KubeEvent } from '@bramble/api/types/core'
 import type { NodeStatus } from '@bramble/api/types/node'
-import type { PodStatus } from '@bramble/api/types/pod'
+import type { Pod, PodStatus } from '@bramble/api/types/pod'
 
 // The node protocol, as both ends see it. State only: small, idempotent, newest wins. Bytes go over gRPC
 // (`proto/bramble/stream/v1`). Implementations: `memory-link.ts` (with faults) and `mqtt/`; both pass `link.contract.ts`.
 
-/** What an object is called on the link. `kind` is unambiguous: nodes see core and discovery kinds only. */
+/**
+ * What an object is called on the link. `kind` is unambiguous: nodes see core and discovery kinds, and `PodToken`, which exists on the
+ * link alone: `data` by projected path, `<volume>/<path>`, of the service account tokens that a pod mounts. Its name is the pod's.
+ */
 export interface ObjectRef {
   readonly kind: string
   readonly namespace?: string
@@ -43,8 +46,37 @@ export type StatusReport =
       readonly cpuMillis: number
       readonly memoryBytes: number
     }
+  /**
+   * Measured use of one pod's containers, kept in memory as PodMetrics. Told when it changed noticeably, so an idle pod costs nothing;
+   * without containers: it is measured no more.
+   */
+  | {
+      readonly type: 'pod-usage'
+      readonly namespace: string
+      readonly name: string
+      readonly uid: string
+      readonly windowMs: number
+      readonly containers: readonly { readonly name: string; readonly cpuMillis: number; readonly memoryBytes: number }[]
+    }
+  /** A pod from the node's own folder: shown in the API, never started or stopped from there. Its annotation `kubernetes.io/config.hash` names its content. */
+  | { readonly type: 'mirror-pod'; readonly pod: Pod }
+  /** The folder of a released volume is gone: its PersistentVolume may go too. */
+  | { readonly type: 'volume-gone'; readonly name: string; readonly uid: string }
+  /** A volume could not be made or removed; the reason is for people. */
+  | { readonly type: 'volume-failed'; readonly name: string; readonly uid: string; readonly message: string }
+  /** CSI drivers that have registered with this node, whole state. */
+  | { readonly type: 'csi-drivers'; readonly drivers: readonly CsiNodeDriver[] }
   /** `event.metadata.name` identifies it; repeats carry a higher `count`. */
   | { readonly type: 'event'; readonly event: KubeEvent }
+
+/** Source: storage.k8s.io/v1 CSINodeDriver. */
+export interface CsiNodeDriver {
+  readonly name: string
+  /** The node as the driver knows it. */
+  readonly nodeId: string
+  readonly topologyKeys: readonly string[]
+  readonly volumesMax?: number
+}
 
 /** Reports with the same id replace each other; the newest wins. */
 export function reportId(report: StatusReport): string {
@@ -54,7 +86,15 @@ export function reportId(report: StatusReport): string {
       return `pod ${report.uid}`
     case 'node-status':
     case 'node-usage':
+    case 'csi-drivers':
       return report.type
+    case 'pod-usage':
+      return `usage ${report.uid}`
+    case 'mirror-pod':
+      return `mirror ${report.pod.metadata.namespace}/${report.pod.metadata.name}`
+    case 'volume-gone':
+    case 'volume-failed':
+      return `volume ${report.uid}`
     case 'event':
       return `event ${report.event.metadata.namespace}/${report.event.metadata.name}`
   }

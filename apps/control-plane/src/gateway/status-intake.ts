@@ -85,6 +85,12 @@ export class StatusIntake {
         return this.#nodeUsage(nodeName, report)
       case 'event':
         return this.#event(nodeName, report.event)
+      case 'pod-usage':
+      case 'mirror-pod':
+      case 'volume-gone':
+      case 'volume-failed':
+      case 'csi-drivers':
+        return Promise.resolve()
     }
   }
 

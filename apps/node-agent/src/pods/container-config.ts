@@ -2,7 +2,7 @@ import type { Container, Pod } from '@bramble/api/types/pod'
 import { type ContainerConfig, type ImageState, type Mount, RuntimeError, type SandboxConfig } from '../runtime/runtime.ts'
 import { IMAGE_DIGEST_ANNOTATION } from './container-status.ts'
 import { type EnvEntry, expand } from './environment.ts'
-import { containerResources, oomScoreAdj } from './resources.ts'
+import { containerResources, oomScoreAdj, podResources } from './resources.ts'
 
 export const TERMINATION_MESSAGE_PATH = '/dev/termination-log'
 
@@ -24,6 +24,8 @@ export function sandboxConfig(pod: Pod, logRoot: string, hostname: string): Sand
     hostNetwork: pod.spec.hostNetwork ?? false,
     hostPid: pod.spec.hostPID ?? false,
     hostIpc: pod.spec.hostIPC ?? false,
+    sharedProcesses: pod.spec.shareProcessNamespace ?? false,
+    resources: podResources(pod),
     portMappings: pod.spec.hostNetwork
       ? []
       : containers
@@ -75,11 +77,13 @@ export function containerConfig({
     env,
     mounts,
     logPath: containerLogPath(logRoot, pod, container.name, attempt),
-    ...containerResources(container),
+    resources: containerResources(container),
+    devices: [],
     oomScoreAdj: oomScoreAdj(pod, container, nodeMemoryBytes),
     security: securityOf(pod, container, image),
     tty: container.tty ?? false,
     stdin: container.stdin ?? false,
+    stdinOnce: container.stdinOnce ?? false,
     terminationMessagePath: container.terminationMessagePath ?? TERMINATION_MESSAGE_PATH,
     annotations: { [IMAGE_DIGEST_ANNOTATION]: image.digests[0] ?? image.id },
   }
@@ -106,5 +110,7 @@ function securityOf(pod: Pod, container: Container, image: ImageState): Containe
     noNewPrivileges: own.allowPrivilegeEscalation === false,
     addCapabilities: own.capabilities?.add ?? [],
     dropCapabilities: own.capabilities?.drop ?? [],
+    seccomp: { type: 'runtime-default' },
+    procMount: own.procMount === 'Unmasked' ? 'unmasked' : 'default',
   }
 }

@@ -2,6 +2,7 @@ import { cpuMillis, memoryBytes, quantityValue } from '@bramble/api/quantity'
 import type { ConfigMap, Secret } from '@bramble/api/types/core'
 import type { Container, EnvFromSource, EnvVar, Pod } from '@bramble/api/types/pod'
 import type { Service } from '@bramble/api/types/service'
+import type { PersistentVolume, PersistentVolumeClaim } from '@bramble/api/types/volume'
 import { RuntimeError } from '../runtime/runtime.ts'
 import { serviceVariables } from './service-variables.ts'
 
@@ -10,6 +11,10 @@ export interface ConfigSource {
   configMap(namespace: string, name: string): ConfigMap | undefined
   secret(namespace: string, name: string): Secret | undefined
   services(): readonly Service[]
+  persistentVolumeClaim(namespace: string, name: string): PersistentVolumeClaim | undefined
+  persistentVolume(name: string): PersistentVolume | undefined
+  /** Service account tokens that a pod mounts, as text by `<volume>/<path>`; undefined while the control plane has sent none. */
+  podTokens(namespace: string, podName: string): Readonly<Record<string, string>> | undefined
 }
 
 /** What is known of a pod only on its node. */

@@ -153,7 +153,7 @@ export class ImagePulls {
     try {
       signal.throwIfAborted()
       this.#parts.events.record(pod, 'Normal', 'Pulling', `Pulling image "${reference}"`, container)
-      return await this.#parts.images.pullImage(reference, signal)
+      return await this.#parts.images.pullImage(reference, [], signal)
     } finally {
       const next = this.#queue.shift()
       if (next) next()

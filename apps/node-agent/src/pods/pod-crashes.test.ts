@@ -95,8 +95,6 @@ async function seen(world: PodWorld) {
   for (;;) {
     try {
       return await world.runtime.observe()
-    } catch {
-      continue
-    }
+    } catch {}
   }
 }

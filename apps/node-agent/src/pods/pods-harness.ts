@@ -1,6 +1,7 @@
 import type { ConfigMap, Secret } from '@bramble/api/types/core'
 import type { Container, Pod, PodSpec, PodStatus } from '@bramble/api/types/pod'
 import type { Service } from '@bramble/api/types/service'
+import type { PersistentVolume, PersistentVolumeClaim } from '@bramble/api/types/volume'
 import type { StatusReport } from '@bramble/link/link'
 import { simEnv } from '@bramble/reconcile/sim/sim-env'
 import { FakeRuntime } from '../runtime/fake/fake-runtime.ts'
@@ -52,6 +53,9 @@ export class FakeConfigs implements ConfigSource {
   readonly configMaps = new Map<string, ConfigMap>()
   readonly secrets = new Map<string, Secret>()
   readonly serviceList: Service[] = []
+  readonly claims = new Map<string, PersistentVolumeClaim>()
+  readonly volumes = new Map<string, PersistentVolume>()
+  readonly tokens = new Map<string, Readonly<Record<string, string>>>()
 
   configMap(namespace: string, name: string): ConfigMap | undefined {
     return this.configMaps.get(`${namespace}/${name}`)
@@ -61,6 +65,15 @@ export class FakeConfigs implements ConfigSource {
   }
   services(): readonly Service[] {
     return this.serviceList
+  }
+  persistentVolumeClaim(namespace: string, name: string): PersistentVolumeClaim | undefined {
+    return this.claims.get(`${namespace}/${name}`)
+  }
+  persistentVolume(name: string): PersistentVolume | undefined {
+    return this.volumes.get(name)
+  }
+  podTokens(namespace: string, podName: string): Readonly<Record<string, string>> | undefined {
+    return this.tokens.get(`${namespace}/${podName}`)
   }
   setConfigMap(name: string, data: Record<string, string>): void {
     this.configMaps.set(`default/${name}`, {

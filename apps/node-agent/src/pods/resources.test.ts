@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Container } from '@bramble/api/types/pod'
 import { aContainer, aPod } from './pods-harness.ts'
-import { containerResources, oomScoreAdj, qosClass } from './resources.ts'
+import { containerResources, oomScoreAdj, qosClass, podResources } from './resources.ts'
 
 type Resources = NonNullable<Container['resources']>
 const cases: readonly { readonly name: string; readonly resources: readonly Resources[]; readonly qos: string; readonly oom: number }[] = [
@@ -32,8 +32,25 @@ for (const { name, resources, qos, oom } of cases)
 
 test('a limit alone is also a request, and no limit is none', () => {
   assert.deepEqual(containerResources(aContainer('a', { resources: { limits: { cpu: '250m', memory: '1Mi' } } })), {
-    limits: { cpuMillis: 250, memoryBytes: 2 ** 20 },
     cpuRequestMillis: 250,
+    cpuLimitMillis: 250,
+    memoryLimitBytes: 2 ** 20,
   })
-  assert.deepEqual(containerResources(aContainer('a')), { limits: {}, cpuRequestMillis: 0 })
+  assert.deepEqual(containerResources(aContainer('a')), { cpuRequestMillis: 0 })
+})
+
+test('a pod has the sum of its limits, and none where a container has none; sidecars count, other init containers do not', () => {
+  const limited = (cpu: string, memory: string) => aContainer(`c${cpu}`, { resources: { limits: { cpu, memory } } })
+  const pod = aPod('web', {
+    containers: [limited('1', '1Mi'), limited('500m', '2Mi')],
+    initContainers: [limited('4', '8Mi'), { ...limited('250m', '1Mi'), restartPolicy: 'Always' as const }],
+  })
+  assert.deepEqual(podResources(pod), {
+    qosClass: 'Guaranteed',
+    cpuRequestMillis: 1750,
+    cpuLimitMillis: 1750,
+    memoryLimitBytes: 4 * 2 ** 20,
+  })
+  pod.spec.containers.push(aContainer('greedy', { resources: { limits: { cpu: '1' } } }))
+  assert.deepEqual(podResources(pod), { qosClass: 'Burstable', cpuRequestMillis: 2750, cpuLimitMillis: 2750 })
 })

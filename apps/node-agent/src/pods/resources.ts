@@ -1,5 +1,7 @@
 import { cpuMillis, memoryBytes, quantityValue } from '@bramble/api/quantity'
 import type { Container, Pod } from '@bramble/api/types/pod'
+import type { ContainerResources, PodResources } from '../runtime/runtime.ts'
+import { isSidecar } from './restart-policy.ts'
 
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort'
 
@@ -30,18 +32,32 @@ export function oomScoreAdj(pod: Pod, container: Container, nodeMemoryBytes: num
   return Math.min(999, Math.max(3, 1000 - Math.floor((1000 * requested) / nodeMemoryBytes)))
 }
 
-export interface ContainerResources {
-  readonly limits: { readonly cpuMillis?: number; readonly memoryBytes?: number }
-  readonly cpuRequestMillis: number
-}
-
 /** Limits that the kernel enforces, and the requested share of CPU: a limit alone is also a request. */
 export function containerResources(container: Container): ContainerResources {
   const { limits, requests } = container.resources ?? {}
   const cpuLimitMillis = cpuMillis(limits?.cpu)
   const memoryLimitBytes = memoryBytes(limits?.memory)
   return {
-    limits: { ...(cpuLimitMillis > 0 && { cpuMillis: cpuLimitMillis }), ...(memoryLimitBytes > 0 && { memoryBytes: memoryLimitBytes }) },
     cpuRequestMillis: cpuMillis(requests?.cpu ?? limits?.cpu),
+    ...(cpuLimitMillis > 0 && { cpuLimitMillis }),
+    ...(memoryLimitBytes > 0 && { memoryLimitBytes }),
+  }
+}
+
+/**
+ * Of all containers that run at the same time. A limit holds for the pod only when each of them has one.
+ * @see Source: kubelet cm ResourceConfigForPod.
+ */
+export function podResources(pod: Pod): PodResources {
+  const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar)
+  const parts = [...sidecars, ...pod.spec.containers].map(containerResources)
+  const sum = (amounts: readonly (number | undefined)[]): number => amounts.reduce<number>((total, amount) => total + (amount ?? 0), 0)
+  const cpuLimits = parts.map(({ cpuLimitMillis }) => cpuLimitMillis)
+  const memoryLimits = parts.map(({ memoryLimitBytes }) => memoryLimitBytes)
+  return {
+    qosClass: qosClass(pod),
+    cpuRequestMillis: sum(parts.map(({ cpuRequestMillis }) => cpuRequestMillis)),
+    ...(!cpuLimits.includes(undefined) && { cpuLimitMillis: sum(cpuLimits) }),
+    ...(!memoryLimits.includes(undefined) && { memoryLimitBytes: sum(memoryLimits) }),
   }
 }

@@ -239,7 +239,7 @@ function imagePromises(promise: PromiseOf): void {
   })
   promise('an absent image is undefined, and a failing pull is ErrImagePull', async ({ harness: { runtime, missingImage } }) => {
     assert.equal(await runtime.imageStatus(missingImage), undefined)
-    await assert.rejects(runtime.pullImage(missingImage, NEVER), isRuntimeError('ErrImagePull'))
+    await assert.rejects(runtime.pullImage(missingImage, [], NEVER), isRuntimeError('ErrImagePull'))
   })
 }
 
@@ -273,6 +273,8 @@ class PodUnderTest {
         portMappings: [],
         logDirectory: `${this.harness.folder}/${this.uid}`,
         sysctls: {},
+        sharedProcesses: false,
+        resources: { qosClass: 'Burstable', cpuRequestMillis: 0 },
         ...change,
       },
       NEVER,
@@ -296,8 +298,9 @@ class PodUnderTest {
         env: [],
         mounts: [],
         logPath: `${folder}/${this.uid}/${name}/${attempt}.log`,
-        limits: {},
-        cpuRequestMillis: 10,
+        resources: { cpuRequestMillis: 0 },
+        devices: [],
+        stdinOnce: false,
         oomScoreAdj: 1000,
         tty: false,
         stdin: false,
@@ -310,6 +313,8 @@ class PodUnderTest {
           noNewPrivileges: false,
           addCapabilities: [],
           dropCapabilities: [],
+          seccomp: { type: 'runtime-default' as const },
+          procMount: 'default' as const,
         },
         ...change,
       },

@@ -3,6 +3,7 @@ import type { ConfigMap, Secret } from '@bramble/api/types/core'
 import type { Node } from '@bramble/api/types/node'
 import type { Pod } from '@bramble/api/types/pod'
 import type { EndpointSlice, Service } from '@bramble/api/types/service'
+import type { PersistentVolume, PersistentVolumeClaim } from '@bramble/api/types/volume'
 import type { Assigned } from '@bramble/link/assignment'
 
 /** What this node was assigned, by kind and name. Replaced as a whole; nobody changes the objects. */
@@ -36,6 +37,15 @@ export class AssignedIndex {
   }
   secret(namespace: string, name: string): Secret | undefined {
     return this.#assigned?.objects.get(`Secret ${objectKey(namespace, name)}`) as Secret | undefined
+  }
+  persistentVolumeClaim(namespace: string, name: string): PersistentVolumeClaim | undefined {
+    return this.#assigned?.objects.get(`PersistentVolumeClaim ${objectKey(namespace, name)}`) as PersistentVolumeClaim | undefined
+  }
+  persistentVolume(name: string): PersistentVolume | undefined {
+    return this.#assigned?.objects.get(`PersistentVolume ${name}`) as PersistentVolume | undefined
+  }
+  podTokens(namespace: string, podName: string): Readonly<Record<string, string>> | undefined {
+    return (this.#assigned?.objects.get(`PodToken ${objectKey(namespace, podName)}`) as Secret | undefined)?.data
   }
 
   #all<T extends KubeObject>(kind: string): readonly T[] {

@@ -77,7 +77,7 @@ export class StreamCarrier {
         }
         if (signal.aborted) return
       }
-      call.write({ frame: { $case: 'ended', value: { code: 0, reason: '', message: '' } } })
+      call.write({ frame: { $case: 'ended', value: { code: 0, reason: '', message: '', exitCode: 0 } } })
     } catch (error) {
       if (signal.aborted) return
       const known =
@@ -85,7 +85,7 @@ export class StreamCarrier {
           ? error
           : new StatusError(500, 'InternalError', "the node could not read the log; see the agent's own log")
       if (known !== error) this.#env.log.error('reading a log failed', { error })
-      call.write({ frame: { $case: 'ended', value: { code: known.code, reason: known.reason, message: known.message } } })
+      call.write({ frame: { $case: 'ended', value: { code: known.code, reason: known.reason, message: known.message, exitCode: 0 } } })
     }
   }
 

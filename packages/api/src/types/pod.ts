@@ -22,6 +22,10 @@ export interface PodSpec {
   terminationGracePeriodSeconds?: number
   activeDeadlineSeconds?: number
   dnsPolicy?: string
+  dnsConfig?: { nameservers?: string[]; searches?: string[]; options?: { name?: string; value?: string }[] }
+  shareProcessNamespace?: boolean
+  setHostnameAsFQDN?: boolean
+  hostnameOverride?: string
   nodeSelector?: Record<string, string>
   nodeName?: string
   hostNetwork?: boolean
@@ -43,6 +47,18 @@ export interface PodSpec {
   topologySpreadConstraints?: unknown[]
   readinessGates?: { conditionType: string }[]
   overhead?: ResourceList
+  /** Of the pod as a whole. */
+  resources?: ResourceRequirements
+}
+
+export interface ResourceRequirements {
+  limits?: ResourceList
+  requests?: ResourceList
+}
+
+export interface SeccompProfile {
+  type: 'RuntimeDefault' | 'Localhost' | 'Unconfined'
+  localhostProfile?: string
 }
 
 export interface PodSecurityContext {
@@ -50,7 +66,10 @@ export interface PodSecurityContext {
   runAsGroup?: number
   runAsNonRoot?: boolean
   fsGroup?: number
+  fsGroupChangePolicy?: 'OnRootMismatch' | 'Always'
   supplementalGroups?: number[]
+  supplementalGroupsPolicy?: 'Merge' | 'Strict'
+  seccompProfile?: SeccompProfile
   sysctls?: { name: string; value: string }[]
 }
 
@@ -62,6 +81,8 @@ export interface SecurityContext {
   readOnlyRootFilesystem?: boolean
   allowPrivilegeEscalation?: boolean
   capabilities?: { add?: string[]; drop?: string[] }
+  seccompProfile?: SeccompProfile
+  procMount?: 'Default' | 'Unmasked'
 }
 
 export interface Container {
@@ -73,13 +94,13 @@ export interface Container {
   ports?: ContainerPort[]
   env?: EnvVar[]
   envFrom?: EnvFromSource[]
-  resources?: { limits?: ResourceList; requests?: ResourceList }
+  resources?: ResourceRequirements
   resizePolicy?: { resourceName?: string; restartPolicy?: string }[]
   volumeMounts?: VolumeMount[]
   livenessProbe?: Probe
   readinessProbe?: Probe
   startupProbe?: Probe
-  lifecycle?: unknown
+  lifecycle?: Lifecycle
   terminationMessagePath?: string
   terminationMessagePolicy?: 'File' | 'FallbackToLogsOnError'
   imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never'
@@ -88,6 +109,18 @@ export interface Container {
   stdinOnce?: boolean
   tty?: boolean
   restartPolicy?: 'Always'
+}
+
+export interface Lifecycle {
+  postStart?: LifecycleHandler
+  preStop?: LifecycleHandler
+  stopSignal?: string
+}
+export interface LifecycleHandler {
+  exec?: { command?: string[] }
+  httpGet?: HttpGetAction
+  tcpSocket?: { port: number | string; host?: string }
+  sleep?: { seconds: number }
 }
 
 export interface EphemeralContainer extends Container {
@@ -136,27 +169,53 @@ export interface Volume {
   hostPath?: { path: string; type?: string }
   configMap?: { name?: string; items?: KeyToPath[]; defaultMode?: number; optional?: boolean }
   secret?: { secretName?: string; items?: KeyToPath[]; defaultMode?: number; optional?: boolean }
-  downwardAPI?: unknown
-  projected?: unknown
+  downwardAPI?: { items?: DownwardFile[]; defaultMode?: number }
+  projected?: { sources?: ProjectedSource[]; defaultMode?: number }
   persistentVolumeClaim?: { claimName: string; readOnly?: boolean }
+  nfs?: { server: string; path: string; readOnly?: boolean }
+  csi?: {
+    driver: string
+    fsType?: string
+    readOnly?: boolean
+    volumeAttributes?: Record<string, string>
+    nodePublishSecretRef?: { name?: string }
+  }
+  /** The claim is made by a controller, `<pod>-<volume>`. */
+  ephemeral?: { volumeClaimTemplate?: unknown }
+}
+export interface DownwardFile {
+  path: string
+  fieldRef?: { apiVersion?: string; fieldPath: string }
+  resourceFieldRef?: { containerName?: string; resource: string; divisor?: Quantity }
+  mode?: number
+}
+/** One of its fields. */
+export interface ProjectedSource {
+  configMap?: { name?: string; items?: KeyToPath[]; optional?: boolean }
+  secret?: { name?: string; items?: KeyToPath[]; optional?: boolean }
+  downwardAPI?: { items?: DownwardFile[] }
+  serviceAccountToken?: { audience?: string; expirationSeconds?: number; path: string }
 }
 export interface VolumeMount {
   name: string
   mountPath: string
   readOnly?: boolean
+  recursiveReadOnly?: 'Disabled' | 'IfPossible' | 'Enabled'
   subPath?: string
   subPathExpr?: string
   mountPropagation?: 'None' | 'HostToContainer' | 'Bidirectional'
 }
 
+export interface HttpGetAction {
+  path?: string
+  port: number | string
+  host?: string
+  scheme?: 'HTTP' | 'HTTPS'
+  httpHeaders?: { name: string; value: string }[]
+}
+
 export interface Probe {
-  httpGet?: {
-    path?: string
-    port: number | string
-    host?: string
-    scheme?: 'HTTP' | 'HTTPS'
-    httpHeaders?: { name: string; value: string }[]
-  }
+  httpGet?: HttpGetAction
   tcpSocket?: { port: number | string; host?: string }
   exec?: { command?: string[] }
   grpc?: { port: number; service?: string }
@@ -214,6 +273,9 @@ export interface PodStatus {
   observedGeneration?: number
   initContainerStatuses?: ContainerStatus[]
   containerStatuses?: ContainerStatus[]
+  ephemeralContainerStatuses?: ContainerStatus[]
+  /** Of the pod as a whole, where it has any of its own. */
+  resources?: ResourceRequirements
 }
 export interface ContainerStatus {
   name: string
@@ -225,6 +287,12 @@ export interface ContainerStatus {
   imageID: string
   containerID?: string
   started?: boolean
+  /** What the node has set aside. */
+  allocatedResources?: ResourceList
+  /** What applies to the running container. */
+  resources?: ResourceRequirements
+  volumeMounts?: { name: string; mountPath: string; readOnly?: boolean; recursiveReadOnly?: string }[]
+  user?: { linux?: { uid: number; gid: number; supplementalGroups?: number[] } }
 }
 export interface ContainerStatusState {
   waiting?: { reason?: string; message?: string }

@@ -25,6 +25,7 @@ export const protobufPackage = "bramble.stream.v1";
 
 export const protobufFileName = "bramble/stream/v1/stream.proto";
 
+/** A forwarded connection uses STDIN towards the node and STDOUT from it. */
 export const Channel = { STDIN: 0, STDOUT: 1, STDERR: 2 } as const;
 
 export type Channel = typeof Channel[keyof typeof Channel];
@@ -75,18 +76,31 @@ export interface NodeFrame {
     | //
     /** last frame */
     { $case: "ended"; value: Ended }
+    | //
+    /** before any chunk: what was asked for is there; absent where Ended comes at once */
+    { $case: "opened"; value: Opened }
+    | //
+    /** this channel has no more bytes, the stream goes on */
+    { $case: "closed"; value: ChannelClosed }
     | undefined;
 }
 
+/** Back-pressure is that of HTTP/2: who does not read a call makes the other side of this call wait, and no other stream. */
 export interface ServerFrame {
   frame:
     | //
-    /** first frame */
+    /** first frame, one of these */
     { $case: "logs"; value: LogsRequest }
+    | { $case: "exec"; value: ExecRequest }
+    | { $case: "attach"; value: AttachRequest }
+    | { $case: "forward"; value: ForwardRequest }
     | //
     /** bytes towards the container */
     { $case: "chunk"; value: Chunk }
-    | { $case: "closed"; value: ChannelClosed }
+    | //
+    /** half-close: STDIN has no more bytes */
+    { $case: "closed"; value: ChannelClosed }
+    | { $case: "resize"; value: TerminalSize }
     | undefined;
 }
 
@@ -100,6 +114,14 @@ export interface ChannelClosed {
   channel: Channel;
 }
 
+export interface Opened {
+}
+
+export interface TerminalSize {
+  width: number;
+  height: number;
+}
+
 /** The stream ended. An empty reason means well. */
 export interface Ended {
   /** HTTP status of a v1.Status, 0 when it ended well */
@@ -107,6 +129,45 @@ export interface Ended {
   /** StatusReason */
   reason: string;
   message: string;
+  /** of the command, for exec */
+  exitCode: number;
+}
+
+/** Source: core/v1 PodExecOptions. */
+export interface ExecRequest {
+  container: ContainerRef | undefined;
+  command: string[];
+  stdio: Stdio | undefined;
+}
+
+/** Source: core/v1 PodAttachOptions. */
+export interface AttachRequest {
+  container: ContainerRef | undefined;
+  stdio: Stdio | undefined;
+}
+
+export interface ContainerRef {
+  namespace: string;
+  pod: string;
+  podUid: string;
+  /** also an init or ephemeral one */
+  container: string;
+}
+
+/** Which streams are carried. With tty, errors come over stdout. */
+export interface Stdio {
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  tty: boolean;
+}
+
+/** One TCP connection from the node: into a pod's network, or to the agent's own HTTP server (no pod). */
+export interface ForwardRequest {
+  namespace: string;
+  pod: string;
+  podUid: string;
+  port: number;
 }
 
 /** Source: core/v1 PodLogOptions. */
@@ -387,6 +448,12 @@ export const NodeFrame: MessageFns<NodeFrame> = {
       case "ended":
         Ended.encode(message.frame.value, writer.uint32(26).fork()).join();
         break;
+      case "opened":
+        Opened.encode(message.frame.value, writer.uint32(34).fork()).join();
+        break;
+      case "closed":
+        ChannelClosed.encode(message.frame.value, writer.uint32(42).fork()).join();
+        break;
     }
     return writer;
   },
@@ -428,6 +495,22 @@ export const NodeFrame: MessageFns<NodeFrame> = {
             message.frame = { $case: "ended", value: Ended.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.frame = { $case: "opened", value: Opened.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.frame = { $case: "closed", value: ChannelClosed.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -451,11 +534,23 @@ export const ServerFrame: MessageFns<ServerFrame> = {
       case "logs":
         LogsRequest.encode(message.frame.value, writer.uint32(10).fork()).join();
         break;
+      case "exec":
+        ExecRequest.encode(message.frame.value, writer.uint32(34).fork()).join();
+        break;
+      case "attach":
+        AttachRequest.encode(message.frame.value, writer.uint32(42).fork()).join();
+        break;
+      case "forward":
+        ForwardRequest.encode(message.frame.value, writer.uint32(50).fork()).join();
+        break;
       case "chunk":
         Chunk.encode(message.frame.value, writer.uint32(18).fork()).join();
         break;
       case "closed":
         ChannelClosed.encode(message.frame.value, writer.uint32(26).fork()).join();
+        break;
+      case "resize":
+        TerminalSize.encode(message.frame.value, writer.uint32(58).fork()).join();
         break;
     }
     return writer;
@@ -482,6 +577,30 @@ export const ServerFrame: MessageFns<ServerFrame> = {
             message.frame = { $case: "logs", value: LogsRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.frame = { $case: "exec", value: ExecRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.frame = { $case: "attach", value: AttachRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.frame = { $case: "forward", value: ForwardRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 2: {
             if (tag !== 18) {
               break;
@@ -496,6 +615,14 @@ export const ServerFrame: MessageFns<ServerFrame> = {
             }
 
             message.frame = { $case: "closed", value: ChannelClosed.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.frame = { $case: "resize", value: TerminalSize.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -614,8 +741,100 @@ export const ChannelClosed: MessageFns<ChannelClosed> = {
   },
 };
 
+function createBaseOpened(): Opened {
+  return {};
+}
+
+export const Opened: MessageFns<Opened> = {
+  encode(_: Opened, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Opened {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOpened();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTerminalSize(): TerminalSize {
+  return { width: 0, height: 0 };
+}
+
+export const TerminalSize: MessageFns<TerminalSize> = {
+  encode(message: TerminalSize, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.width !== 0) {
+      writer.uint32(8).uint32(message.width);
+    }
+    if (message.height !== 0) {
+      writer.uint32(16).uint32(message.height);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TerminalSize {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTerminalSize();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.width = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.height = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseEnded(): Ended {
-  return { code: 0, reason: "", message: "" };
+  return { code: 0, reason: "", message: "", exitCode: 0 };
 }
 
 export const Ended: MessageFns<Ended> = {
@@ -628,6 +847,9 @@ export const Ended: MessageFns<Ended> = {
     }
     if (message.message !== "") {
       writer.uint32(26).string(message.message);
+    }
+    if (message.exitCode !== 0) {
+      writer.uint32(32).int32(message.exitCode);
     }
     return writer;
   },
@@ -667,6 +889,376 @@ export const Ended: MessageFns<Ended> = {
             }
 
             message.message = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.exitCode = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseExecRequest(): ExecRequest {
+  return { container: undefined, command: [], stdio: undefined };
+}
+
+export const ExecRequest: MessageFns<ExecRequest> = {
+  encode(message: ExecRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.container !== undefined) {
+      ContainerRef.encode(message.container, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.command) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.stdio !== undefined) {
+      Stdio.encode(message.stdio, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.container = ContainerRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.command.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.stdio = Stdio.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAttachRequest(): AttachRequest {
+  return { container: undefined, stdio: undefined };
+}
+
+export const AttachRequest: MessageFns<AttachRequest> = {
+  encode(message: AttachRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.container !== undefined) {
+      ContainerRef.encode(message.container, writer.uint32(10).fork()).join();
+    }
+    if (message.stdio !== undefined) {
+      Stdio.encode(message.stdio, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AttachRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttachRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.container = ContainerRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.stdio = Stdio.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseContainerRef(): ContainerRef {
+  return { namespace: "", pod: "", podUid: "", container: "" };
+}
+
+export const ContainerRef: MessageFns<ContainerRef> = {
+  encode(message: ContainerRef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.pod !== "") {
+      writer.uint32(18).string(message.pod);
+    }
+    if (message.podUid !== "") {
+      writer.uint32(26).string(message.podUid);
+    }
+    if (message.container !== "") {
+      writer.uint32(34).string(message.container);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ContainerRef {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainerRef();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pod = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.container = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStdio(): Stdio {
+  return { stdin: false, stdout: false, stderr: false, tty: false };
+}
+
+export const Stdio: MessageFns<Stdio> = {
+  encode(message: Stdio, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stdin !== false) {
+      writer.uint32(8).bool(message.stdin);
+    }
+    if (message.stdout !== false) {
+      writer.uint32(16).bool(message.stdout);
+    }
+    if (message.stderr !== false) {
+      writer.uint32(24).bool(message.stderr);
+    }
+    if (message.tty !== false) {
+      writer.uint32(32).bool(message.tty);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Stdio {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStdio();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.stdin = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.stdout = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.stderr = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.tty = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseForwardRequest(): ForwardRequest {
+  return { namespace: "", pod: "", podUid: "", port: 0 };
+}
+
+export const ForwardRequest: MessageFns<ForwardRequest> = {
+  encode(message: ForwardRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.pod !== "") {
+      writer.uint32(18).string(message.pod);
+    }
+    if (message.podUid !== "") {
+      writer.uint32(26).string(message.podUid);
+    }
+    if (message.port !== 0) {
+      writer.uint32(32).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForwardRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForwardRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pod = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.port = reader.uint32();
             continue;
           }
         }

@@ -92,6 +92,28 @@ const REPORT_FIELDS: Readonly<Record<StatusReport['type'], (report: Fields) => u
     amount(report, 'cpuMillis'),
     amount(report, 'memoryBytes'),
   ],
+  'pod-usage': (report) => [
+    text(report, 'namespace'),
+    text(report, 'name'),
+    text(report, 'uid'),
+    amount(report, 'windowMs'),
+    list(report, 'containers').map((item) => {
+      const container = record(item, 'a container')
+      return [text(container, 'name'), amount(container, 'cpuMillis'), amount(container, 'memoryBytes')]
+    }),
+  ],
+  'mirror-pod': (report) => {
+    const pod = record(report['pod'], 'pod')
+    const metadata = record(pod['metadata'], 'pod.metadata')
+    return [text(metadata, 'name'), text(metadata, 'namespace'), record(pod['spec'], 'pod.spec')]
+  },
+  'volume-gone': (report) => [text(report, 'name'), text(report, 'uid')],
+  'volume-failed': (report) => [text(report, 'name'), text(report, 'uid'), text(report, 'message')],
+  'csi-drivers': (report) =>
+    list(report, 'drivers').map((item) => {
+      const driver = record(item, 'a driver')
+      return [text(driver, 'name'), text(driver, 'nodeId'), list(driver, 'topologyKeys')]
+    }),
   event: (report) => {
     const metadata = record(record(report['event'], 'event')['metadata'], 'event.metadata')
     return [

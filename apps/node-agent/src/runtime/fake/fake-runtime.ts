@@ -1,14 +1,20 @@
+import { type Duplex, PassThrough } from 'node:stream'
+import type { RemoteProcess, Stdio } from '@bramble/streams/remote-process'
 import type { Clock } from '@bramble/reconcile/env'
 import { Signal } from '@bramble/reconcile/signal'
 import {
   type ContainerConfig,
   type ContainerState,
+  type ContainerResources,
   type ImageState,
+  type RegistryLogin,
   type Runtime,
   RuntimeError,
   type SandboxConfig,
   type SandboxState,
+  type WritableLayer,
 } from '../runtime.ts'
+import { fakeProcess } from './fake-process.ts'
 import { fakeScript, type FakeScript } from './fake-script.ts'
 
 export interface FakeRuntimeOptions {
@@ -250,6 +256,44 @@ export class FakeRuntime implements Runtime {
     return { exitCode: script.exitCode, output: output.join('').slice(0, 10_240) }
   }
 
+  async updateContainer(id: string, resources: ContainerResources): Promise<void> {
+    const container = this.#container(id)
+    if (container?.state.state !== 'running') throw new RuntimeError('ResizeError', `container ${id} is not running`)
+    container.state.resources = { ...container.state.resources, ...resources }
+  }
+
+  async updateSandbox(): Promise<void> {}
+
+  async openExec(containerId: string, command: readonly string[], stdio: Stdio, signal: AbortSignal): Promise<RemoteProcess> {
+    if (this.#container(containerId)?.state.state !== 'running')
+      throw new RuntimeError('RuntimeUnavailable', `container ${containerId} is not running`)
+    return fakeProcess(fakeScript(command), stdio, this.#clock, signal)
+  }
+
+  async openAttach(containerId: string, stdio: Stdio, signal: AbortSignal): Promise<RemoteProcess> {
+    const container = this.#container(containerId)
+    if (container?.state.state !== 'running') throw new RuntimeError('RuntimeUnavailable', `container ${containerId} is not running`)
+    return fakeProcess({ ...container.script, actions: container.script.actions }, stdio, this.#clock, signal)
+  }
+
+  /** Answers with what it is sent. */
+  async openPort(sandboxId: string, port: number): Promise<Duplex> {
+    if (!this.#sandboxes.has(sandboxId)) throw new RuntimeError('RuntimeUnavailable', `no sandbox ${sandboxId} with port ${port}`)
+    return new PassThrough()
+  }
+
+  async cgroupOf(): Promise<string | undefined> {
+    return undefined
+  }
+
+  async writableLayers(): Promise<readonly WritableLayer[]> {
+    return []
+  }
+
+  async imageFolder(): Promise<string> {
+    return '/'
+  }
+
   // ── ImageService ──────────────────────────────────────────────────────────
 
   async imageStatus(reference: string): Promise<ImageState | undefined> {
@@ -260,13 +304,25 @@ export class FakeRuntime implements Runtime {
     )
   }
 
-  async pullImage(reference: string, signal: AbortSignal): Promise<ImageState> {
+  async pullImage(reference: string, _logins: readonly RegistryLogin[], signal: AbortSignal): Promise<ImageState> {
     if (this.#options.pullMs) await this.#clock.sleep(this.#options.pullMs, signal)
     signal.throwIfAborted()
     this.#mayFail('pullImage')
     if (!(this.#options.pullable?.(reference) ?? true))
       throw new RuntimeError('ErrImagePull', `reading manifest of ${reference}: manifest unknown`)
     return this.addImage(reference)
+  }
+
+  async loadImages(archivePath: string): Promise<readonly ImageState[]> {
+    this.#mayFail('pullImage')
+    return [
+      this.addImage(
+        `localhost/${archivePath
+          .split('/')
+          .at(-1)!
+          .replace(/\.tar$/, '')}:latest`,
+      ),
+    ]
   }
 
   async listImages(): Promise<readonly ImageState[]> {

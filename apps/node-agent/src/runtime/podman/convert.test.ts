@@ -53,8 +53,9 @@ const config: ContainerConfig = {
   env: [],
   mounts: [],
   logPath: '/log/0.log',
-  limits: {},
-  cpuRequestMillis: 100,
+  resources: { cpuRequestMillis: 100 },
+  devices: [],
+  stdinOnce: false,
   oomScoreAdj: 500,
   tty: false,
   stdin: false,
@@ -67,6 +68,8 @@ const config: ContainerConfig = {
     noNewPrivileges: false,
     addCapabilities: [],
     dropCapabilities: [],
+    seccomp: { type: 'runtime-default' },
+    procMount: 'default',
   },
 }
 const specOf = (
@@ -133,17 +136,17 @@ describe('what Podman is told', () => {
     },
     {
       name: 'limits become quota and memory without swap',
-      got: () => specOf({ limits: { cpuMillis: 250, memoryBytes: 1000 } }).resource_limits,
+      got: () => specOf({ resources: { cpuRequestMillis: 100, cpuLimitMillis: 250, memoryLimitBytes: 1000 } }).resource_limits,
       want: { cpu: { shares: 102, quota: 25_000, period: 100_000 }, memory: { limit: 1000, swap: 1000 } },
     },
     {
       name: 'a memory limit is left out where the kernel has no such controller',
-      got: () => specOf({ limits: { memoryBytes: 1000 } }, {}, { controllers: ['cpu'] }).resource_limits,
+      got: () => specOf({ resources: { cpuRequestMillis: 100, memoryLimitBytes: 1000 } }, {}, { controllers: ['cpu'] }).resource_limits,
       want: { cpu: { shares: 102 } },
     },
     {
       name: 'a request of nothing still gets the smallest share',
-      got: () => specOf({ cpuRequestMillis: 0 }).resource_limits.cpu,
+      got: () => specOf({ resources: {} }).resource_limits.cpu,
       want: { shares: 2 },
     },
     {

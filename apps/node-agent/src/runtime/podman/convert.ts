@@ -141,16 +141,17 @@ const CPU_QUOTA_US_MIN = 1_000
 const CPU_SHARES_MIN = 2
 
 /** @see Source: kubernetes pkg/kubelet/cm, `MilliCPUToShares` and `MilliCPUToQuota`. */
-function resourcesOf({ limits, cpuRequestMillis }: ContainerConfig, host: HostTraits): ContainerSpec['resource_limits'] {
+function resourcesOf({ resources }: ContainerConfig, host: HostTraits): ContainerSpec['resource_limits'] {
+  const { cpuRequestMillis = 0, cpuLimitMillis, memoryLimitBytes } = resources
   const shares = Math.max(CPU_SHARES_MIN, Math.floor((cpuRequestMillis * 1024) / 1000))
   const quota =
-    limits.cpuMillis === undefined
+    cpuLimitMillis === undefined
       ? {}
-      : { quota: Math.max(CPU_QUOTA_US_MIN, Math.floor((limits.cpuMillis * CPU_PERIOD_US) / 1000)), period: CPU_PERIOD_US }
+      : { quota: Math.max(CPU_QUOTA_US_MIN, Math.floor((cpuLimitMillis * CPU_PERIOD_US) / 1000)), period: CPU_PERIOD_US }
   return {
     ...(host.controllers.includes('cpu') && { cpu: { shares, ...quota } }),
-    ...(limits.memoryBytes !== undefined &&
-      host.controllers.includes('memory') && { memory: { limit: limits.memoryBytes, swap: limits.memoryBytes } }),
+    ...(memoryLimitBytes !== undefined &&
+      host.controllers.includes('memory') && { memory: { limit: memoryLimitBytes, swap: memoryLimitBytes } }),
   }
 }
 

@@ -1,4 +1,4 @@
-import { type ImageService, type ImageState, RuntimeError } from '../runtime.ts'
+import { type ImageService, type ImageState, type RegistryLogin, RuntimeError } from '../runtime.ts'
 import { type PodmanClient, PodmanError } from './client.ts'
 import { imageState } from './convert.ts'
 import { fullImageName, isLocalImage } from './image-reference.ts'
@@ -26,7 +26,7 @@ export class PodmanImages implements ImageService {
     }
   }
 
-  async pullImage(reference: string, signal: AbortSignal): Promise<ImageState> {
+  async pullImage(reference: string, _logins: readonly RegistryLogin[], signal: AbortSignal): Promise<ImageState> {
     const name = fullImageName(reference)
     if (isLocalImage(name))
       throw new RuntimeError(
@@ -42,6 +42,10 @@ export class PodmanImages implements ImageService {
   async listImages(): Promise<readonly ImageState[]> {
     const images = await this.#client.call<readonly ListedImage[]>('GET', '/images/json')
     return images.map(imageState)
+  }
+
+  async loadImages(archivePath: string): Promise<readonly ImageState[]> {
+    throw new RuntimeError('ErrImagePull', `${archivePath} cannot be loaded yet`)
   }
 
   async removeImage(id: string): Promise<void> {

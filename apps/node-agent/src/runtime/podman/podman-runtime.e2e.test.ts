@@ -47,7 +47,10 @@ function ownTests(): void {
     const pod = await aPod(t)
     const hints = pod.runtime.hints(t.signal)[Symbol.asyncIterator]()
     const hinted = hints.next()
-    const id = await pod.start({ args: ['x=$(head -c 60000000 /dev/zero | tr "\\0" a); echo $x | wc'], limits: { memoryBytes: 16 << 20 } })
+    const id = await pod.start({
+      args: ['x=$(head -c 60000000 /dev/zero | tr "\\0" a); echo $x | wc'],
+      resources: { memoryLimitBytes: 16 << 20 },
+    })
     assert.equal((await hinted).value.podUid, pod.uid)
     const seen = await pod.until(id, ({ state }) => state === 'exited')
     assert.deepEqual([seen.exitCode, seen.oomKilled], [137, true])
@@ -59,7 +62,7 @@ function ownTests(): void {
       args: [
         'id -u; id -g; id -G; cat /etc/hosts /etc/hostname; grep CapEff /proc/self/status; touch /x; ulimit -n; grep NoNew /proc/self/status; sleep 600',
       ],
-      limits: { cpuMillis: 250, memoryBytes: 64 << 20 },
+      resources: { cpuRequestMillis: 100, cpuLimitMillis: 250, memoryLimitBytes: 64 << 20 },
       security: {
         ...SECURITY,
         user: 1000,
@@ -158,10 +161,10 @@ function ownTests(): void {
     t.after(() => registry.close())
     const at = `127.0.0.1:${(registry.address() as AddressInfo).port}`
     await assert.rejects(
-      runtime.pullImage(`${at}/web:1`, NEVER),
+      runtime.pullImage(`${at}/web:1`, [], NEVER),
       (error: Error) => error.message.includes(`pulling ${at}/web:1:`) && /HTTPS|tls/i.test(error.message),
     )
-    await assert.rejects(runtime.pullImage('localhost/hello', NEVER), /made on the node itself/)
+    await assert.rejects(runtime.pullImage('localhost/hello', [], NEVER), /made on the node itself/)
   })
 
   it('an image can be removed, twice', async (t) => {
@@ -191,6 +194,8 @@ const SECURITY = {
   noNewPrivileges: false,
   addCapabilities: [],
   dropCapabilities: [],
+  seccomp: { type: 'runtime-default' as const },
+  procMount: 'default' as const,
 }
 
 async function aRuntime(t: TestContext): Promise<PodmanRuntime> {
@@ -238,6 +243,8 @@ class PodInTest {
         portMappings: [],
         logDirectory: this.#folder,
         sysctls: {},
+        sharedProcesses: false,
+        resources: { qosClass: 'Burstable', cpuRequestMillis: 0 },
         ...this.#change,
       },
       NEVER,
@@ -254,8 +261,9 @@ class PodInTest {
         env: [],
         mounts: [],
         logPath: join(this.#folder, `${change.name}-${change.attempt}.log`),
-        limits: {},
-        cpuRequestMillis: 100,
+        resources: { cpuRequestMillis: 100 },
+        devices: [],
+        stdinOnce: false,
         oomScoreAdj: -997,
         security: SECURITY,
         tty: false,

@@ -1,15 +1,19 @@
 import { mkdir } from 'node:fs/promises'
+import type { Duplex } from 'node:stream'
+import type { RemoteProcess } from '@bramble/streams/remote-process'
 import { dirname, join } from 'node:path'
 import type { Clock, Log } from '@bramble/reconcile/env'
 import type { PodNetwork } from '../../network/pod-network/pod-network.ts'
 import {
   type ContainerConfig,
   type ImageState,
+  type RegistryLogin,
   type Runtime,
   RuntimeError,
   type RuntimeReason,
   type SandboxConfig,
   type SandboxState,
+  type WritableLayer,
 } from '../runtime.ts'
 import { CGROUP_NAME, PodCgroups } from './cgroups.ts'
 import { PodmanClient, PodmanError } from './client.ts'
@@ -117,7 +121,7 @@ export class PodmanRuntime implements Runtime {
     const id = await this.#create(sandbox, config, spec, signal)
     this.#observer.adopt(id, sandboxId)
     const requests = this.#cpuRequests.get(sandboxId) ?? new Map<string, number>()
-    this.#cpuRequests.set(sandboxId, requests.set(config.name, config.cpuRequestMillis))
+    this.#cpuRequests.set(sandboxId, requests.set(config.name, config.resources.cpuRequestMillis ?? 0))
     return id
   }
 
@@ -162,8 +166,37 @@ export class PodmanRuntime implements Runtime {
     return this.#images.imageStatus(reference)
   }
 
-  pullImage(reference: string, signal: AbortSignal): Promise<ImageState> {
-    return this.#images.pullImage(reference, signal)
+  pullImage(reference: string, logins: readonly RegistryLogin[], signal: AbortSignal): Promise<ImageState> {
+    return this.#images.pullImage(reference, logins, signal)
+  }
+
+  loadImages(archivePath: string): Promise<readonly ImageState[]> {
+    return this.#images.loadImages(archivePath)
+  }
+
+  async updateContainer(): Promise<void> {
+    throw notYet()
+  }
+  async updateSandbox(): Promise<void> {
+    throw notYet()
+  }
+  async openExec(): Promise<RemoteProcess> {
+    throw notYet()
+  }
+  async openAttach(): Promise<RemoteProcess> {
+    throw notYet()
+  }
+  async openPort(): Promise<Duplex> {
+    throw notYet()
+  }
+  async cgroupOf(): Promise<string | undefined> {
+    return undefined
+  }
+  async writableLayers(): Promise<readonly WritableLayer[]> {
+    return []
+  }
+  async imageFolder(): Promise<string> {
+    return '/var/lib/containers/storage'
   }
 
   listImages(): Promise<readonly ImageState[]> {
@@ -248,6 +281,7 @@ interface Traits extends Pick<HostTraits, 'limits' | 'controllers'> {
   readonly cgroups: PodCgroups
 }
 
+const notYet = (): RuntimeError => new RuntimeError('RuntimeUnavailable', 'not available with podman yet')
 const LOG_BYTES_MAX = 10 << 20
 const SLACK_MS = 30_000
 const REMOVE_TRIES_MAX = 5
