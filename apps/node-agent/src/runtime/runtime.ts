@@ -100,6 +100,8 @@ export interface ImageState {
   readonly userName?: string
   /** `linux/arm64` and the like, where known. */
   readonly platform?: string
+  /** The runtime needs it itself: it is never removed. */
+  readonly pinned?: boolean
 }
 
 export interface SandboxConfig {
@@ -132,6 +134,8 @@ export interface PodResources {
   /** Absent where a container has no limit. */
   readonly cpuLimitMillis?: number
   readonly memoryLimitBytes?: number
+  /** Processes and threads of all its containers together: the pod's cgroup ends a fork bomb. */
+  readonly pidsLimit?: number
 }
 
 export interface SandboxState {
@@ -175,6 +179,10 @@ export interface ContainerConfig {
     readonly userName?: string
     readonly group?: number
     readonly supplementalGroups: readonly number[]
+    /** `strict`: no groups from the image's own /etc/group. @throws by createContainer, in words, where that cannot be had. */
+    readonly supplementalGroupsPolicy?: 'merge' | 'strict'
+    /** A profile that the kernel has loaded, or `unconfined`; absent: the runtime's default. */
+    readonly appArmorProfile?: string
     readonly privileged: boolean
     readonly readOnlyRoot: boolean
     readonly noNewPrivileges: boolean
@@ -199,6 +207,8 @@ export interface ContainerResources {
   readonly cpuRequestMillis?: number
   readonly cpuLimitMillis?: number
   readonly memoryLimitBytes?: number
+  /** Processes and threads; absent: as many as the system allows. */
+  readonly pidsLimit?: number
 }
 
 export interface Device {
