@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomUUID } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomUUID, sign } from 'node:crypto'
 import type { JsonObject } from '@bramble/api/object'
 import type { ServiceAccount } from '@bramble/api/types/core'
 import type { Env } from '@bramble/reconcile/env'
@@ -38,6 +38,12 @@ export interface VerifiedToken {
   readonly audiences: readonly string[]
 }
 
+/** Makes tokens without waiting for anything. */
+export interface TokenIssuer {
+  /** @param audiences Whom the token is meant for. @param lifeSeconds From now on. */
+  issue(account: ServiceAccount, bound: Bound, audiences: readonly string[], lifeSeconds: number): string
+}
+
 interface Known {
   readonly claims: TokenClaims
   readonly user: UserInfo
@@ -63,27 +69,27 @@ export class ServiceAccountTokens {
     this.#options = options
   }
 
-  /** @param audiences Whom the token is meant for. @param lifeSeconds From now on. */
-  issue(account: ServiceAccount, bound: Bound, audiences: readonly string[], lifeSeconds: number): Promise<string> {
+  async issue(...[account, bound, audiences, lifeSeconds]: Parameters<TokenIssuer['issue']>): Promise<string> {
+    return (await this.issuer()).issue(account, bound, audiences, lifeSeconds)
+  }
+
+  /** Reads the key, if that has not been done. */
+  async issuer(): Promise<TokenIssuer> {
+    const key = await this.#keys()
     const { clock, uuid = randomUUID } = this.#options.env
-    const now = Math.floor(clock.nowMs() / 1000)
-    return this.#sign(
-      payloadOf({
-        iss: ISSUER,
-        sub: accountUser(account.metadata.namespace!, account.metadata.name),
-        aud: audiences,
-        exp: now + lifeSeconds,
-        iat: now,
-        nbf: now,
-        jti: uuid(),
-        account: accountClaims(account, bound),
-      }),
-    )
+    return {
+      issue: (account, bound, audiences, lifeSeconds) => {
+        const now = Math.floor(clock.nowMs() / 1000)
+        const sub = accountUser(account.metadata.namespace!, account.metadata.name)
+        const registered = { iss: ISSUER, sub, aud: audiences, exp: now + lifeSeconds, iat: now, nbf: now, jti: uuid() }
+        return signed(payloadOf({ ...registered, account: accountClaims(account, bound) }), key)
+      },
+    }
   }
 
   /** A token without an end, for a Secret of type `kubernetes.io/service-account-token` to keep. */
-  issueForSecret(account: ServiceAccount, secretName: string): Promise<string> {
-    return this.#sign(secretPayload(account, secretName))
+  async issueForSecret(account: ServiceAccount, secretName: string): Promise<string> {
+    return signed(secretPayload(account, secretName), await this.#keys())
   }
 
   /** @param audiences Any of which the token must be meant for. @returns Undefined when it is not worth anything. */
@@ -114,12 +120,6 @@ export class ServiceAccountTokens {
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: [ALGORITHM],
     }
-  }
-
-  async #sign(payload: Readonly<Record<string, unknown>>): Promise<string> {
-    const { SignJWT } = await import('jose')
-    const { id, secret } = await this.#keys()
-    return await new SignJWT(payload).setProtectedHeader({ alg: ALGORITHM, kid: id }).sign(secret)
   }
 
   async #read(token: string): Promise<Known | undefined> {
@@ -159,4 +159,11 @@ function readKey(pem: string): Key {
     .update(open.export({ type: 'spki', format: 'der' }))
     .digest('base64url')
   return { id, secret, open }
+}
+
+/** Source: RFC 7515, JWS Compact Serialization; RFC 7518, 3.4, of the form of the signature. */
+function signed(payload: Readonly<Record<string, unknown>>, { id, secret }: Key): string {
+  const text = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url')
+  const content = `${text({ alg: ALGORITHM, kid: id })}.${text(payload)}`
+  return `${content}.${sign('sha256', Buffer.from(content), { key: secret, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
 }
