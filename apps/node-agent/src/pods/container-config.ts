@@ -2,6 +2,7 @@ import type { Container, Pod } from '@bramble/api/types/pod'
 import { type ContainerConfig, type ImageState, type Mount, RuntimeError, type SandboxConfig } from '../runtime/runtime.ts'
 import { IMAGE_DIGEST_ANNOTATION } from './container-status.ts'
 import { type EnvEntry, expand } from './environment.ts'
+import { podHostname } from './hostname.ts'
 import { containerResources, oomScoreAdj, podResources } from './resources.ts'
 
 export const TERMINATION_MESSAGE_PATH = '/dev/termination-log'
@@ -13,14 +14,14 @@ export const podLogFolder = (root: string, { metadata }: Pick<Pod, 'metadata'>):
 export const containerLogPath = (root: string, pod: Pick<Pod, 'metadata'>, container: string, attempt: number): string =>
   `${podLogFolder(root, pod)}/${container}/${attempt}.log`
 
-/** The namespaces that a pod's containers share. */
-export function sandboxConfig(pod: Pod, logRoot: string, hostname: string): SandboxConfig {
+/** The namespaces that a pod's containers share. @throws Error when the pod wants a host name that it cannot have. */
+export function sandboxConfig(pod: Pod, logRoot: string, hostname: string, clusterDomain = 'cluster.local'): SandboxConfig {
   const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]
   return {
     podUid: pod.metadata.uid,
     namespace: pod.metadata.namespace ?? '',
     name: pod.metadata.name,
-    hostname: pod.spec.hostNetwork ? hostname : (pod.spec.hostname ?? pod.metadata.name).slice(0, 63).replace(/[-.]+$/, ''),
+    hostname: podHostname(pod, clusterDomain, hostname).hostname,
     hostNetwork: pod.spec.hostNetwork ?? false,
     hostPid: pod.spec.hostPID ?? false,
     hostIpc: pod.spec.hostIPC ?? false,

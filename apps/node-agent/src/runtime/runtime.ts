@@ -171,8 +171,10 @@ export interface ContainerConfig {
   readonly oomScoreAdj: number
   /** Devices of the host that it may use, without privilege. */
   readonly devices: readonly Device[]
-  /** Container of the same pod whose processes it sees, for ephemeral containers. */
+  /** Id of the container of the same pod whose processes it sees, for ephemeral containers. It runs when this one is created. */
   readonly processesOf?: string
+  /** Ends it instead of the image's own signal, e.g. `SIGUSR1` or `SIGRTMIN+3`. Source: core/v1 Lifecycle.stopSignal. */
+  readonly stopSignal?: string
   readonly security: {
     readonly user?: number
     /** USER of the image by name, when the pod says nothing. */
