@@ -97,6 +97,7 @@ export interface Container {
   resources?: ResourceRequirements
   resizePolicy?: { resourceName?: string; restartPolicy?: string }[]
   volumeMounts?: VolumeMount[]
+  volumeDevices?: { name: string; devicePath: string }[]
   livenessProbe?: Probe
   readinessProbe?: Probe
   startupProbe?: Probe
@@ -108,7 +109,15 @@ export interface Container {
   stdin?: boolean
   stdinOnce?: boolean
   tty?: boolean
-  restartPolicy?: 'Always'
+  /** Own instead of the pod's; `Always` of an init container makes it a sidecar. */
+  restartPolicy?: 'Always' | 'OnFailure' | 'Never'
+  restartPolicyRules?: ContainerRestartRule[]
+}
+
+/** The first that fits an exit decides instead of the policy. */
+export interface ContainerRestartRule {
+  action: 'Restart' | 'RestartAllContainers'
+  exitCodes?: { operator: 'In' | 'NotIn'; values?: number[] }
 }
 
 export interface Lifecycle {
@@ -150,6 +159,8 @@ export interface EnvVar {
     resourceFieldRef?: { containerName?: string; resource: string; divisor?: Quantity }
     configMapKeyRef?: KeySelector
     secretKeyRef?: KeySelector
+    /** A line `KEY=value` of a file that an earlier container wrote. */
+    fileKeyRef?: { volumeName: string; path: string; key: string; optional?: boolean }
   }
 }
 export interface EnvFromSource {
