@@ -36,13 +36,20 @@ export const isSidecar = (container: Container): boolean => container.restartPol
 
 export const exitCodeOf = (state: ContainerState): number => state.exitCode ?? LOST_EXIT_CODE
 
-/** Whether a container that ended so shall run again. */
+/**
+ * Whether a container that ended so shall run again.
+ * @see Source: kubelet ShouldContainerBeRestarted; core/v1 Container restartPolicy and restartPolicyRules.
+ */
 export function restarts(pod: Pod, container: Container, exitCode: number, isInit: boolean): boolean {
-  if (isSidecar(container)) return true
-  const policy = pod.spec.restartPolicy ?? 'Always'
-  if (policy === 'Never') return false
-  return exitCode !== 0 || (policy === 'Always' && !isInit)
+  if (container.restartPolicyRules?.some(({ action, exitCodes }) => action === 'Restart' && exitCodes && fits(exitCodes, exitCode)))
+    return true
+  const ofPod = pod.spec.restartPolicy ?? 'Always'
+  const policy = container.restartPolicy ?? (isInit && ofPod === 'Always' ? 'OnFailure' : ofPod)
+  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0)
 }
+
+const fits = ({ operator, values = [] }: { readonly operator: string; readonly values?: readonly number[] }, exitCode: number): boolean =>
+  values.includes(exitCode) === (operator === 'In')
 
 /**
  * What became of a pod that nothing will run in again; undefined while something will.
