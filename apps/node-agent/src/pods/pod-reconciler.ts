@@ -9,7 +9,8 @@ import type { Runtime, SandboxState } from '../runtime/runtime.ts'
 import { backOffMessage, podText } from './container-status.ts'
 import type { ConfigSource, PodFacts } from './environment.ts'
 import { PodEvents } from './events.ts'
-import { ImagePulls } from './image-pulls.ts'
+import type { ImagePulls } from './images/image-pulls.ts'
+import { type ImageSettings, makePulls } from './images/make-pulls.ts'
 import type { ContainerLogs, LogLookup } from './logs.ts'
 import { planPod, type PodPlan, type Step } from './plan.ts'
 import { configVersion, type PodFiles } from './pod-files.ts'
@@ -19,6 +20,7 @@ import type { ProbeDialer } from './probes/probe-dialer.ts'
 import { Probes } from './probes/probes.ts'
 import { podStatus } from './status.ts'
 import { PodSteps } from './steps.ts'
+import type { PodLookup, SeenPod } from './streams/pod-lookup.ts'
 
 export interface PodReconcilerParts {
   readonly env: Env
@@ -37,6 +39,7 @@ export interface PodReconcilerParts {
    * start the pod again from what it remembered. Never rejects.
    */
   readonly beforeLeaving?: () => Promise<void>
+  readonly images?: ImageSettings
 }
 
 export interface NodeFacts {
@@ -53,13 +56,12 @@ const RELIST_MS = 300_000
 /** More looks at one pod in a row are a mistake in a plan, or a runtime that contradicts itself. */
 const PASSES_MAX = 30
 const RUNTIME_RETRY_MS = 2_000
-const SMALL_BOARD_BYTES = 1 << 30
 
 /**
  * Keeps the pods of this node as they should be: looks, plans, acts, tells. Woken by what is assigned, by the runtime's hints and by
  * probes; now and then it compares everything, in case a hint was lost.
  */
-export class PodReconciler implements Reconciler<string>, LogLookup {
+export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
   readonly #parts: PodReconcilerParts
   readonly #queue: WorkQueue<string>
   readonly #pods = new Map<string, PodMemory>()
@@ -77,13 +79,17 @@ export class PodReconciler implements Reconciler<string>, LogLookup {
     this.#parts = parts
     this.#queue = new WorkQueue(env.clock, env.log)
     this.#events = new PodEvents(env, nodeName, parts.send)
-    this.#pulls = new ImagePulls({
-      images: runtime,
-      env,
-      events: this.#events,
-      parallelMax: node().memoryBytes < SMALL_BOARD_BYTES ? 1 : 2,
-      wake,
-    })
+    this.#pulls = makePulls(
+      {
+        images: runtime,
+        env,
+        events: this.#events,
+        secret: (namespace, name) => source.secret(namespace, name),
+        wake,
+        memoryBytes: node().memoryBytes,
+      },
+      parts.images,
+    )
     this.#probes = new Probes({ env, runtime, dialer: parts.dialer, events: this.#events, hostIp: () => node().hostIp, wake })
     const facts = (podIp: string | undefined): PodFacts => ({
       nodeName,
@@ -194,6 +200,19 @@ export class PodReconciler implements Reconciler<string>, LogLookup {
 
   change(podUid: string): Signal {
     return this.#pods.get(podUid)?.change ?? new Signal()
+  }
+
+  // ── PodLookup ─────────────────────────────────────────────────────────────
+
+  seen(podUid: string): SeenPod | undefined {
+    const memory = this.#pods.get(podUid)
+    if (!memory || memory.gone) return undefined
+    const { pod, status, sandbox } = memory
+    return { pod, ...(status && { status }), ...(sandbox && { sandbox }) }
+  }
+
+  all(): readonly SeenPod[] {
+    return [...this.#pods.keys()].map((uid) => this.seen(uid)).filter((seen) => seen !== undefined)
   }
 
   #assignOne(uid: string, pod: Pod): void {
