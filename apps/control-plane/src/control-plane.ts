@@ -97,7 +97,7 @@ export async function createControlPlane(deps: {
 
   const keySetUrl = `https://${settings.advertiseAddress}:${settings.apiPort}/openid/v1/jwks`
   const tokens = new ServiceAccountTokens({ signingKey: serviceAccountKey, reads, env, keySetUrl })
-  const gateway = createNodeGateway({ client, env, linkServer })
+  const gateway = createNodeGateway({ client, env, linkServer, tokens })
   const events = new ApiEventRecorder(client, env)
   const [controllerManager, scheduler] = [runningPart('controller-manager'), runningPart('scheduler')]
   return {

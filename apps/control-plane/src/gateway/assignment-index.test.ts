@@ -2,18 +2,29 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { keyOf, type KubeObject } from '@bramble/api/object'
 import type { Pod } from '@bramble/api/types/pod'
+import type { PersistentVolume } from '@bramble/api/types/volume'
 import { applyAssignment, type Assigned } from '@bramble/link/assignment'
 import { seeded } from '@bramble/reconcile/sim/seeded'
+import type { TokenIssuer } from '../auth/service-account-tokens.ts'
 import { AssignmentIndex } from './assignment-index.ts'
-import { referencesOf } from './assignments.ts'
+import { PodTokens } from './pod-tokens.ts'
+import { referencesOf, removerOf } from './references.ts'
 
 const NODES = ['pi-1', 'pi-2', 'pi-3']
 const NAMES = ['a', 'b', 'c', 'd']
+const KINDS = ['Pod', 'Pod', 'ConfigMap', 'Secret', 'Service', 'EndpointSlice', 'Node', 'ServiceAccount']
+const CLUSTER_KINDS = ['Node', 'PersistentVolume']
+
+type Lookup = (kind: string, key: string) => KubeObject | undefined
+const tokens: TokenIssuer = {
+  issue: (account, { pod }, audiences, lifeSeconds) => [account.metadata.uid, pod!.metadata.uid, ...audiences, lifeSeconds].join(' '),
+}
+const anIndex = (find: Lookup): AssignmentIndex => new AssignmentIndex(find, new PodTokens({ find, tokens, nowMs: () => 0 }))
 
 /** A cluster that changes at random, and an index that hears of it. */
 class World {
   readonly objects = new Map<string, KubeObject>()
-  readonly index = new AssignmentIndex((kind, key) => this.objects.get(`${kind} ${key}`))
+  readonly index = anIndex((kind, key) => this.objects.get(`${kind} ${key}`))
   readonly #random: () => number
   #uid = 0
 
@@ -26,9 +37,9 @@ class World {
   }
 
   step(): void {
-    const kind = this.pick(['Pod', 'Pod', 'ConfigMap', 'Secret', 'Service', 'EndpointSlice', 'Node'])
+    const kind = this.pick([...KINDS, 'PersistentVolumeClaim', 'PersistentVolume', 'PersistentVolume'])
     const name = kind === 'Node' ? this.pick(NODES) : this.pick(NAMES)
-    const id = `${kind} ${kind === 'Node' ? name : `default/${name}`}`
+    const id = `${kind} ${CLUSTER_KINDS.includes(kind) ? name : `default/${name}`}`
     if (this.#random() < 0.3) this.objects.delete(id)
     else this.objects.set(id, this.#make(kind, name))
     this.index.update(kind, id.slice(kind.length + 1), this.objects.get(id))
@@ -40,8 +51,16 @@ class World {
       uid: `u${this.#uid++ % 7}`,
       resourceVersion: String(this.#uid),
       creationTimestamp: '',
-      ...(kind !== 'Node' && { namespace: 'default' }),
+      ...(!CLUSTER_KINDS.includes(kind) && { namespace: 'default' }),
     }
+    if (kind === 'PersistentVolumeClaim')
+      return {
+        kind,
+        metadata,
+        spec: { volumeName: this.pick(NAMES) },
+        status: { phase: this.pick(['Bound', 'Bound', 'Pending']) },
+      } as unknown as KubeObject
+    if (kind === 'PersistentVolume') return this.#volume(metadata)
     if (kind !== 'Pod')
       return {
         apiVersion: 'v1',
@@ -55,18 +74,51 @@ class World {
     const envFrom = [{ configMapRef: { name: this.pick(NAMES) } }, { secretRef: { name: this.pick(NAMES) } }].slice(
       Math.floor(this.#random() * 3),
     )
-    return { apiVersion: 'v1', kind, metadata, spec: { nodeName, containers: [{ name: 'app', image: 'busybox', envFrom }] } } as Pod
+    const volumes = [
+      { name: 'v', persistentVolumeClaim: { claimName: this.pick(NAMES) } },
+      { name: 't', projected: { sources: [{ serviceAccountToken: { path: 'token', audience: this.pick(NAMES) } }] } },
+    ].slice(Math.floor(this.#random() * 3))
+    const spec = { nodeName, serviceAccountName: this.pick(NAMES), volumes, containers: [{ name: 'app', image: 'busybox', envFrom }] }
+    return { apiVersion: 'v1', kind, metadata, spec } as Pod
+  }
+
+  #volume(metadata: object): KubeObject {
+    const annotations = { 'pv.kubernetes.io/provisioned-by': 'bramble.dev/local-path', 'bramble.dev/node': this.pick(NODES) }
+    return {
+      kind: 'PersistentVolume',
+      metadata: { ...metadata, annotations },
+      spec: {
+        persistentVolumeReclaimPolicy: this.pick(['Delete', 'Retain']),
+        csi: { nodePublishSecretRef: { namespace: 'default', name: this.pick(NAMES) } },
+      },
+      status: { phase: this.pick(['Bound', 'Released']) },
+    } as unknown as KubeObject
   }
 
   /** What the node may see, worked out anew. */
   allowed(nodeName: string): string[] {
     const all = [...this.objects.values()]
     const pods = all.filter(({ kind }) => kind === 'Pod').filter((pod) => (pod as Pod).spec.nodeName === nodeName) as Pod[]
-    const named = new Set(pods.flatMap((pod) => [...referencesOf(pod)]))
+    const removed = all.filter((object) => object.kind === 'PersistentVolume' && removerOf(object as PersistentVolume) === nodeName)
+    const named = new Set(removed.map((object) => `${object.kind} ${keyOf(object)}`))
+    const follow = (object: KubeObject | undefined): void => {
+      for (const id of referencesOf(object)) {
+        named.add(id)
+        follow(this.objects.get(id))
+      }
+    }
+    for (const root of [...pods, ...removed]) follow(root)
     const seen = all.filter(
       (object) => ['Service', 'EndpointSlice', 'Node'].includes(object.kind!) || named.has(`${object.kind} ${keyOf(object)}`),
     )
-    return [...pods, ...seen].map((object) => `${object.kind} ${keyOf(object)} ${object.metadata.uid}`).sort()
+    const withTokens = pods.filter(
+      ({ spec }) =>
+        spec.volumes?.some(({ projected }) => projected) && this.objects.has(`ServiceAccount default/${spec.serviceAccountName}`),
+    )
+    return [
+      ...[...pods, ...seen].map((object) => `${object.kind} ${keyOf(object)} ${object.metadata.uid}`),
+      ...withTokens.map((pod) => `PodToken ${keyOf(pod)} ${pod.metadata.uid}`),
+    ].sort()
   }
 }
 
@@ -111,7 +163,7 @@ test('the version depends on the content alone: an index built anew has the same
   for (let seed = 1; seed <= 60; seed++) {
     const world = new World(seed)
     for (let i = 0; i < 60; i++) world.step()
-    const anew = new AssignmentIndex((kind, key) => world.objects.get(`${kind} ${key}`))
+    const anew = anIndex((kind, key) => world.objects.get(`${kind} ${key}`))
     for (const object of world.objects.values()) anew.update(object.kind!, keyOf(object), object)
     for (const nodeName of NODES) assert.equal(anew.version(nodeName), world.index.version(nodeName), `seed ${seed}`)
   }

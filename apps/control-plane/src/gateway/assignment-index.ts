@@ -1,16 +1,28 @@
 import type { KubeObject, ObjectKey } from '@bramble/api/object'
-import { splitKey } from '@bramble/api/object'
 import type { Pod } from '@bramble/api/types/pod'
+import type { PersistentVolume } from '@bramble/api/types/volume'
 import type { Assignment, ObjectRef } from '@bramble/link/link'
-import { addDigest, idOf, isShared, referencesOf, removeDigest, show, type Shown, versionOf } from './assignments.ts'
+import { addDigest, idOf, isShared, removeDigest, show, type Shown, versionOf } from './assignments.ts'
+import type { PodTokens } from './pod-tokens.ts'
+import { referencesOf, refOf, removerOf, splitId } from './references.ts'
+
+/** The newest state of an object: most are named by no pod, so they are looked up when needed. */
+export type Find = (kind: string, key: ObjectKey) => KubeObject | undefined
 
 /** What one node sees besides what all see. */
 interface NodeView {
   readonly objects: Map<string, Shown>
-  /** How many of its pods name a ConfigMap or Secret. */
+  /** How many of what it sees name a ConfigMap, a Secret, a claim or a volume. */
   readonly references: Map<string, number>
   sum: bigint
 }
+
+interface Root {
+  readonly nodeName: string
+  readonly references: ReadonlySet<string>
+}
+
+const NONE: ReadonlySet<string> = new Set()
 
 /** Ids that appeared, changed or went. */
 export interface Changes {
@@ -26,24 +38,35 @@ export class AssignmentIndex {
   readonly #shared = new Map<string, Shown>()
   #sharedSum = 0n
   readonly #nodes = new Map<string, NodeView>()
-  /** Where a pod is, and what it names. */
-  readonly #pods = new Map<ObjectKey, { readonly nodeName: string; readonly references: ReadonlySet<string> }>()
-  /** Names of the nodes whose pods name a ConfigMap or Secret. */
+  /** What is a node's by itself: its pods, and volumes that it must remove; with what that names. */
+  readonly #roots = new Map<string, Root>()
+  /** Names of the nodes that see an object because something names it. */
   readonly #users = new Map<string, Set<string>>()
+  /** What such an object names in turn. */
+  readonly #named = new Map<string, ReadonlySet<string>>()
   #changedShared = new Set<string>()
   #changedOwn = new Map<string, Set<string>>()
-  readonly #find: (kind: string, key: ObjectKey) => KubeObject | undefined
+  readonly #find: Find
+  readonly #tokens: Pick<PodTokens, 'show' | 'podsOf' | 'due'>
 
-  /** @param find The newest state of a ConfigMap or Secret: most are named by no pod, so they are looked up when needed. */
-  constructor(find: (kind: string, key: ObjectKey) => KubeObject | undefined) {
+  constructor(find: Find, tokens: Pick<PodTokens, 'show' | 'podsOf' | 'due'>) {
     this.#find = find
+    this.#tokens = tokens
   }
 
   /** @param object Its newest state; `undefined` when it is gone. */
   update(kind: string, key: ObjectKey, object: KubeObject | undefined): void {
+    const id = idOf(kind, key)
     if (kind === 'Pod') this.#updatePod(key, object as Pod | undefined)
-    else if (isShared(kind)) this.#updateShared(idOf(kind, key), object)
-    else this.#updateReferenced(idOf(kind, key), object)
+    else if (kind === 'ServiceAccount') for (const pod of this.#tokens.podsOf(key)) this.#updateTokens(pod)
+    else if (isShared(kind)) this.#updateShared(id, object)
+    else this.#updateReferenced(id, object)
+    if (kind === 'PersistentVolume') this.#setRoot(id, removerOf(object as PersistentVolume | undefined), new Set([id]))
+  }
+
+  /** Tokens whose time has come are new from now on. */
+  rotateTokens(): void {
+    for (const key of this.#tokens.due()) this.#updateTokens(key)
   }
 
   /** What changed since it was taken last. */
@@ -85,49 +108,82 @@ export class AssignmentIndex {
   }
 
   #updatePod(key: ObjectKey, pod: Pod | undefined): void {
-    const before = this.#pods.get(key)
+    const id = idOf('Pod', key)
+    const before = this.#roots.get(id)
     const nodeName = pod?.spec.nodeName
-    if (before && before.nodeName !== nodeName) {
-      this.#setReferences(before.nodeName, before.references, new Set())
-      this.#setOwn(before.nodeName, idOf('Pod', key), undefined)
-      this.#pods.delete(key)
-    }
+    this.#setRoot(id, nodeName, referencesOf(pod))
+    if (before && before.nodeName !== nodeName)
+      for (const gone of [id, idOf('PodToken', key)]) this.#setOwn(before.nodeName, gone, undefined)
+    const tokens = this.#tokens.show(key, pod)
     if (!pod || !nodeName) return
-    const references = referencesOf(pod)
-    this.#setReferences(nodeName, before?.nodeName === nodeName ? before.references : new Set(), references)
-    this.#setOwn(nodeName, idOf('Pod', key), show(pod))
-    this.#pods.set(key, { nodeName, references })
+    this.#setOwn(nodeName, id, show(pod))
+    this.#setOwn(nodeName, idOf('PodToken', key), tokens)
+  }
+
+  #updateTokens(key: ObjectKey): void {
+    const nodeName = this.#roots.get(idOf('Pod', key))?.nodeName
+    const tokens = this.#tokens.show(key, this.#find('Pod', key) as Pod | undefined)
+    if (nodeName) this.#setOwn(nodeName, idOf('PodToken', key), tokens)
+  }
+
+  #setRoot(id: string, nodeName: string | undefined, references: ReadonlySet<string>): void {
+    const before = this.#roots.get(id)
+    const isSameNode = before?.nodeName === nodeName
+    if (before && !isSameNode) this.#setReferences(before.nodeName, before.references, NONE)
+    if (nodeName) {
+      this.#setReferences(nodeName, isSameNode ? before!.references : NONE, references)
+      this.#roots.set(id, { nodeName, references })
+    } else this.#roots.delete(id)
   }
 
   #setReferences(nodeName: string, before: ReadonlySet<string>, next: ReadonlySet<string>): void {
+    for (const id of next.difference(before)) this.#retain(nodeName, id)
+    for (const id of before.difference(next)) this.#release(nodeName, id)
+  }
+
+  #retain(nodeName: string, id: string): void {
     const counts = this.#view(nodeName).references
-    for (const id of next.difference(before)) {
-      counts.set(id, (counts.get(id) ?? 0) + 1)
-      if (counts.get(id)! > 1) continue
-      this.#users.set(id, (this.#users.get(id) ?? new Set()).add(nodeName))
-      const [kind, key] = splitId(id)
-      const object = this.#find(kind, key)
-      if (object) this.#setOwn(nodeName, id, show(object))
+    counts.set(id, (counts.get(id) ?? 0) + 1)
+    if (counts.get(id)! > 1) return
+    this.#users.set(id, (this.#users.get(id) ?? new Set()).add(nodeName))
+    const { kind, key } = splitId(id)
+    const object = this.#find(kind, key)
+    if (object) this.#setOwn(nodeName, id, show(object))
+    if (!this.#named.has(id)) this.#name(id, referencesOf(object))
+    this.#setReferences(nodeName, NONE, this.#named.get(id) ?? NONE)
+  }
+
+  #release(nodeName: string, id: string): void {
+    const counts = this.#view(nodeName).references
+    const left = counts.get(id)! - 1
+    if (left > 0) return void counts.set(id, left)
+    counts.delete(id)
+    this.#setReferences(nodeName, this.#named.get(id) ?? NONE, NONE)
+    const users = this.#users.get(id)!
+    users.delete(nodeName)
+    if (users.size === 0) {
+      this.#users.delete(id)
+      this.#named.delete(id)
     }
-    for (const id of before.difference(next)) {
-      const left = counts.get(id)! - 1
-      if (left > 0) {
-        counts.set(id, left)
-        continue
-      }
-      counts.delete(id)
-      const users = this.#users.get(id)!
-      users.delete(nodeName)
-      if (users.size === 0) this.#users.delete(id)
-      this.#setOwn(nodeName, id, undefined)
-    }
+    this.#setOwn(nodeName, id, undefined)
+  }
+
+  #name(id: string, references: ReadonlySet<string>): void {
+    if (references.size > 0) this.#named.set(id, references)
+    else this.#named.delete(id)
   }
 
   #updateReferenced(id: string, object: KubeObject | undefined): void {
     const users = this.#users.get(id)
     if (!users) return
     const shown = object && show(object)
-    for (const nodeName of users) this.#setOwn(nodeName, id, shown)
+    const before = this.#named.get(id) ?? NONE
+    const next = referencesOf(object)
+    this.#name(id, next)
+    for (const nodeName of users) {
+      this.#setOwn(nodeName, id, shown)
+      this.#setReferences(nodeName, before, next)
+    }
   }
 
   #updateShared(id: string, object: KubeObject | undefined): void {
@@ -159,14 +215,4 @@ export class AssignmentIndex {
     this.#nodes.set(nodeName, view)
     return view
   }
-}
-
-function splitId(id: string): readonly [string, ObjectKey] {
-  const space = id.indexOf(' ')
-  return [id.slice(0, space), id.slice(space + 1)]
-}
-
-function refOf(id: string): ObjectRef {
-  const [kind, key] = splitId(id)
-  return { kind, ...splitKey(key) }
 }

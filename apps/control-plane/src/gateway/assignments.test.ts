@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { KubeObject } from '@bramble/api/object'
 import type { Pod, PodSpec } from '@bramble/api/types/pod'
-import { addDigest, referencesOf, removeDigest, show, versionOf } from './assignments.ts'
+import { addDigest, removeDigest, show, versionOf } from './assignments.ts'
+import { referencesOf } from './references.ts'
 
 const metadata = { name: 'web', namespace: 'shop', uid: 'u1', resourceVersion: '7', creationTimestamp: '2026-01-01T00:00:00Z' }
 const aPod = (spec: Partial<PodSpec> = {}, rest: object = {}): Pod => ({

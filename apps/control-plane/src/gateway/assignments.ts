@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto'
 import { keyOf, type KubeObject, type ObjectMeta } from '@bramble/api/object'
 import type { ConfigMap, Secret } from '@bramble/api/types/core'
 import type { Node } from '@bramble/api/types/node'
-import type { EnvFromSource, EnvVar, Pod, Volume } from '@bramble/api/types/pod'
-import { isTerminal } from '@bramble/api/types/pod'
+import { isTerminal, type Pod } from '@bramble/api/types/pod'
 import type { EndpointSlice, Service } from '@bramble/api/types/service'
+import { type PersistentVolume, type PersistentVolumeClaim, PROVISIONED_BY } from '@bramble/api/types/volume'
 import { isNodeOwned } from './merge-pod-status.ts'
 
-// What a node may see: its pods, the ConfigMaps and Secrets that these name, and what every node needs to reach Services
+// What a node may see: its pods, the ConfigMaps, Secrets, claims and volumes that these name (`references.ts`), tokens for them
+// (`pod-tokens.ts`), and what every node needs to reach Services
 // and the pods of other nodes. Nothing else, and of each object only what an agent uses.
 
 /** An object as nodes see it. */
@@ -31,34 +32,6 @@ export function show(object: KubeObject): Shown {
   return { id, object: shown, digest: digestOf(id, weighed(shown)) }
 }
 
-/** Ids of the ConfigMaps and Secrets that a pod names. */
-export function referencesOf({ metadata: { namespace }, spec }: Pod): ReadonlySet<string> {
-  const ids = new Set<string>()
-  const add = (kind: 'ConfigMap' | 'Secret', name: string | undefined): void => {
-    if (name) ids.add(idOf(kind, `${namespace}/${name}`))
-  }
-  for (const { env = [], envFrom = [] } of [...(spec.initContainers ?? []), ...spec.containers]) {
-    env.forEach(({ valueFrom }: EnvVar) => {
-      add('ConfigMap', valueFrom?.configMapKeyRef?.name)
-      add('Secret', valueFrom?.secretKeyRef?.name)
-    })
-    envFrom.forEach(({ configMapRef, secretRef }: EnvFromSource) => {
-      add('ConfigMap', configMapRef?.name)
-      add('Secret', secretRef?.name)
-    })
-  }
-  for (const volume of spec.volumes ?? []) {
-    add('ConfigMap', volume.configMap?.name)
-    add('Secret', volume.secret?.secretName)
-    for (const source of projectedSources(volume)) {
-      add('ConfigMap', source.configMap?.name)
-      add('Secret', source.secret?.name)
-    }
-  }
-  for (const { name } of spec.imagePullSecrets ?? []) add('Secret', name)
-  return ids
-}
-
 /**
  * Adds up digests in any order: a set of objects has one sum, however it came about, and adding or removing one object
  * costs the same among ten thousand.
@@ -69,13 +42,6 @@ export const removeDigest = (sum: bigint, digest: bigint): bigint => (sum - dige
 
 /** Name of the content that a node sees. Depends on nothing else, so it survives a restart of the control plane. */
 export const versionOf = (sum: bigint): string => createHash('sha256').update(sum.toString(16)).digest('hex').slice(0, 32)
-
-interface ProjectedSource {
-  readonly configMap?: { readonly name?: string }
-  readonly secret?: { readonly name?: string }
-}
-const projectedSources = ({ projected }: Volume): readonly ProjectedSource[] =>
-  (projected as { readonly sources?: readonly ProjectedSource[] } | undefined)?.sources ?? []
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 
@@ -91,6 +57,10 @@ function reduce(object: KubeObject): KubeObject {
       const { type, data, immutable } = object as Secret
       return { ...head(object), ...defined({ type, data, immutable }) }
     }
+    case 'PersistentVolumeClaim':
+      return reduceClaim(object as PersistentVolumeClaim)
+    case 'PersistentVolume':
+      return reduceVolume(object as PersistentVolume)
     case 'Service':
       return { ...head(object, 'labels'), ...defined({ spec: (object as Service).spec }) }
     case 'EndpointSlice': {
@@ -117,12 +87,45 @@ function reduce(object: KubeObject): KubeObject {
 function reducePod(pod: Pod): Pod {
   const { annotations, ...metadata } = head(pod, 'labels', 'annotations', 'ownerReferences').metadata
   const { [LAST_APPLIED]: _, ...shownAnnotations } = annotations ?? {}
-  const { phase, reason, message, startTime, conditions, containerStatuses, initContainerStatuses } = pod.status ?? {}
+  const { phase, reason, message, startTime, conditions, containerStatuses, initContainerStatuses, ephemeralContainerStatuses } =
+    pod.status ?? {}
   return {
     ...head(pod),
     metadata: { ...metadata, ...(annotations && { annotations: shownAnnotations }) },
     spec: pod.spec,
-    status: defined({ phase, reason, message, startTime, conditions, containerStatuses, initContainerStatuses }),
+    status: defined({
+      phase,
+      reason,
+      message,
+      startTime,
+      conditions,
+      containerStatuses,
+      initContainerStatuses,
+      ephemeralContainerStatuses,
+    }),
+  }
+}
+
+function reduceClaim(claim: PersistentVolumeClaim): KubeObject {
+  const { accessModes, volumeName, volumeMode, storageClassName, resources } = claim.spec
+  const { phase, accessModes: given, capacity } = claim.status ?? {}
+  return {
+    ...head(claim, 'ownerReferences'),
+    ...defined({
+      spec: defined({ accessModes, volumeName, volumeMode, storageClassName, resources }),
+      status: defined({ phase, accessModes: given, capacity }),
+    }),
+  }
+}
+
+/** Whose folder it is decides whether the node may make and remove it. */
+function reduceVolume(volume: PersistentVolume): KubeObject {
+  const provisioner = volume.metadata.annotations?.[PROVISIONED_BY]
+  const { metadata, ...rest } = head(volume)
+  return {
+    ...rest,
+    metadata: { ...metadata, ...(provisioner !== undefined && { annotations: { [PROVISIONED_BY]: provisioner } }) },
+    ...defined({ spec: volume.spec, status: defined({ phase: volume.status?.phase }) }),
   }
 }
 
@@ -158,7 +161,7 @@ function weighed(object: KubeObject): unknown {
   }
 }
 
-const digestOf = (id: string, value: unknown): bigint =>
+export const digestOf = (id: string, value: unknown): bigint =>
   BigInt(`0x${createHash('sha256').update(id).update('\0').update(JSON.stringify(value)).digest('hex')}`)
 
 const defined = <T extends object>(fields: T): T =>

@@ -6,6 +6,8 @@ import type { Assignment, NodeSession, StatusReport } from '@bramble/link/link'
 import { MemoryLink } from '@bramble/link/memory-link'
 import { simEnv } from '@bramble/reconcile/sim/sim-env'
 import { LocalClient } from '../api/local-client.ts'
+import { ServiceAccountTokens } from '../auth/service-account-tokens.ts'
+import { newServiceAccountKey } from '../pki/service-account-key.ts'
 import { Registry } from '../api/registry.ts'
 import { ResourceService } from '../api/resource-service.ts'
 import { allResources } from '../resources/all.ts'
@@ -25,6 +27,8 @@ export interface PlayedNode {
   assigned: Assigned | undefined
 }
 
+const KEY = newServiceAccountKey()
+
 /** The gateway over a store in memory and a link in memory, under virtual time. */
 export async function harness(t: TestContext) {
   const env = simEnv()
@@ -38,13 +42,16 @@ export async function harness(t: TestContext) {
     })
     for (const name of ['default', 'kube-node-lease'])
       if (!client.get(namespaces, name)) await client.create(namespaces, { metadata: { name } })
-    const gateway = createNodeGateway({ client, env, linkServer: link.server })
+    const tokens = new ServiceAccountTokens({ signingKey: async () => KEY, reads: client, env, keySetUrl: 'https://x/openid/v1/jwks' })
+    const gateway = createNodeGateway({ client, env, linkServer: link.server, tokens })
     const stop = new AbortController()
     const running = gateway.run(stop.signal)
+    await env.clock.advance(0)
     return {
       client,
       gateway,
       store,
+      tokens,
       stop: async () => {
         stop.abort()
         await env.clock.advance(0)
@@ -88,6 +95,9 @@ export async function harness(t: TestContext) {
     },
     get gateway() {
       return now.gateway
+    },
+    get tokens() {
+      return now.tokens
     },
     restart: async () => {
       await now.stop()

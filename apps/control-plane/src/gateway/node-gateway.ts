@@ -5,14 +5,19 @@ import type { Env } from '@bramble/reconcile/env'
 import { Signal } from '@bramble/reconcile/signal'
 import type { ApiClient } from '../api/client.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
+import type { ServiceAccountTokens, TokenIssuer } from '../auth/service-account-tokens.ts'
 import { configMaps } from '../resources/config-map.ts'
 import { endpointSlices } from '../resources/endpoint-slice.ts'
 import { nodes } from '../resources/node.ts'
+import { persistentVolumeClaims } from '../resources/persistent-volume-claim.ts'
+import { persistentVolumes } from '../resources/persistent-volume.ts'
 import { pods } from '../resources/pod.ts'
 import { secrets } from '../resources/secret.ts'
+import { serviceAccounts } from '../resources/service-account.ts'
 import { services } from '../resources/service.ts'
 import { AssignmentIndex, type Changes } from './assignment-index.ts'
 import { NodeLeases } from './node-leases.ts'
+import { PodTokens } from './pod-tokens.ts'
 import { StatusIntake } from './status-intake.ts'
 
 const LEASE_RENEW_MS = 10_000
@@ -21,8 +26,22 @@ const GATHER_MS = 5
 const GATHER_PER_NODE_MS = 0.2
 const GATHER_MAX_MS = 250
 
-/** Kinds that nodes see, named ones (ConfigMaps, Secrets) first so that they are known when a pod names them. */
-const WATCHED: readonly ResourceDefinition[] = [configMaps, secrets, services, endpointSlices, nodes, pods] as readonly ResourceDefinition[]
+/** How often it is looked whose tokens are old. The shortest are replaced two minutes before their end. */
+const TOKENS_LOOK_MS = 60_000
+
+/** Kinds that nodes see or that decide what they see; named ones first so that they are known when a pod names them. */
+const WATCHED: readonly ResourceDefinition[] = [
+  configMaps,
+  secrets,
+  persistentVolumes,
+  persistentVolumeClaims,
+  serviceAccounts,
+  services,
+  endpointSlices,
+  nodes,
+  pods,
+] as readonly ResourceDefinition[]
+const WATCHED_BY_KIND: ReadonlyMap<string, ResourceDefinition> = new Map(WATCHED.map((resource) => [resource.kind, resource]))
 
 interface NodeSession {
   readonly session: ServerSession
@@ -34,6 +53,7 @@ export interface NodeGatewayDeps {
   readonly client: ApiClient
   readonly env: Env
   readonly linkServer: LinkServer
+  readonly tokens: Pick<ServiceAccountTokens, 'issuer'>
 }
 
 export const createNodeGateway = (deps: NodeGatewayDeps): NodeGateway => new NodeGateway(deps)
@@ -43,23 +63,29 @@ export class NodeGateway {
   readonly #client: ApiClient
   readonly #env: Env
   readonly #linkServer: LinkServer
+  readonly #tokens: NodeGatewayDeps['tokens']
   readonly #index: AssignmentIndex
   readonly #intake: StatusIntake
   readonly #leases: NodeLeases
   readonly #sessions = new Map<string, NodeSession>()
   readonly #changed = new Signal()
+  #issuer: TokenIssuer | undefined
 
-  constructor({ client, env, linkServer }: NodeGatewayDeps) {
+  constructor({ client, env, linkServer, tokens }: NodeGatewayDeps) {
     this.#client = client
     this.#env = env
     this.#linkServer = linkServer
-    this.#index = new AssignmentIndex((kind, key) => this.#find(kind, key))
+    this.#tokens = tokens
+    const find = (kind: string, key: ObjectKey): KubeObject | undefined => client.get(WATCHED_BY_KIND.get(kind)!, key)
+    const issue: TokenIssuer['issue'] = (...order) => this.#issuer!.issue(...order)
+    this.#index = new AssignmentIndex(find, new PodTokens({ find, tokens: { issue }, nowMs: () => env.clock.nowMs() }))
     this.#intake = new StatusIntake(client, env)
     this.#leases = new NodeLeases(client, env.clock)
   }
 
   /** Serves nodes until `signal` aborts. @throws when the link cannot be served. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#issuer = await this.#tokens.issuer()
     // All that is there is known before the first node is told what it shall run; what is missing would be stopped.
     for (const resource of WATCHED)
       for (const object of this.#client.list(resource)) this.#index.update(resource.kind, keyOf(object), object)
@@ -73,6 +99,7 @@ export class NodeGateway {
       this.#pushOwn(stop),
       this.#pushShared(stop),
       this.#renewLeases(stop),
+      this.#rotateTokens(stop),
       this.#linkServer.run(this.#handler, stop),
     ]
     try {
@@ -208,7 +235,12 @@ export class NodeGateway {
     }
   }
 
-  #find(kind: string, key: ObjectKey): KubeObject | undefined {
-    return kind === 'Secret' ? this.#client.get(secrets, key) : this.#client.get(configMaps, key)
+  async #rotateTokens(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#env.clock.sleep(TOKENS_LOOK_MS, signal)
+      if (signal.aborted) return
+      this.#index.rotateTokens()
+      this.#changed.notify()
+    }
   }
 }

@@ -6,6 +6,15 @@ import type { ObjectReference } from './service.ts'
 
 // Source: Kubernetes 1.36 API, core/v1.
 
+/** Annotation of a volume: the provisioner that made it. */
+export const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by'
+/** The provisioner of volumes that are folders of one node. */
+export const LOCAL_PATH_PROVISIONER = 'bramble.dev/local-path'
+/** Annotation of a volume of that provisioner: the node that has the folder. */
+export const VOLUME_NODE = 'bramble.dev/node'
+/** Annotation of a node: the folder in which it keeps volumes of that provisioner, absolute. */
+export const VOLUME_FOLDER = 'bramble.dev/volume-folder'
+
 export type VolumeMode = 'Filesystem' | 'Block'
 
 /** The spec has one more field: the source of the volume, named after its type. */
@@ -23,9 +32,24 @@ export interface PersistentVolume extends KubeObject {
     hostPath?: { path?: string; type?: string }
     local?: { path?: string; fsType?: string }
     nfs?: { server?: string; path?: string; readOnly?: boolean }
-    csi?: { driver?: string; volumeHandle?: string; controllerExpandSecretRef?: unknown }
+    csi?: {
+      driver?: string
+      volumeHandle?: string
+      readOnly?: boolean
+      fsType?: string
+      volumeAttributes?: Record<string, string>
+      nodeStageSecretRef?: SecretReference
+      nodePublishSecretRef?: SecretReference
+      nodeExpandSecretRef?: SecretReference
+      controllerExpandSecretRef?: unknown
+    }
   }
   status?: { phase?: string; message?: string; reason?: string; lastPhaseTransitionTime?: Timestamp }
+}
+
+export interface SecretReference {
+  name?: string
+  namespace?: string
 }
 
 export interface PersistentVolumeClaim extends KubeObject {

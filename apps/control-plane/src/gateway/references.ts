@@ -1,0 +1,91 @@
+import { type KubeObject, splitKey } from '@bramble/api/object'
+import type { EnvFromSource, EnvVar, Pod, Volume } from '@bramble/api/types/pod'
+import {
+  LOCAL_PATH_PROVISIONER,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  PROVISIONED_BY,
+  type SecretReference,
+  VOLUME_NODE,
+} from '@bramble/api/types/volume'
+import { idOf } from './assignments.ts'
+
+// What a node sees because something that it sees names it: pod → ConfigMap, Secret, claim; claim → volume; volume → Secret.
+
+const NONE: ReadonlySet<string> = new Set()
+
+/** Ids of what an object names that nodes see. */
+export function referencesOf(object: KubeObject | undefined): ReadonlySet<string> {
+  switch (object?.kind) {
+    case 'Pod':
+      return podReferences(object as Pod)
+    case 'PersistentVolumeClaim':
+      return claimReferences(object as PersistentVolumeClaim)
+    case 'PersistentVolume':
+      return volumeReferences(object as PersistentVolume)
+    default:
+      return NONE
+  }
+}
+
+function podReferences({ metadata: { namespace, name: podName }, spec }: Pod): ReadonlySet<string> {
+  const ids = new Set<string>()
+  const add = (kind: 'ConfigMap' | 'Secret' | 'PersistentVolumeClaim', name: string | undefined): void => {
+    if (name) ids.add(idOf(kind, `${namespace}/${name}`))
+  }
+  for (const { env = [], envFrom = [] } of [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])]) {
+    env.forEach(({ valueFrom }: EnvVar) => {
+      add('ConfigMap', valueFrom?.configMapKeyRef?.name)
+      add('Secret', valueFrom?.secretKeyRef?.name)
+    })
+    envFrom.forEach(({ configMapRef, secretRef }: EnvFromSource) => {
+      add('ConfigMap', configMapRef?.name)
+      add('Secret', secretRef?.name)
+    })
+  }
+  for (const volume of spec.volumes ?? []) {
+    add('ConfigMap', volume.configMap?.name)
+    add('Secret', volume.secret?.secretName)
+    add('Secret', volume.csi?.nodePublishSecretRef?.name)
+    add('PersistentVolumeClaim', claimNameOf(volume, podName))
+    for (const source of volume.projected?.sources ?? []) {
+      add('ConfigMap', source.configMap?.name)
+      add('Secret', source.secret?.name)
+    }
+  }
+  for (const { name } of spec.imagePullSecrets ?? []) add('Secret', name)
+  return ids
+}
+
+/** The claim that a volume of a pod stands for; that of a generic ephemeral volume is made for the pod. */
+const claimNameOf = ({ name, persistentVolumeClaim, ephemeral }: Volume, podName: string): string | undefined =>
+  ephemeral ? `${podName}-${name}` : persistentVolumeClaim?.claimName
+
+/** Anybody may write any volume's name into a claim; that it is bound says the binder. */
+const claimReferences = ({ spec: { volumeName }, status }: PersistentVolumeClaim): ReadonlySet<string> =>
+  volumeName && status?.phase === 'Bound' ? new Set([idOf('PersistentVolume', volumeName)]) : NONE
+
+function volumeReferences({ spec: { csi } }: PersistentVolume): ReadonlySet<string> {
+  const named = [csi?.nodeStageSecretRef, csi?.nodePublishSecretRef, csi?.nodeExpandSecretRef].filter(
+    (reference): reference is Required<SecretReference> => Boolean(reference?.name && reference.namespace),
+  )
+  return named.length === 0 ? NONE : new Set(named.map(({ namespace, name }) => idOf('Secret', `${namespace}/${name}`)))
+}
+
+/** The node that must remove the folder of a volume, as nobody claims it any more; undefined when there is nothing to remove. */
+export function removerOf(volume: PersistentVolume | undefined): string | undefined {
+  const { annotations = {} } = volume?.metadata ?? {}
+  const isLeft = volume?.status?.phase === 'Released' || volume?.status?.phase === 'Failed'
+  if (!isLeft || volume.spec.persistentVolumeReclaimPolicy !== 'Delete') return undefined
+  return annotations[PROVISIONED_BY] === LOCAL_PATH_PROVISIONER ? annotations[VOLUME_NODE] : undefined
+}
+
+export function splitId(id: string): { readonly kind: string; readonly key: string } {
+  const space = id.indexOf(' ')
+  return { kind: id.slice(0, space), key: id.slice(space + 1) }
+}
+
+export function refOf(id: string): { readonly kind: string; readonly namespace?: string; readonly name: string } {
+  const { kind, key } = splitId(id)
+  return { kind, ...splitKey(key) }
+}
