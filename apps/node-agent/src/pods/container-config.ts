@@ -26,6 +26,7 @@ export function sandboxConfig(pod: Pod, logRoot: string, hostname: string, clust
     hostPid: pod.spec.hostPID ?? false,
     hostIpc: pod.spec.hostIPC ?? false,
     sharedProcesses: pod.spec.shareProcessNamespace ?? false,
+    ...(containers.some(({ securityContext }) => securityContext?.privileged) && { privileged: true }),
     resources: podResources(pod),
     portMappings: pod.spec.hostNetwork
       ? []

@@ -114,6 +114,8 @@ export interface SandboxConfig {
   readonly hostIpc: boolean
   /** Containers see each other's processes; one that belongs to no container is the first of them. */
   readonly sharedProcesses: boolean
+  /** Some container of it is privileged: runtimes want to know before. */
+  readonly privileged?: boolean
   readonly resources: PodResources
   readonly portMappings: readonly {
     readonly hostPort: number
