@@ -11,7 +11,7 @@ import { testApi } from '../../apps/control-plane/src/http/http.fixture.ts'
 import { keyFingerprint, openPki, type Pki } from '../../apps/control-plane/src/pki/pki.ts'
 import { namespaces } from '../../apps/control-plane/src/resources/namespace.ts'
 import { secrets } from '../../apps/control-plane/src/resources/secret.ts'
-import { NodeLogs } from '../../apps/control-plane/src/transport/node-logs.ts'
+import { NodeStreams } from '../../apps/control-plane/src/transport/node-streams.ts'
 import { type AskNode, StreamServer } from '../../apps/control-plane/src/transport/stream-server.ts'
 import { parseAgentConfig } from '../../apps/node-agent/src/config.ts'
 import { Membership } from '../../apps/node-agent/src/transport/membership.ts'
@@ -76,7 +76,7 @@ export async function aControlPlane(
     store,
     env,
     streams,
-    logs: new NodeLogs(streams),
+    nodeStreams: new NodeStreams(streams, clock),
     enrolment,
     port: options.port,
     stop,

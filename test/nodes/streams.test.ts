@@ -12,7 +12,8 @@ import type { LogOptions } from '../../apps/control-plane/src/http/pod-log-optio
 import type { Pki } from '../../apps/control-plane/src/pki/pki.ts'
 import { certificateRequest, newDeviceKey } from '../../apps/node-agent/src/transport/device-key.ts'
 import type { Identity } from '../../apps/node-agent/src/transport/identity.ts'
-import { type OpenLogs, StreamCarrier } from '../../apps/node-agent/src/transport/stream-carrier.ts'
+import type { StreamSources } from '../../apps/node-agent/src/transport/carry-call.ts'
+import { StreamCarrier } from '../../apps/node-agent/src/transport/stream-carrier.ts'
 import { aCable } from './cable.fixture.ts'
 import { aControlPlane, anAuthority, envOf, ShiftedClock } from './nodes.fixture.ts'
 
@@ -27,6 +28,8 @@ const POD: Pod = {
   spec: { nodeName: 'pi-1', containers: [] },
 }
 const OPTIONS: LogOptions = { container: 'c', follow: false, previous: false, timestamps: false }
+const refused = (): never => assert.fail('nobody asked for this')
+const NO_SOURCES: StreamSources = { logs: refused, exec: refused, attach: refused, forward: refused }
 const NEVER = new AbortController().signal
 
 async function aCertificate(authority: Pki, nodeName: string, key = newDeviceKey()) {
@@ -34,7 +37,7 @@ async function aCertificate(authority: Pki, nodeName: string, key = newDeviceKey
 }
 
 interface Wire {
-  readonly openLogs?: OpenLogs
+  readonly openLogs?: StreamSources['logs']
   readonly clock?: SimClock
 }
 
@@ -63,13 +66,17 @@ async function aWire(t: TestContext, { openLogs = async function* () {}, clock: 
     podNetwork: '',
     serviceNetwork: '',
   }
-  const node = new StreamCarrier(() => identity, openLogs, envOf(sim ?? systemClock))
-  const carry = (id: string): void => void node.carry({ id }, stop.signal)
+  const node = new StreamCarrier(() => identity, { ...NO_SOURCES, logs: openLogs }, envOf(sim ?? systemClock))
+  const carried: Promise<void>[] = []
+  const carry = (id: string): void => void carried.push(node.carry({ id }, stop.signal))
   return {
     ...plane,
+    logs: plane.nodeStreams,
     asked,
     cable,
     carry,
+    /** Resolves when the node has let go of every stream. */
+    allCarried: () => Promise.all(carried),
     unplug: () => {
       isPlugged = false
     },
@@ -172,7 +179,7 @@ test('streams that have ended, however they ended, leave nothing behind on their
 /** A log that is followed: one line, then silence until its reader is told to stop. */
 function aFollowedLog() {
   const { promise: ended, resolve } = Promise.withResolvers<void>()
-  const openLogs: OpenLogs = async function* (_request, signal) {
+  const openLogs: StreamSources['logs'] = async function* (_request, signal) {
     yield Buffer.from('hello\n')
     await once(signal, 'abort').catch(() => {})
     resolve()
@@ -185,10 +192,11 @@ test('a client that goes away ends the reader on the node', { timeout: 10_000 },
   const { logs } = await aWire(t, { openLogs })
   const client = new AbortController()
   const chunks = await logs.open(POD, { ...OPTIONS, follow: true }, client.signal)
-  const read = readAll(chunks)
+  const lines = chunks[Symbol.asyncIterator]()
+  assert.equal(Buffer.from((await lines.next()).value!).toString(), 'hello\n')
   client.abort()
   await ended
-  assert.equal(await read, 'hello\n')
+  assert.equal((await lines.next()).done, true)
 })
 
 test('a client that stops reading ends the reader on the node', { timeout: 10_000 }, async (t) => {
@@ -224,7 +232,7 @@ test('what nobody foresaw on the node is a 500 that says nothing about its insid
   })
   await assert.rejects(
     logs.open(POD, OPTIONS, NEVER),
-    isStatus(500, 'InternalError', /^the node could not read the log; see the agent's own log$/),
+    isStatus(500, 'InternalError', /^the node could not carry the stream; see the agent's own log$/),
   )
 })
 
@@ -245,7 +253,7 @@ test('a cable that is cut is not taken for the end of a log, and the next stream
   const chunks = await logs.open(POD, { ...OPTIONS, follow: true }, NEVER)
   const read = readAll(chunks)
   cable.cut()
-  await assert.rejects(read, isStatus(503, 'ServiceUnavailable', /the node went away while it sent the log/))
+  await assert.rejects(read, isStatus(503, 'ServiceUnavailable', /^node "pi-1" went away before the stream ended/))
   for await (const chunk of await logs.open(POD, OPTIONS, NEVER)) {
     assert.equal(Buffer.from(chunk).toString(), 'hello\n')
     break
@@ -278,7 +286,7 @@ test('a node that does not dial in is a 504 after 15 seconds, not before', async
 
 test('a connection is kept between streams, and closed after a minute without any', { timeout: 10_000 }, async (t) => {
   const sim = new SimClock(systemClock.nowMs())
-  const { logs, cable } = await aWire(t, { clock: sim })
+  const { logs, cable, allCarried } = await aWire(t, { clock: sim })
   let connections = 0
   const closed = new Promise<void>((resolve) => {
     cable.server.on('connection', (socket: Socket) => {
@@ -287,8 +295,10 @@ test('a connection is kept between streams, and closed after a minute without an
     })
   })
   await readAll(await logs.open(POD, OPTIONS, NEVER))
+  await allCarried()
   await sim.advance(59_000)
   await readAll(await logs.open(POD, OPTIONS, NEVER))
+  await allCarried()
   await sim.advance(59_000)
   assert.deepEqual([connections, cable.open()], [1, 1])
   await sim.advance(2_000)

@@ -17,7 +17,7 @@ import { writeDurably } from './pki/write-durably.ts'
 import { apiServiceIp, serviceRanges } from './admission/service-addresses/ranges.ts'
 import { openBackend } from './store/backend/open.ts'
 import { MqttBroker } from './transport/broker.ts'
-import { NodeLogs } from './transport/node-logs.ts'
+import { NodeStreams } from './transport/node-streams.ts'
 import { StreamServer } from './transport/stream-server.ts'
 import manifest from '../../../package.json' with { type: 'json' }
 
@@ -72,11 +72,13 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
     (nodeName, id) => controlPlane.gateway.requestStream(nodeName, id),
     env,
   )
+  const nodeStreams = new NodeStreams(streams, env.clock)
   const https = async (stop: AbortSignal): Promise<void> => {
     const app = createApp({
       ...controlPlane,
       env,
-      podLogs: new NodeLogs(streams),
+      podLogs: nodeStreams,
+      podStreams: nodeStreams,
       version: manifest.version,
       openapiFolder: join(folder, 'openapi'),
       stop,

@@ -12,13 +12,15 @@ import { serviceTable } from './network/service-proxy/service-table.ts'
 import { NodeReporter } from './node-reporter.ts'
 import type { NodeStatusSettings } from './node/node-status.ts'
 import type { SystemFacts } from './node/system-facts.ts'
-import { type OpenPodLogs, podLogs } from './pods/logs.ts'
+import { podLogs } from './pods/logs.ts'
 import type { PodFiles } from './pods/pod-files.ts'
 import { PodReconciler } from './pods/pod-reconciler.ts'
 import type { ProbeDialer } from './pods/probes/probe-dialer.ts'
+import { PodStreams } from './pods/streams/pod-streams.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import type { AssignedStore } from './state/assigned.ts'
 import { AssignedIndex } from './state/assigned-index.ts'
+import type { StreamSources } from './transport/carry-call.ts'
 
 export interface AgentSettings {
   /** Name, version, labels and address of this node. */
@@ -46,7 +48,7 @@ export interface AgentParts {
   /** Told this node's share of the pod addresses; absent where the runtime makes the network itself. */
   readonly podNetwork?: { setCidr(cidr: string): Promise<void> }
   /** Carries bytes for the control plane; absent: stream requests are ignored. Never rejects. */
-  readonly streams?: (openLogs: OpenPodLogs) => { carry(request: StreamRequest, signal: AbortSignal): Promise<void> }
+  readonly streams?: (sources: StreamSources) => { carry(request: StreamRequest, signal: AbortSignal): Promise<void> }
 }
 
 export interface Agent {
@@ -115,7 +117,13 @@ class RunningAgent {
       send: (report) => outbox.put(report),
       beforeLeaving: () => this.#save().catch((error: unknown) => env.log.warn('a pod leaves before that is saved', { error })),
     })
-    const carrier = parts.streams?.(podLogs(this.pods, env.clock))
+    const streams = new PodStreams(this.pods, runtime)
+    const carrier = parts.streams?.({
+      logs: podLogs(this.pods, env.clock),
+      exec: (request, until) => streams.exec(request, until),
+      attach: (request, until) => streams.attach(request, until),
+      forward: (request, until) => streams.forward(request, until),
+    })
     this.#carry = async (request, signal) => carrier?.carry(request, signal)
   }
 

@@ -78,7 +78,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
       dns: { domain: 'cluster.local' },
     }),
     dialer: socketDialer(env.clock),
-    streams: (openLogs) => new StreamCarrier(() => membership.identity, openLogs, env),
+    streams: (sources) => new StreamCarrier(() => membership.identity, sources, env),
     settings: {
       node: { nodeName, version: manifest.version, labels: config.labels, ...(config.nodeIp !== undefined && { nodeIp: config.nodeIp }) },
       podNetwork,

@@ -4,6 +4,7 @@ import { ApiMetrics } from '../metrics/api-metrics.ts'
 import type { MetricSource } from '../metrics/family.ts'
 import { createGate } from './gate.ts'
 import type { HttpEnv } from './http-env.ts'
+import { NO_STREAMS, type PodStreams } from './pod-streams.ts'
 import { respondError, respondJson } from './respond.ts'
 import { discoveryRoutes } from './routes/discovery.ts'
 import type { ApiDeps } from './routes/exchange.ts'
@@ -14,7 +15,9 @@ import { openapiRoutes } from './routes/openapi.ts'
 import { handleResource } from './routes/resources.ts'
 import { WatchStreams } from './watch-stream.ts'
 
-export interface AppDeps extends Omit<ApiDeps, 'metrics' | 'watches'> {
+export interface AppDeps extends Omit<ApiDeps, 'metrics' | 'watches' | 'podStreams'> {
+  /** Absent: no node can be reached. */
+  readonly podStreams?: PodStreams
   /** Bramble's own, e.g. `0.1.0`. */
   readonly version: string
   readonly checks?: readonly HealthCheck[]
@@ -34,7 +37,7 @@ export interface AppDeps extends Omit<ApiDeps, 'metrics' | 'watches'> {
 export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const gate = createGate(deps)
   const metrics = new ApiMetrics()
-  const api: ApiDeps = { ...deps, metrics, watches: new WatchStreams(deps.env, metrics) }
+  const api: ApiDeps = { podStreams: NO_STREAMS, ...deps, metrics, watches: new WatchStreams(deps.env, metrics) }
   const app = new Hono<HttpEnv>({ strict: false })
   app.onError((error, c) => respondError(c, error, deps.env.log))
   app.notFound((c) => c.text('404 page not found\n', 404))

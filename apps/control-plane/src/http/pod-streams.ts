@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { serviceUnavailable } from '@bramble/api/status-error'
 import type { Pod } from '@bramble/api/types/pod'
 import type { RemoteProcess, Stdio } from '@bramble/streams/remote-process'
 
@@ -16,3 +17,7 @@ export interface PodStreams {
   /** One connection to the HTTP server of the node's agent. */
   agent(nodeName: string, signal: AbortSignal): Promise<Duplex>
 }
+
+const refuse = (): Promise<never> => Promise.reject(serviceUnavailable('no node can be reached from here'))
+
+export const NO_STREAMS: PodStreams = { exec: refuse, attach: refuse, forward: refuse, agent: refuse }

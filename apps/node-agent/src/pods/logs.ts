@@ -16,7 +16,7 @@ export interface PodLogsRequest extends LogOptions {
   readonly previous: boolean
 }
 
-/** `openPodLogs(request, signal)`. @throws StatusError, as the API answers it, at the first read. */
+/** `openPodLogs(request, signal)`. @throws StatusError, as the API answers it, at once. */
 export type OpenPodLogs = (request: PodLogsRequest, signal: AbortSignal) => AsyncIterable<Uint8Array>
 
 /** What the pods of this node are up to, as far as logs need it. */
@@ -38,42 +38,47 @@ export interface ContainerLogs {
 /** Looks again after this time even when no change was told. */
 const LOOK_AGAIN_MS = 10_000
 
-export const podLogs = (lookup: LogLookup, clock: Clock): OpenPodLogs =>
-  async function* (request, signal) {
-    const find = (): ContainerLogs => findContainer(lookup, request)
-    const container = find()
-    const attempt =
-      container.attempts[request.previous ? 1 : 0] ??
-      (request.previous && container.waitingReason === 'CrashLoopBackOff' ? container.attempts[0] : undefined)
-    if (!attempt && request.previous)
-      throw badRequest(`previous terminated container "${request.container}" in pod "${request.pod}" not found`)
-    if (!attempt)
-      throw badRequest(
-        `container "${request.container}" in pod "${request.pod}" is waiting to start: ${container.waitingReason ?? 'ContainerCreating'}`,
-      )
-    if (!request.follow || !attempt.running) return yield* readLogFile(attempt.logPath, request, signal)
-
-    const written = new Signal()
-    const stop = new AbortController()
-    const watcher = watch(dirname(attempt.logPath), { signal: AbortSignal.any([signal, stop.signal]) }, () => written.notify())
-    watcher.on('error', () => written.notify())
-    try {
-      yield* readLogFile(attempt.logPath, request, signal, {
-        ended: () =>
-          !lookup
-            .containers(request.podUid)
-            ?.some(({ attempts }) => attempts.some((each) => each.logPath === attempt.logPath && each.running)),
-        change: (until) =>
-          firstOf(until, [
-            (each) => written.wait(each),
-            (each) => lookup.change(request.podUid).wait(each),
-            (each) => clock.sleep(LOOK_AGAIN_MS, each),
-          ]),
-      })
-    } finally {
-      stop.abort()
-    }
+export const podLogs =
+  (lookup: LogLookup, clock: Clock): OpenPodLogs =>
+  (request, signal) => {
+    const { logPath, running } = findAttempt(findContainer(lookup, request), request)
+    return request.follow && running ? followed(logPath, lookup, clock, request, signal) : readLogFile(logPath, request, signal)
   }
+
+function findAttempt({ attempts, waitingReason }: ContainerLogs, request: PodLogsRequest): ContainerLogs['attempts'][number] {
+  const of = `container "${request.container}" in pod "${request.pod}"`
+  const attempt = attempts[request.previous ? 1 : 0] ?? (request.previous && waitingReason === 'CrashLoopBackOff' ? attempts[0] : undefined)
+  if (attempt) return attempt
+  if (request.previous) throw badRequest(`previous terminated ${of} not found`)
+  throw badRequest(`${of} is waiting to start: ${waitingReason ?? 'ContainerCreating'}`)
+}
+
+async function* followed(
+  logPath: string,
+  lookup: LogLookup,
+  clock: Clock,
+  request: PodLogsRequest,
+  signal: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  const written = new Signal()
+  const stop = new AbortController()
+  const watcher = watch(dirname(logPath), { signal: AbortSignal.any([signal, stop.signal]) }, () => written.notify())
+  watcher.on('error', () => written.notify())
+  try {
+    yield* readLogFile(logPath, request, signal, {
+      ended: () =>
+        !lookup.containers(request.podUid)?.some(({ attempts }) => attempts.some((each) => each.logPath === logPath && each.running)),
+      change: (until) =>
+        firstOf(until, [
+          (each) => written.wait(each),
+          (each) => lookup.change(request.podUid).wait(each),
+          (each) => clock.sleep(LOOK_AGAIN_MS, each),
+        ]),
+    })
+  } finally {
+    stop.abort()
+  }
+}
 
 function findContainer(lookup: LogLookup, { pod, podUid, container }: PodLogsRequest): ContainerLogs {
   const containers = lookup.containers(podUid)

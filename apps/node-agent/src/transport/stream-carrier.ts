@@ -1,19 +1,16 @@
-import { StatusError } from '@bramble/api/status-error'
-import type { LogsRequest, NodeFrame, ServerFrame, StreamsClient } from '@bramble/link/grpc/stream'
+import type { ServerFrame, StreamsClient } from '@bramble/link/grpc/stream'
 import type { StreamRequest } from '@bramble/link/link'
 import type { Env } from '@bramble/reconcile/env'
-import type { ClientDuplexStream } from '@grpc/grpc-js'
+import { type Carry, carryCall, type StreamSources } from './carry-call.ts'
 import type { Identity } from './identity.ts'
 
-const CHUNK_BYTES_MAX = 64 * 1024
-const STREAMS_MAX = 32
+/** As many as the control plane asks for. */
+const STREAMS_MAX = 128
+const KEEPALIVE_MS = 60_000
+const KEEPALIVE_ANSWER_MS = 20_000
 const IDLE_MS = 60_000
 const OPEN_LIMIT_MS = 20_000
 const SERVER_NAME = 'bramble-control-plane'
-
-/** Reads a container's log on this node. @throws StatusError that the user shall see. */
-export type OpenLogs = (request: LogsRequest, signal: AbortSignal) => AsyncIterable<Uint8Array>
-type Carry = ClientDuplexStream<NodeFrame, ServerFrame>
 
 /**
  * Carries streams for the control plane: dials in when asked over the link, one call a stream, and hangs up when idle.
@@ -21,15 +18,15 @@ type Carry = ClientDuplexStream<NodeFrame, ServerFrame>
  */
 export class StreamCarrier {
   readonly #identity: () => Identity
-  readonly #openLogs: OpenLogs
+  readonly #sources: StreamSources
   readonly #env: Env
   #client: StreamsClient | undefined
   #active = 0
   #idle = new AbortController()
 
-  constructor(identity: () => Identity, openLogs: OpenLogs, env: Env) {
+  constructor(identity: () => Identity, sources: StreamSources, env: Env) {
     this.#identity = identity
-    this.#openLogs = openLogs
+    this.#sources = sources
     this.#env = env
   }
 
@@ -59,33 +56,10 @@ export class StreamCarrier {
     try {
       call.write({ frame: { $case: 'streamId', value: id } })
       const wanted = await this.#firstFrame(call, both)
-      if (wanted?.frame?.$case !== 'logs') return
-      call.resume() // towards the node nothing follows in a log stream but its end
-      await this.#sendLogs(call, wanted.frame.value, both)
+      if (wanted) await carryCall(call, wanted, this.#sources, this.#env.log, both)
     } finally {
       call.end()
-      if (signal.aborted) call.cancel()
-    }
-  }
-
-  async #sendLogs(call: Carry, request: LogsRequest, signal: AbortSignal): Promise<void> {
-    try {
-      for await (const bytes of this.#openLogs(request, signal)) {
-        for (let at = 0; at < bytes.length; at += CHUNK_BYTES_MAX) {
-          const data = Buffer.from(bytes.subarray(at, at + CHUNK_BYTES_MAX))
-          if (!call.write({ frame: { $case: 'chunk', value: { channel: 1, data } } })) await drained(call, signal)
-        }
-        if (signal.aborted) return
-      }
-      call.write({ frame: { $case: 'ended', value: { code: 0, reason: '', message: '', exitCode: 0 } } })
-    } catch (error) {
-      if (signal.aborted) return
-      const known =
-        error instanceof StatusError
-          ? error
-          : new StatusError(500, 'InternalError', "the node could not read the log; see the agent's own log")
-      if (known !== error) this.#env.log.error('reading a log failed', { error })
-      call.write({ frame: { $case: 'ended', value: { code: known.code, reason: known.reason, message: known.message, exitCode: 0 } } })
+      if (!ended.signal.aborted) call.cancel()
     }
   }
 
@@ -115,7 +89,9 @@ export class StreamCarrier {
       {
         'grpc.ssl_target_name_override': SERVER_NAME,
         'grpc.default_authority': SERVER_NAME,
-        'grpc.max_send_message_length': 256 * 1024,
+        'grpc.enable_retries': 0, // a write counts as done when HTTP/2 took it, not when it may be sent again
+        'grpc.keepalive_time_ms': KEEPALIVE_MS,
+        'grpc.keepalive_timeout_ms': KEEPALIVE_ANSWER_MS,
       },
     )
     return this.#client
@@ -132,15 +108,3 @@ export class StreamCarrier {
     })
   }
 }
-
-const drained = (call: Carry, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const go = (): void => {
-      call.off('drain', go)
-      signal.removeEventListener('abort', go)
-      resolve()
-    }
-    call.on('drain', go)
-    signal.addEventListener('abort', go, { once: true })
-  })

@@ -8,6 +8,7 @@ import type { Authorizer } from '../../auth/authorizer.ts'
 import type { ServiceAccountTokens } from '../../auth/service-account-tokens.ts'
 import type { ApiMetrics } from '../../metrics/api-metrics.ts'
 import type { HttpContext } from '../http-env.ts'
+import type { PodStreams } from '../pod-streams.ts'
 import type { ResourceRequest } from '../request-info.ts'
 import type { WatchStreams } from '../watch-stream.ts'
 import type { HealthCheck } from './health.ts'
@@ -21,6 +22,7 @@ export interface ApiDeps {
   readonly authorizer: Authorizer
   readonly tokens: ServiceAccountTokens
   readonly podLogs: PodLogs
+  readonly podStreams: PodStreams
   readonly metrics: ApiMetrics
   readonly watches: WatchStreams
   /** The parts of the control plane, for `componentstatuses`. */
