@@ -1,5 +1,5 @@
 import { type KubeObject, splitKey } from '@bramble/api/object'
-import type { EnvFromSource, EnvVar, Pod, Volume } from '@bramble/api/types/pod'
+import type { Pod } from '@bramble/api/types/pod'
 import {
   LOCAL_PATH_PROVISIONER,
   type PersistentVolume,
@@ -8,6 +8,7 @@ import {
   type SecretReference,
   VOLUME_NODE,
 } from '@bramble/api/types/volume'
+import { namedBy } from '../resources/pod-spec/named-by.ts'
 import { idOf } from './assignments.ts'
 
 // What a node sees because something that it sees names it: pod → ConfigMap, Secret, claim; claim → volume; volume → Secret.
@@ -28,38 +29,8 @@ export function referencesOf(object: KubeObject | undefined): ReadonlySet<string
   }
 }
 
-function podReferences({ metadata: { namespace, name: podName }, spec }: Pod): ReadonlySet<string> {
-  const ids = new Set<string>()
-  const add = (kind: 'ConfigMap' | 'Secret' | 'PersistentVolumeClaim', name: string | undefined): void => {
-    if (name) ids.add(idOf(kind, `${namespace}/${name}`))
-  }
-  for (const { env = [], envFrom = [] } of [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])]) {
-    env.forEach(({ valueFrom }: EnvVar) => {
-      add('ConfigMap', valueFrom?.configMapKeyRef?.name)
-      add('Secret', valueFrom?.secretKeyRef?.name)
-    })
-    envFrom.forEach(({ configMapRef, secretRef }: EnvFromSource) => {
-      add('ConfigMap', configMapRef?.name)
-      add('Secret', secretRef?.name)
-    })
-  }
-  for (const volume of spec.volumes ?? []) {
-    add('ConfigMap', volume.configMap?.name)
-    add('Secret', volume.secret?.secretName)
-    add('Secret', volume.csi?.nodePublishSecretRef?.name)
-    add('PersistentVolumeClaim', claimNameOf(volume, podName))
-    for (const source of volume.projected?.sources ?? []) {
-      add('ConfigMap', source.configMap?.name)
-      add('Secret', source.secret?.name)
-    }
-  }
-  for (const { name } of spec.imagePullSecrets ?? []) add('Secret', name)
-  return ids
-}
-
-/** The claim that a volume of a pod stands for; that of a generic ephemeral volume is made for the pod. */
-const claimNameOf = ({ name, persistentVolumeClaim, ephemeral }: Volume, podName: string): string | undefined =>
-  ephemeral ? `${podName}-${name}` : persistentVolumeClaim?.claimName
+const podReferences = (pod: Pod): ReadonlySet<string> =>
+  new Set(namedBy(pod).map(({ kind, name }) => idOf(kind, `${pod.metadata.namespace}/${name}`)))
 
 /** Anybody may write any volume's name into a claim; that it is bound says the binder. */
 const claimReferences = ({ spec: { volumeName }, status }: PersistentVolumeClaim): ReadonlySet<string> =>

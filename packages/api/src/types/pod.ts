@@ -322,5 +322,9 @@ export interface ContainerStatusState {
 /** A pod that will never run again. */
 export const isTerminal = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
 
+/** A node's own pod, of which the API shows an image. Source: core/v1 MirrorPodAnnotationKey. */
+export const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror'
+export const isMirrorPod = ({ metadata }: Pick<Pod, 'metadata'>): boolean => metadata.annotations?.[MIRROR_ANNOTATION] !== undefined
+
 export const isPodReady = (pod: Pod): boolean =>
   pod.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false

@@ -1,4 +1,4 @@
-import type { Container, Pod, PodSpec } from '@bramble/api/types/pod'
+import { type Container, isMirrorPod, type Pod, type PodSpec } from '@bramble/api/types/pod'
 import { applyPodSpecDefaults } from './defaults.ts'
 import type { PodSpecRest } from './pod-spec-rest.ts'
 import { qualityOfService } from './quality-of-service.ts'
@@ -8,8 +8,8 @@ export function applyPodDefaults(pod: Pod): void {
   applyPodSpecDefaults(pod.spec)
   const spec: PodSpec & PodSpecRest = pod.spec
   spec.enableServiceLinks ??= true
-  spec.serviceAccountName ||= 'default'
-  spec.serviceAccount = spec.serviceAccountName
+  if (!isMirrorPod(pod)) spec.serviceAccountName ||= 'default'
+  if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName
   for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
     requestLimits(container)
     if (spec.hostNetwork) for (const port of container.ports ?? []) port.hostPort ||= port.containerPort
