@@ -3,104 +3,30 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { after, test, type TestContext } from 'node:test'
 import { credentials, status } from '@grpc/grpc-js'
-import type { Pod } from '@bramble/api/types/pod'
-import { notFound, serviceUnavailable, StatusError } from '@bramble/api/status-error'
+import { notFound, serviceUnavailable } from '@bramble/api/status-error'
 import { type LogsRequest, type NodeFrame, StreamsClient } from '@bramble/link/grpc/stream'
 import { systemClock } from '@bramble/reconcile/env'
 import { settle, SimClock } from '@bramble/reconcile/sim/sim-clock'
-import type { LogOptions } from '../../apps/control-plane/src/http/pod-log-options.ts'
-import type { Pki } from '../../apps/control-plane/src/pki/pki.ts'
-import { certificateRequest, newDeviceKey } from '../../apps/node-agent/src/transport/device-key.ts'
-import type { Identity } from '../../apps/node-agent/src/transport/identity.ts'
 import type { StreamSources } from '../../apps/node-agent/src/transport/carry-call.ts'
-import { StreamCarrier } from '../../apps/node-agent/src/transport/stream-carrier.ts'
-import { aCable } from './cable.fixture.ts'
-import { aControlPlane, anAuthority, envOf, ShiftedClock } from './nodes.fixture.ts'
+import { anAuthority, ShiftedClock } from './nodes.fixture.ts'
+import { aCertificate, aWire, isStatus, NEVER, OPTIONS, POD, readAll } from './streams.fixture.ts'
 
 const clock = new ShiftedClock()
 const pki = await anAuthority({ after }, clock)
 const [pi1, pi2] = await Promise.all([aCertificate(pki, 'pi-1'), aCertificate(pki, 'pi-2')])
 
-const POD: Pod = {
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name: 'web', namespace: 'default', uid: 'u1', resourceVersion: '1', creationTimestamp: '' },
-  spec: { nodeName: 'pi-1', containers: [] },
+/** @see aWire of the fixture, of a node that has logs. */
+const withLogs = async (
+  t: TestContext,
+  { openLogs = async function* () {}, clock: sim }: { openLogs?: StreamSources['logs']; clock?: SimClock },
+) => {
+  const wire = await aWire(t, { pki, node: pi1, sources: { logs: openLogs }, ...(sim && { clock: sim }) })
+  return { ...wire, logs: wire.nodeStreams }
 }
-const OPTIONS: LogOptions = { container: 'c', follow: false, previous: false, timestamps: false }
-const refused = (): never => assert.fail('nobody asked for this')
-const NO_SOURCES: StreamSources = { logs: refused, exec: refused, attach: refused, forward: refused }
-const NEVER = new AbortController().signal
-
-async function aCertificate(authority: Pki, nodeName: string, key = newDeviceKey()) {
-  return { nodeName, key, certificate: await authority.certifyNode(nodeName, await certificateRequest(key)), authority: pki.authority }
-}
-
-interface Wire {
-  readonly openLogs?: StreamSources['logs']
-  readonly clock?: SimClock
-}
-
-/** Control plane and node `pi-1`, with a cable between them that can be watched and cut. */
-async function aWire(t: TestContext, { openLogs = async function* () {}, clock: sim }: Wire) {
-  const asked: string[] = []
-  let isPlugged = true
-  const stop = new AbortController()
-  t.after(() => stop.abort())
-  const plane = await aControlPlane(t, {
-    pki,
-    clock: sim ?? systemClock,
-    ask: (nodeName, id) => {
-      asked.push(id)
-      if (nodeName !== 'pi-1') return Promise.reject(new Error('no session'))
-      if (isPlugged) carry(id)
-      return Promise.resolve()
-    },
-  })
-  const cable = await aCable(t, plane.port)
-  const identity: Identity = {
-    ...pi1,
-    server: 'https://127.0.0.1:6443',
-    mqttPort: 1,
-    streamPort: cable.port,
-    podNetwork: '',
-    serviceNetwork: '',
-  }
-  const node = new StreamCarrier(() => identity, { ...NO_SOURCES, logs: openLogs }, envOf(sim ?? systemClock))
-  const carried: Promise<void>[] = []
-  const carry = (id: string): void => void carried.push(node.carry({ id }, stop.signal))
-  return {
-    ...plane,
-    logs: plane.nodeStreams,
-    asked,
-    cable,
-    carry,
-    /** Resolves when the node has let go of every stream. */
-    allCarried: () => Promise.all(carried),
-    unplug: () => {
-      isPlugged = false
-    },
-  }
-}
-
-async function readAll(chunks: AsyncIterable<Uint8Array>): Promise<string> {
-  const parts: Uint8Array[] = []
-  for await (const chunk of chunks) parts.push(chunk)
-  return Buffer.concat(parts).toString()
-}
-
-const isStatus =
-  (code: number, reason: string, message: string | RegExp) =>
-  (error: unknown): boolean => {
-    assert.ok(error instanceof StatusError, String(error))
-    assert.deepEqual([error.code, error.reason], [code, reason])
-    assert.match(error.message, typeof message === 'string' ? new RegExp(`^${message}$`) : message)
-    return true
-  }
 
 test('a log arrives whole and in order, and the node is asked for exactly what the client asked for', async (t) => {
   const requests: LogsRequest[] = []
-  const { logs } = await aWire(t, {
+  const { logs } = await withLogs(t, {
     openLogs: async function* (request) {
       requests.push(request)
       yield Buffer.from('one\n')
@@ -131,7 +57,7 @@ test('a log arrives whole and in order, and the node is asked for exactly what t
 })
 
 test('an empty log is empty, not an error', async (t) => {
-  const { logs } = await aWire(t, {})
+  const { logs } = await withLogs(t, {})
   assert.equal(await readAll(await logs.open(POD, OPTIONS, NEVER)), '')
 })
 
@@ -139,7 +65,7 @@ test('a large log is read on the node as fast as the client takes it, no faster'
   const CHUNK = Buffer.alloc(65_536, 'y')
   const CHUNKS = 500
   let read = 0
-  const { logs } = await aWire(t, {
+  const { logs } = await withLogs(t, {
     openLogs: async function* () {
       for (; read < CHUNKS; read++) yield CHUNK
     },
@@ -156,7 +82,7 @@ test('a large log is read on the node as fast as the client takes it, no faster'
 })
 
 test('streams that have ended, however they ended, leave nothing behind on their connection', { timeout: 20_000 }, async (t) => {
-  const { logs, cable } = await aWire(t, {
+  const { logs, cable } = await withLogs(t, {
     openLogs: async function* ({ tailLines }, signal) {
       yield Buffer.from('hello\n')
       if (tailLines === 1) throw serviceUnavailable('broken')
@@ -189,7 +115,7 @@ function aFollowedLog() {
 
 test('a client that goes away ends the reader on the node', { timeout: 10_000 }, async (t) => {
   const { openLogs, ended } = aFollowedLog()
-  const { logs } = await aWire(t, { openLogs })
+  const { logs } = await withLogs(t, { openLogs })
   const client = new AbortController()
   const chunks = await logs.open(POD, { ...OPTIONS, follow: true }, client.signal)
   const lines = chunks[Symbol.asyncIterator]()
@@ -201,7 +127,7 @@ test('a client that goes away ends the reader on the node', { timeout: 10_000 },
 
 test('a client that stops reading ends the reader on the node', { timeout: 10_000 }, async (t) => {
   const { openLogs, ended } = aFollowedLog()
-  const { logs } = await aWire(t, { openLogs })
+  const { logs } = await withLogs(t, { openLogs })
   for await (const chunk of await logs.open(POD, { ...OPTIONS, follow: true }, NEVER)) {
     assert.equal(Buffer.from(chunk).toString(), 'hello\n')
     break
@@ -210,13 +136,13 @@ test('a client that stops reading ends the reader on the node', { timeout: 10_00
 })
 
 test('a client that has gone before the node dials gets nothing read', { timeout: 10_000 }, async (t) => {
-  const { logs } = await aWire(t, { openLogs: () => assert.fail('nobody wants this log') })
+  const { logs } = await withLogs(t, { openLogs: () => assert.fail('nobody wants this log') })
   await assert.rejects(logs.open(POD, OPTIONS, AbortSignal.abort()), isStatus(504, 'Timeout', /did not open the stream/))
 })
 
 test("a reason that the node gives is the client's answer", async (t) => {
   const why = notFound({ group: '', plural: 'pods' }, 'web')
-  const { logs } = await aWire(t, {
+  const { logs } = await withLogs(t, {
     openLogs: () => {
       throw why
     },
@@ -225,7 +151,7 @@ test("a reason that the node gives is the client's answer", async (t) => {
 })
 
 test('what nobody foresaw on the node is a 500 that says nothing about its insides', async (t) => {
-  const { logs } = await aWire(t, {
+  const { logs } = await withLogs(t, {
     openLogs: () => {
       throw new TypeError('secret 42')
     },
@@ -237,7 +163,7 @@ test('what nobody foresaw on the node is a 500 that says nothing about its insid
 })
 
 test('a log that breaks off on the node is not taken for a whole one', async (t) => {
-  const { logs } = await aWire(t, {
+  const { logs } = await withLogs(t, {
     openLogs: async function* () {
       yield Buffer.from('half')
       throw serviceUnavailable('the disk is gone')
@@ -249,7 +175,7 @@ test('a log that breaks off on the node is not taken for a whole one', async (t)
 
 test('a cable that is cut is not taken for the end of a log, and the next stream finds its way', { timeout: 20_000 }, async (t) => {
   const { openLogs } = aFollowedLog()
-  const { logs, cable } = await aWire(t, { openLogs })
+  const { logs, cable } = await withLogs(t, { openLogs })
   const chunks = await logs.open(POD, { ...OPTIONS, follow: true }, NEVER)
   const read = readAll(chunks)
   cable.cut()
@@ -261,7 +187,7 @@ test('a cable that is cut is not taken for the end of a log, and the next stream
 })
 
 test('a node that is not connected is a 503 that says so', async (t) => {
-  const { logs } = await aWire(t, {})
+  const { logs } = await withLogs(t, {})
   const elsewhere = { ...POD, spec: { ...POD.spec, nodeName: 'pi-9' } }
   await assert.rejects(
     logs.open(elsewhere, OPTIONS, NEVER),
@@ -271,7 +197,7 @@ test('a node that is not connected is a 503 that says so', async (t) => {
 
 test('a node that does not dial in is a 504 after 15 seconds, not before', async (t) => {
   const sim = new SimClock(systemClock.nowMs())
-  const { logs, unplug } = await aWire(t, { clock: sim })
+  const { logs, unplug } = await withLogs(t, { clock: sim })
   unplug()
   let answered = false
   const opening = logs.open(POD, OPTIONS, NEVER).finally(() => {
@@ -286,7 +212,7 @@ test('a node that does not dial in is a 504 after 15 seconds, not before', async
 
 test('a connection is kept between streams, and closed after a minute without any', { timeout: 10_000 }, async (t) => {
   const sim = new SimClock(systemClock.nowMs())
-  const { logs, cable, allCarried } = await aWire(t, { clock: sim })
+  const { logs, cable, allCarried } = await withLogs(t, { clock: sim })
   let connections = 0
   const closed = new Promise<void>((resolve) => {
     cable.server.on('connection', (socket: Socket) => {
@@ -333,7 +259,7 @@ test('a stream is given to the node that was asked and to nobody else', { timeou
   clock.shiftMs = -400 * 86_400_000
   const expired = await aCertificate(pki, 'pi-1')
   clock.shiftMs = 0
-  const { logs, port, asked, carry, unplug } = await aWire(t, {
+  const { logs, port, asked, carry, unplug } = await withLogs(t, {
     openLogs: async function* () {
       yield Buffer.from('mine')
     },
@@ -365,7 +291,7 @@ test('a stream is given to the node that was asked and to nobody else', { timeou
 
 test('a stream that nobody waits for is refused, and so is a call that does not say which', { timeout: 10_000 }, async (t) => {
   const sim = new SimClock(systemClock.nowMs())
-  const { port } = await aWire(t, { clock: sim })
+  const { port } = await withLogs(t, { clock: sim })
   assert.deepEqual(await dial(t, port, tlsOf(pi1), streamId('guessed')), {
     code: status.PERMISSION_DENIED,
     details: 'nobody waits for this stream',

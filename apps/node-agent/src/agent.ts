@@ -229,7 +229,7 @@ class RunningAgent {
     })
     const parts = [
       this.#followAssignments(session),
-      this.#followStreams(session, until),
+      this.#followStreams(session, signal), // they outlive the session
       this.#outbox.run((batch) => session.report(batch), this.#parts.env.clock, until),
     ]
     try {

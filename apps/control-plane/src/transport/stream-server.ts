@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type sendUnaryData, Server, ServerCredentials, type ServerDuplexStream, type ServerUnaryCall, status } from '@grpc/grpc-js'
-import { StatusError, serviceUnavailable, timedOut } from '@bramble/api/status-error'
+import { StatusError, serviceUnavailable, timedOut, tooManyRequests } from '@bramble/api/status-error'
 import {
   EnrolmentService,
   type EnrolRequest,
@@ -16,8 +16,13 @@ import type { Pki } from '../pki/pki.ts'
 import { certifiedNode } from './certified-node.ts'
 
 const DIAL_LIMIT_MS = 15_000
-const MESSAGE_BYTES_MAX = 256 * 1024
-const STREAMS_PER_NODE_MAX = 64
+/** A chunk and what is around it. */
+const MESSAGE_BYTES_MAX = 68 * 1024
+/** A browser behind a forwarded port opens some dozen connections. */
+const STREAMS_PER_NODE_MAX = 128
+const STREAMS_MAX = 512
+/** A node may dial in once more than it may carry, to be told so. */
+const CALLS_PER_CONNECTION_MAX = STREAMS_PER_NODE_MAX + 16
 
 /** A stream as the node carries it. */
 export type Carry = ServerDuplexStream<NodeFrame, ServerFrame>
@@ -49,6 +54,8 @@ export class StreamServer {
   readonly #ask: AskNode
   readonly #env: Env
   readonly #wanted = new Map<string, Wanted>()
+  /** Streams that are open or being opened, by node. */
+  readonly #counts = new Map<string, number>()
   readonly #listening = Promise.withResolvers<number>()
 
   constructor(options: StreamServerOptions, enrolment: Enrolment, ask: AskNode, env: Env) {
@@ -68,7 +75,7 @@ export class StreamServer {
     const { host, port, pki } = this.#options
     const server = new Server({
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
-      'grpc.max_concurrent_streams': STREAMS_PER_NODE_MAX,
+      'grpc.max_concurrent_streams': CALLS_PER_CONNECTION_MAX,
       'grpc.keepalive_time_ms': 60_000,
       'grpc.keepalive_timeout_ms': 20_000,
     })
@@ -93,9 +100,40 @@ export class StreamServer {
 
   /**
    * A stream that the node carries, ready for its first frame.
-   * @throws StatusError 503 when the node is not connected, 504 when it does not call back in time or `signal` aborts.
+   * @throws StatusError 503 when the node is not connected, 504 when it does not call back in time or `signal` aborts, 429 when the
+   * node carries as many streams as it may, 503 when all nodes do.
    */
   async open(nodeName: string, signal: AbortSignal): Promise<Carry> {
+    const release = this.#admit(nodeName)
+    try {
+      const call = await this.#dialled(nodeName, signal)
+      if (call.destroyed) release()
+      else call.once('close', release)
+      return call
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  #admit(nodeName: string): () => void {
+    const count = this.#counts.get(nodeName) ?? 0
+    const total = this.#counts.values().reduce((sum, each) => sum + each, 0)
+    if (count >= STREAMS_PER_NODE_MAX)
+      throw tooManyRequests(`node "${nodeName}" carries ${count} streams (logs, exec, port-forward), and no more at once`, 1)
+    if (total >= STREAMS_MAX) throw serviceUnavailable(`${total} streams to nodes are open, and there can be no more at once`)
+    this.#counts.set(nodeName, count + 1)
+    let isReleased = false
+    return () => {
+      if (isReleased) return
+      isReleased = true
+      const left = this.#counts.get(nodeName)! - 1
+      if (left > 0) this.#counts.set(nodeName, left)
+      else this.#counts.delete(nodeName)
+    }
+  }
+
+  async #dialled(nodeName: string, signal: AbortSignal): Promise<Carry> {
     const id = randomBytes(18).toString('base64url')
     const { promise: call, resolve: arrived } = Promise.withResolvers<Carry | undefined>()
     this.#wanted.set(id, { nodeName, arrived })

@@ -1,3 +1,4 @@
+import { tooManyRequests } from '@bramble/api/status-error'
 import type { ServerFrame, StreamsClient } from '@bramble/link/grpc/stream'
 import type { StreamRequest } from '@bramble/link/link'
 import type { Env } from '@bramble/reconcile/env'
@@ -6,6 +7,8 @@ import type { Identity } from './identity.ts'
 
 /** As many as the control plane asks for. */
 const STREAMS_MAX = 128
+/** So many more are told that they are too many. */
+const REFUSALS_MAX = 16
 const KEEPALIVE_MS = 60_000
 const KEEPALIVE_ANSWER_MS = 20_000
 const IDLE_MS = 60_000
@@ -21,6 +24,8 @@ export class StreamCarrier {
   readonly #sources: StreamSources
   readonly #env: Env
   #client: StreamsClient | undefined
+  /** The certificate that the client shows. */
+  #certificate = ''
   #active = 0
   #idle = new AbortController()
 
@@ -32,11 +37,13 @@ export class StreamCarrier {
 
   /** Carries one stream to its end. Never rejects: what goes wrong is told to the other side, or logged. */
   async carry({ id }: StreamRequest, signal: AbortSignal): Promise<void> {
-    if (this.#active >= STREAMS_MAX) return this.#env.log.warn('too many streams; refused one', { max: STREAMS_MAX })
+    if (this.#active >= STREAMS_MAX) this.#env.log.warn('too many streams; refused one', { max: STREAMS_MAX })
+    if (this.#active >= STREAMS_MAX + REFUSALS_MAX) return
+    const sources = this.#active < STREAMS_MAX ? this.#sources : REFUSING
     this.#active++
     this.#idle.abort()
     try {
-      await this.#carry(id, signal)
+      await this.#carry(id, sources, signal)
     } catch (error) {
       if (!signal.aborted) this.#env.log.warn('a stream failed', { error })
     } finally {
@@ -45,7 +52,7 @@ export class StreamCarrier {
     }
   }
 
-  async #carry(id: string, signal: AbortSignal): Promise<void> {
+  async #carry(id: string, sources: StreamSources, signal: AbortSignal): Promise<void> {
     const client = await this.#connect()
     const call = client.carry()
     const ended = new AbortController()
@@ -56,7 +63,7 @@ export class StreamCarrier {
     try {
       call.write({ frame: { $case: 'streamId', value: id } })
       const wanted = await this.#firstFrame(call, both)
-      if (wanted) await carryCall(call, wanted, this.#sources, this.#env.log, both)
+      if (wanted) await carryCall(call, wanted, sources, this.#env.log, both)
     } finally {
       call.end()
       if (!ended.signal.aborted) call.cancel()
@@ -80,10 +87,13 @@ export class StreamCarrier {
   }
 
   async #connect(): Promise<StreamsClient> {
-    if (this.#client) return this.#client
+    if (this.#client && this.#certificate === this.#identity().certificate) return this.#client
     const [grpc, { StreamsClient: Client }] = await Promise.all([import('../host/grpc.ts'), import('@bramble/link/grpc/stream')])
     const { authority, key, certificate, server, streamPort } = this.#identity()
-    this.#client ??= new Client(
+    if (this.#client && this.#certificate === certificate) return this.#client
+    this.#client?.close() // calls that it carries go on
+    this.#certificate = certificate
+    this.#client = new Client(
       `${new URL(server).hostname}:${streamPort}`,
       grpc.credentials.createSsl(Buffer.from(authority), Buffer.from(key), Buffer.from(certificate)),
       {
@@ -108,3 +118,8 @@ export class StreamCarrier {
     })
   }
 }
+
+const refuse = (): never => {
+  throw tooManyRequests(`the node carries ${STREAMS_MAX} streams (logs, exec, port-forward), and no more at once`, 1)
+}
+const REFUSING: StreamSources = { logs: refuse, exec: refuse, attach: refuse, forward: refuse }
