@@ -24,9 +24,9 @@ export const insidePrivateHost = (): boolean => process.env[MARK] === '1'
  *
  * @param file `import.meta.filename` of the caller, whose tests check `insidePrivateHost()`.
  */
-export function privateHostTest(file: string): void {
+export function privateHostTest(file: string, { timeoutMs = RUN_MS_MAX }: { readonly timeoutMs?: number } = {}): void {
   const skip = process.getuid?.() === 0 ? false : 'needs root for namespaces'
-  test('on a host of its own', { skip, timeout: RUN_MS_MAX }, async () => {
+  test('on a host of its own', { skip, timeout: timeoutMs }, async () => {
     const node = [process.execPath, ...process.execArgv.filter((flag) => !flag.startsWith('--test')), '--test-reporter=spec', file]
     const result = await runCommand(
       'unshare',
@@ -48,7 +48,7 @@ export function privateHostTest(file: string): void {
         'sh',
         ...node,
       ],
-      { timeoutMs: RUN_MS_MAX, exitCodes: 'any', maxOutputBytes: 16 << 20 },
+      { timeoutMs, exitCodes: 'any', maxOutputBytes: 16 << 20 },
     )
     assert.equal(result.exitCode, 0, `\n${result.stdout}\n${result.stderr}`)
   })
