@@ -7,6 +7,8 @@ export interface ImageConfig {
   readonly env: Readonly<Record<string, string>>
   readonly labels: Readonly<Record<string, string>>
   readonly ports?: readonly string[]
+  /** Name or number of whom it runs as. */
+  readonly user?: string
 }
 
 export interface ImageArchive {
@@ -34,6 +36,7 @@ export function imageArchive(name: string, files: readonly TarEntry[], config: I
         Entrypoint: config.entrypoint ?? null,
         Cmd: config.command ?? null,
         Labels: config.labels,
+        ...(config.user !== undefined && { User: config.user }),
         ExposedPorts: Object.fromEntries((config.ports ?? []).map((port) => [port, {}])),
       },
       rootfs: { type: 'layers', diff_ids: [`sha256:${layerDigest}`] },

@@ -1,34 +1,14 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
-import {
-  type ContainerConfig,
-  type ContainerState,
-  type Runtime,
-  RuntimeError,
-  type RuntimeReason,
-  type SandboxConfig,
-  type SandboxState,
-} from './runtime.ts'
+import { imagePromises } from './contract/image-promises.ts'
+import { isRuntimeError, PodUnderTest, type PromiseOf, type RuntimeHarness } from './contract/pod-under-test.ts'
+import { processPromises } from './contract/process-promises.ts'
+import { resourcePromises } from './contract/resource-promises.ts'
+import { securityPromises } from './contract/security-promises.ts'
+import { attachPromises, execPromises, portPromises } from './contract/stream-promises.ts'
 
-/** A runtime to test and what the suite needs around it. */
-export interface RuntimeHarness {
-  readonly runtime: Runtime
-  /** Lets a moment pass: virtual for the fake, some ten milliseconds where processes really run. */
-  readonly pause: () => Promise<void>
-  readonly readLog: (path: string) => Promise<string>
-  /** An existing folder, for logs and mounts; absolute. */
-  readonly folder: string
-  /** Reference of an image that is present and has /bin/sh, cat and sleep. */
-  readonly image: string
-  /** Reference whose pull fails soon. */
-  readonly missingImage: string
-  /** Processes really run: also check what they see. `writeFile` puts text into `folder`. */
-  readonly real?: { readonly writeFile: (path: string, text: string) => Promise<void> }
-}
-
-const PAUSES_MAX = 2_000
-const NEVER = new AbortController().signal
+export type { RuntimeHarness } from './contract/pod-under-test.ts'
 
 /**
  * What every runtime promises, run against the fake and the real ones alike. `make` registers its own clean-up with `t.after`.
@@ -54,11 +34,14 @@ export function runtimeContract(
     sandboxPromises(promise)
     containerPromises(promise)
     processPromises(promise)
+    securityPromises(promise)
+    execPromises(promise)
+    attachPromises(promise)
+    portPromises(promise)
+    resourcePromises(promise)
     imagePromises(promise)
   })
 }
-type PromiseOf = (title: string, body: (pod: PodUnderTest, t: TestContext) => Promise<void>, realOnly?: boolean) => void
-
 function sandboxPromises(promise: PromiseOf): void {
   promise('a runtime that works says so, with a version', async ({ harness: { runtime } }) => {
     const status = await runtime.status()
@@ -175,218 +158,4 @@ function containerPromises(promise: PromiseOf): void {
     stop.abort()
     await hints.return?.()
   })
-}
-
-function processPromises(promise: PromiseOf): void {
-  promise('output is written to the log path in CRI format, by stream', async (pod) => {
-    const id = await pod.start({ args: ['echo one; echo two >&2; exit 0'] })
-    await pod.exited(id)
-    await pod.logged(id, /two/)
-    const lines = (await pod.log(id))
-      .trimEnd()
-      .split('\n')
-      .map((line) => line.split(' '))
-    for (const [time] of lines) assert.match(time!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}(Z|[+-]\d\d:\d\d)$/)
-    assert.deepEqual(lines.map((line) => line.slice(1).join(' ')).sort(), ['stderr F two', 'stdout F one'])
-  })
-  promise('exec returns the exit code and what was printed', async (pod) => {
-    const id = await pod.start({ args: ['sleep 600'] })
-    assert.deepEqual(await pod.harness.runtime.exec(id, ['/bin/sh', '-c', 'echo fine; exit 7'], 10_000), { exitCode: 7, output: 'fine\n' })
-  })
-  promise('exec that takes too long is an ExecTimeout', async (pod) => {
-    const id = await pod.start({ args: ['sleep 600'] })
-    await assert.rejects(pod.passing(pod.harness.runtime.exec(id, ['/bin/sh', '-c', 'sleep 60'], 300)), isRuntimeError('ExecTimeout'))
-  })
-  promise(
-    'environment, arguments, working directory and mounts reach the process',
-    async (pod) => {
-      const { folder, real } = pod.harness
-      await real!.writeFile(`${folder}/greeting`, 'good morning')
-      const id = await pod.start({
-        args: ['echo "$WHO|$1|$(pwd)|$(cat /data/greeting)"; echo x > /data/greeting; exit $?', 'name', 'a b$c'],
-        env: [{ name: 'WHO', value: 'a "pod" = $HOME' }],
-        workingDirectory: '/tmp',
-        mounts: [{ hostPath: folder, containerPath: '/data', readOnly: true }],
-      })
-      assert.notEqual((await pod.exited(id)).exitCode, 0, 'a read-only mount cannot be written')
-      await pod.logged(id, /stdout F a "pod" = \$HOME\|a b\$c\|\/tmp\|good morning\n/)
-    },
-    true,
-  )
-  promise(
-    'containers of one pod share its network and its host name',
-    async (pod) => {
-      const server = await pod.start({ name: 'server', args: ['echo up; sleep 600'] })
-      const client = await pod.start({ name: 'client', args: ['hostname; cat /proc/net/route; sleep 600'] })
-      const name = async (id: string): Promise<string> =>
-        (await pod.harness.runtime.exec(id, ['/bin/sh', '-c', 'hostname; readlink /proc/self/ns/net'], 10_000)).output
-      assert.equal(await name(server), await name(client))
-      assert.match(await name(server), /^web\n/)
-    },
-    true,
-  )
-}
-
-function imagePromises(promise: PromiseOf): void {
-  promise('a present image has an id and is listed', async ({ harness: { runtime, image } }) => {
-    const status = await runtime.imageStatus(image)
-    assert.match(status?.id ?? '', /^sha256:[0-9a-f]{64}$/)
-    assert.ok((await runtime.listImages()).some(({ id }) => id === status?.id))
-    assert.equal((await runtime.imageStatus(status!.id))?.id, status!.id)
-  })
-  promise('a name that no image can have is InvalidImageName', async ({ harness: { runtime } }) => {
-    await assert.rejects(runtime.imageStatus('Not An Image'), isRuntimeError('InvalidImageName'))
-  })
-  promise('an absent image is undefined, and a failing pull is ErrImagePull', async ({ harness: { runtime, missingImage } }) => {
-    assert.equal(await runtime.imageStatus(missingImage), undefined)
-    await assert.rejects(runtime.pullImage(missingImage, [], NEVER), isRuntimeError('ErrImagePull'))
-  })
-}
-
-const isRuntimeError =
-  (reason: RuntimeReason) =>
-  (error: unknown): boolean => {
-    assert.ok(error instanceof RuntimeError, String(error))
-    assert.equal(error.reason, reason, error.message)
-    return true
-  }
-
-/** One pod with a uid of its own, and short ways to do things to it. */
-class PodUnderTest {
-  readonly uid = randomUUID()
-  readonly harness: RuntimeHarness
-
-  constructor(harness: RuntimeHarness) {
-    this.harness = harness
-  }
-
-  sandbox(change: Partial<SandboxConfig> = {}): Promise<string> {
-    return this.harness.runtime.runSandbox(
-      {
-        podUid: this.uid,
-        namespace: 'default',
-        name: 'web',
-        hostname: 'web',
-        hostNetwork: false,
-        hostPid: false,
-        hostIpc: false,
-        portMappings: [],
-        logDirectory: `${this.harness.folder}/${this.uid}`,
-        sysctls: {},
-        sharedProcesses: false,
-        resources: { qosClass: 'Burstable', cpuRequestMillis: 0 },
-        ...change,
-      },
-      NEVER,
-    )
-  }
-
-  /** Without a command, `args` are `sh -c` and its arguments. */
-  async create(change: Partial<ContainerConfig>): Promise<string> {
-    const { runtime, folder, image } = this.harness
-    const sandboxId = await this.sandbox()
-    const { name = 'main', attempt = 0 } = change
-    return runtime.createContainer(
-      sandboxId,
-      {
-        name,
-        attempt,
-        image: (await runtime.imageStatus(image))!.id,
-        imageReference: image,
-        command: ['/bin/sh', '-c'],
-        args: ['sleep 600'],
-        env: [],
-        mounts: [],
-        logPath: `${folder}/${this.uid}/${name}/${attempt}.log`,
-        resources: { cpuRequestMillis: 0 },
-        devices: [],
-        stdinOnce: false,
-        oomScoreAdj: 1000,
-        tty: false,
-        stdin: false,
-        terminationMessagePath: '/dev/termination-log',
-        annotations: {},
-        security: {
-          supplementalGroups: [],
-          privileged: false,
-          readOnlyRoot: false,
-          noNewPrivileges: false,
-          addCapabilities: [],
-          dropCapabilities: [],
-          seccomp: { type: 'runtime-default' as const },
-          procMount: 'default' as const,
-        },
-        ...change,
-      },
-      NEVER,
-    )
-  }
-
-  async start(change: Partial<ContainerConfig>): Promise<string> {
-    const id = await this.create(change)
-    await this.harness.runtime.startContainer(id)
-    return id
-  }
-
-  async observe(): Promise<SandboxState> {
-    const [seen, ...more] = await this.harness.runtime.observe(this.uid)
-    assert.ok(seen && more.length === 0, `one sandbox, not ${seen ? more.length + 1 : 0}`)
-    return seen
-  }
-
-  async container(id: string): Promise<ContainerState> {
-    const seen = (await this.observe()).containers.find((container) => container.id === id)
-    assert.ok(seen, `container ${id} is not observed`)
-    return seen
-  }
-
-  async exited(id: string): Promise<ContainerState> {
-    return this.#until(
-      () => this.container(id),
-      ({ state }) => state === 'exited',
-      'exited',
-    )
-  }
-
-  async log(id: string): Promise<string> {
-    return this.harness.readLog((await this.container(id)).logPath)
-  }
-
-  async logged(id: string, pattern: RegExp): Promise<void> {
-    await this.#until(
-      () => this.log(id),
-      (text) => pattern.test(text),
-      `logged ${pattern}`,
-    )
-  }
-
-  /** The result of `work`, while time passes. */
-  async passing<T>(work: Promise<T>): Promise<T> {
-    let done = false
-    const ended = work.then(
-      () => {
-        done = true
-      },
-      () => {
-        done = true
-      },
-    )
-    for (let pauses = 0; !done && pauses < PAUSES_MAX; pauses++) await Promise.race([ended, this.harness.pause()])
-    assert.ok(done, 'it ends in time')
-    return work
-  }
-
-  async remove(): Promise<void> {
-    for (const { id } of await this.harness.runtime.observe(this.uid)) await this.harness.runtime.removeSandbox(id)
-  }
-
-  async #until<T>(look: () => Promise<T>, good: (value: T) => boolean, what: string): Promise<T> {
-    let value = await look()
-    for (let pauses = 0; !good(value); pauses++) {
-      assert.ok(pauses < PAUSES_MAX, `not ${what} in time: ${JSON.stringify(value)}`)
-      await this.harness.pause()
-      value = await look()
-    }
-    return value
-  }
 }

@@ -14,7 +14,8 @@ import {
   type SandboxState,
   type WritableLayer,
 } from '../runtime.ts'
-import { fakeProcess } from './fake-process.ts'
+import { FakeImages, hash } from './fake-images.ts'
+import { fakeAttached, fakeProcess, type FakeTerminal, play } from './fake-process.ts'
 import { fakeScript, type FakeScript } from './fake-script.ts'
 
 export interface FakeRuntimeOptions {
@@ -33,7 +34,7 @@ interface FakeContainer {
   readonly config: ContainerConfig
   readonly script: FakeScript
   readonly death: AbortController
-  diedWith?: { readonly exitCode: number; readonly oomKilled?: boolean }
+  readonly terminal: FakeTerminal
 }
 interface FakeSandbox {
   readonly config: SandboxConfig
@@ -62,7 +63,7 @@ export class FakeRuntime implements Runtime {
   readonly #options: FakeRuntimeOptions
   readonly #clock: Clock
   readonly #sandboxes = new Map<string, FakeSandbox>()
-  readonly #images = new Map<string, ImageState>()
+  readonly #images = new FakeImages()
   readonly #failures = new Map<FakeOperation, Error[]>()
   readonly #hinted = new Set<{ readonly uids: Set<string>; readonly change: Signal }>()
   #next = 1
@@ -76,14 +77,7 @@ export class FakeRuntime implements Runtime {
 
   /** Makes an image present, as a local build does. */
   addImage(reference: string): ImageState {
-    const image = {
-      id: `sha256:${hash(reference)}`,
-      names: [reference],
-      digests: [`${reference.split(':')[0]}@sha256:${hash(`${reference}@`)}`],
-      sizeBytes: 1_000_000,
-    }
-    this.#images.set(image.id, image)
-    return image
+    return this.#images.add(reference)
   }
 
   /** The next `times` calls of `operation` throw `error`. */
@@ -184,10 +178,13 @@ export class FakeRuntime implements Runtime {
     if (!this.#images.has(config.image)) throw new RuntimeError('CreateContainerError', `no image ${config.image}`)
     const { name, attempt, image, imageReference, logPath, annotations } = config
     const id = hash(`${sandboxId}/${name}/${attempt}/${this.#next++}`)
+    const death = new AbortController()
+    const input = config.stdin ? new PassThrough() : undefined
     sandbox.containers.set(id, {
       config,
       script: fakeScript([...config.command, ...config.args]),
-      death: new AbortController(),
+      death,
+      terminal: { input, stdinOnce: config.stdinOnce, watchers: new Set(), death: death.signal },
       state: { id, name, attempt, state: 'created', image, imageReference, createdAtMs: this.#clock.nowMs(), logPath, annotations },
     })
     return id
@@ -247,7 +244,7 @@ export class FakeRuntime implements Runtime {
     let leftMs = timeoutMs
     for (const action of script.actions) {
       if (action.type === 'print') output.push(`${action.text}\n`)
-      else {
+      else if (action.type === 'sleep') {
         await this.#clock.sleep(Math.min(action.ms, leftMs))
         leftMs -= action.ms
         if (leftMs <= 0) throw new RuntimeError('ExecTimeout', `command "${command.join(' ')}" timed out after ${timeoutMs} ms`)
@@ -273,7 +270,7 @@ export class FakeRuntime implements Runtime {
   async openAttach(containerId: string, stdio: Stdio, signal: AbortSignal): Promise<RemoteProcess> {
     const container = this.#container(containerId)
     if (container?.state.state !== 'running') throw new RuntimeError('RuntimeUnavailable', `container ${containerId} is not running`)
-    return fakeProcess({ ...container.script, actions: container.script.actions }, stdio, this.#clock, signal)
+    return fakeAttached(container.terminal, stdio, signal)
   }
 
   /** Answers with what it is sent. */
@@ -297,11 +294,7 @@ export class FakeRuntime implements Runtime {
   // ── ImageService ──────────────────────────────────────────────────────────
 
   async imageStatus(reference: string): Promise<ImageState | undefined> {
-    if (!/^[\w./:@-]+$/.test(reference) || /[A-Z]/.test(reference.split(/[:@]/)[0]!))
-      throw new RuntimeError('InvalidImageName', `image "${reference}" has no valid name`)
-    return [...this.#images.values()].find(
-      (image) => image.id === reference || image.names.includes(reference) || image.digests.includes(reference),
-    )
+    return this.#images.status(reference)
   }
 
   async pullImage(reference: string, _logins: readonly RegistryLogin[], signal: AbortSignal): Promise<ImageState> {
@@ -315,31 +308,25 @@ export class FakeRuntime implements Runtime {
 
   async loadImages(archivePath: string): Promise<readonly ImageState[]> {
     this.#mayFail('pullImage')
-    return [
-      this.addImage(
-        `localhost/${archivePath
-          .split('/')
-          .at(-1)!
-          .replace(/\.tar$/, '')}:latest`,
-      ),
-    ]
+    return [this.#images.load(archivePath)]
   }
 
   async listImages(): Promise<readonly ImageState[]> {
-    return [...this.#images.values()]
+    return this.#images.list()
   }
 
   async removeImage(id: string): Promise<void> {
-    this.#images.delete(id)
+    this.#images.remove(id)
   }
 
   async #live(container: FakeContainer): Promise<void> {
-    for (const action of container.script.actions) {
-      if (action.type === 'print') this.#print(container, action.stream, action.text)
-      else await this.#clock.sleep(action.ms, container.death.signal)
-      if (container.death.signal.aborted) return
+    const { script, death, terminal } = container
+    const print = (stream: 'stdout' | 'stderr', text: string): void => {
+      for (const line of text.split('\n').slice(0, -1)) this.#print(container, stream, line)
+      for (const watch of terminal.watchers) watch(stream, text)
     }
-    this.#die(container, { exitCode: container.script.exitCode })
+    await play(script, { input: terminal.input, print }, this.#clock, death.signal)
+    if (!death.signal.aborted) this.#die(container, { exitCode: script.exitCode })
   }
 
   #print({ state }: FakeContainer, stream: string, text: string): void {
@@ -380,15 +367,4 @@ export class FakeRuntime implements Runtime {
     const error = this.#failures.get(operation)?.shift()
     if (error) throw error
   }
-}
-
-/** 64 hexadecimal digits that depend on the text alone. */
-function hash(text: string): string {
-  let state = 0x811c9dc5
-  const words: string[] = []
-  for (let round = 0; round < 8; round++) {
-    for (let index = 0; index < text.length; index++) state = Math.imul(state ^ text.charCodeAt(index) ^ round, 0x01000193) >>> 0
-    words.push(state.toString(16).padStart(8, '0'))
-  }
-  return words.join('')
 }

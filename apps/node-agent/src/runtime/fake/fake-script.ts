@@ -8,14 +8,18 @@ export interface FakeScript {
 export type FakeAction =
   | { readonly type: 'print'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
   | { readonly type: 'sleep'; readonly ms: number }
+  /** What comes in goes out, until its end. */
+  | { readonly type: 'copy' }
 
 /**
- * Reads the little shell that tests and simulations need: `sh -c '…'` with `echo words [>&2]`, `sleep <seconds>`, `true`, `false`,
- * `exit <n>` and `trap '' TERM`, separated by `;`, `&&` or line ends, and `sleep` on its own. Everything else is a server: it runs
- * until it is stopped.
+ * Reads the little shell that tests and simulations need: `sh -c '…'` with `echo words [>&2]`, `sleep <seconds>`, `cat`, `true`,
+ * `false`, `exit <n>` and `trap '' TERM`, separated by `;`, `&&` or line ends, and `sleep` and `cat` on their own. There is nothing
+ * below `/no/such/`, and `/etc` cannot be executed. Everything else is a server: it runs until it is stopped.
  */
 export function fakeScript(command: readonly string[]): FakeScript {
   const shell = command.length >= 3 && /(^|\/)(ba)?sh$/.test(command[0]!) && command[1] === '-c'
+  if (command[0]?.startsWith('/no/such/')) return { actions: [], exitCode: 127, ignoresTerm: false }
+  if (command[0] === '/etc') return { actions: [], exitCode: 126, ignoresTerm: false }
   const lines = shell ? command[2]!.split(/;|&&|\n/) : [command.join(' ')]
   const actions: FakeAction[] = []
   let ignoresTerm = false
@@ -25,6 +29,7 @@ export function fakeScript(command: readonly string[]): FakeScript {
     if (word === 'false') return { actions, exitCode: 1, ignoresTerm }
     if (word === 'trap') ignoresTerm = true
     else if (word === 'echo') actions.push(printed(line))
+    else if (word === 'cat' && rest.length === 0) actions.push({ type: 'copy' })
     else if (word === 'sleep') actions.push({ type: 'sleep', ms: Number(rest[0]) * 1000 || FOREVER_MS })
     else if (word !== 'true') actions.push({ type: 'sleep', ms: FOREVER_MS })
   }

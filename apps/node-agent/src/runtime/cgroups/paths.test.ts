@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { type CgroupManager, classPlace, containerFolders, podPlace, type QosClass } from './paths.ts'
+
+describe('where the cgroup of a pod is', () => {
+  const UID = '0a1b-2c'
+  const cases: readonly (readonly [CgroupManager, QosClass, folder: string, parent: string])[] = [
+    ['cgroupfs', 'Guaranteed', '/bramble/pod0a1b-2c', '/bramble/pod0a1b-2c'],
+    ['cgroupfs', 'Burstable', '/bramble/burstable/pod0a1b-2c', '/bramble/burstable/pod0a1b-2c'],
+    ['cgroupfs', 'BestEffort', '/bramble/besteffort/pod0a1b-2c', '/bramble/besteffort/pod0a1b-2c'],
+    ['systemd', 'Guaranteed', '/bramble.slice/bramble-pod0a1b_2c.slice', 'bramble-pod0a1b_2c.slice'],
+    [
+      'systemd',
+      'Burstable',
+      '/bramble.slice/bramble-burstable.slice/bramble-burstable-pod0a1b_2c.slice',
+      'bramble-burstable-pod0a1b_2c.slice',
+    ],
+    [
+      'systemd',
+      'BestEffort',
+      '/bramble.slice/bramble-besteffort.slice/bramble-besteffort-pod0a1b_2c.slice',
+      'bramble-besteffort-pod0a1b_2c.slice',
+    ],
+  ]
+  for (const [manager, qosClass, folder, parent] of cases)
+    it(`${qosClass} with ${manager}`, () => assert.deepEqual(podPlace(manager, 'bramble', qosClass, UID), { folder, parent }))
+
+  it('the groups of classes are those that pods lie in', () => {
+    for (const [manager, qosClass] of cases) {
+      const { folder } = podPlace(manager, 'bramble', qosClass, UID)
+      assert.equal(folder.slice(0, folder.lastIndexOf('/')), classPlace(manager, 'bramble', qosClass).folder)
+    }
+  })
+
+  it('a container is found under the name that any of the runtimes gives it', () => {
+    for (const name of ['libpod-c1', 'libpod-c1.scope', 'c1', 'cri-containerd-c1.scope', 'crio-c1.scope'])
+      assert.ok(containerFolders('c1').includes(name), name)
+  })
+})

@@ -1,0 +1,224 @@
+import { readFileSync } from 'node:fs'
+import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '@bramble/reconcile/env'
+import { runCommand } from '../../host/exec.ts'
+import { isMissing } from '../../host/files.ts'
+import type { PodResources } from '../runtime.ts'
+import { type CgroupManager, type CgroupPlace, classPlace, containerFolders, podPlace, QOS_CLASSES, type QosClass } from './paths.ts'
+import { type CgroupSetting, type CgroupVersion, classSettings, oomKillsIn, podSettings, systemdProperties } from './settings.ts'
+
+export const CGROUP_ROOT = '/sys/fs/cgroup'
+export const CGROUP_NAME = 'bramble'
+
+/** 2 where cgroup v2 alone is mounted. */
+export const cgroupVersion = (root: string = CGROUP_ROOT): Promise<CgroupVersion> =>
+  access(join(root, 'cgroup.controllers')).then(
+    () => 2,
+    () => 1,
+  )
+
+export interface PodCgroupsOptions {
+  readonly manager: CgroupManager
+  readonly version: CgroupVersion
+  readonly clock: Clock
+  /** Of the group above all pods; one word. Default `bramble`. */
+  readonly name?: string
+  /** Where the hierarchies are mounted. Default /sys/fs/cgroup. */
+  readonly root?: string
+}
+
+/**
+ * The cgroups of pods, one folder for each in that of its class, for either manager and either version. Pods from before there were
+ * classes lie where Guaranteed ones do, and are found there.
+ */
+export class PodCgroups {
+  readonly #manager: CgroupManager
+  readonly #version: CgroupVersion
+  readonly #name: string
+  readonly #root: string
+  readonly #clock: Clock
+
+  constructor({ manager, version, clock, name = CGROUP_NAME, root = CGROUP_ROOT }: PodCgroupsOptions) {
+    this.#manager = manager
+    this.#version = version
+    this.#clock = clock
+    this.#name = name
+    this.#root = root
+  }
+
+  /** What runtimes are told: a path for cgroupfs, the name of a slice for systemd. */
+  parentOf(podUid: string, qosClass: QosClass): string {
+    return this.#place(podUid, qosClass).parent
+  }
+
+  /** Folder of the pod's group below the root of each hierarchy, where there is one now. */
+  async folderOf(podUid: string): Promise<string | undefined> {
+    for (const { folder } of this.#places(podUid)) if ((await this.#existing(folder)).length > 0) return folder
+    return undefined
+  }
+
+  /** Makes the pod's group and gives it what it may use; makes it the pod's share of its class, too. Safe to repeat. */
+  async make(podUid: string, resources: PodResources): Promise<void> {
+    const place = this.#place(podUid, resources.qosClass)
+    if (this.#manager === 'cgroupfs') await this.#makeFolders(place.folder, ['cpu', 'memory'])
+    await this.#apply(place, podSettings(this.#version, resources))
+  }
+
+  /**
+   * Changes what a pod may use, where its group is.
+   * @throws the kernel's error, say EINVAL for a quota below one of its containers'.
+   */
+  async set(podUid: string, resources: PodResources): Promise<void> {
+    for (const place of this.#places(podUid))
+      if ((await this.#existing(place.folder)).length > 0) await this.#apply(place, podSettings(this.#version, resources))
+  }
+
+  /** Shares out the CPU between classes. @param pods Every pod of this node. */
+  async setClasses(pods: readonly Pick<PodResources, 'qosClass' | 'cpuRequestMillis'>[]): Promise<void> {
+    for (const qosClass of ['Burstable', 'BestEffort'] as const) {
+      const place = classPlace(this.#manager, this.#name, qosClass)
+      if ((await this.#existing(place.folder)).length === 0) continue
+      const millis = pods.filter((pod) => pod.qosClass === qosClass).reduce((sum, pod) => sum + pod.cpuRequestMillis, 0)
+      await this.#apply(place, classSettings(this.#version, qosClass, millis))
+    }
+  }
+
+  /** Puts a process that belongs to no container into a group of its own in the pod's. With systemd it stays where it is. */
+  async addProcess(podUid: string, qosClass: QosClass, name: string, pid: number): Promise<void> {
+    if (this.#manager === 'systemd') return
+    const folder = join(this.#place(podUid, qosClass).folder, name)
+    await this.#makeFolders(folder, ['cpu', 'memory'])
+    for (const existing of await this.#existing(folder)) await writeFile(join(existing, 'cgroup.procs'), String(pid))
+  }
+
+  /**
+   * How often memory ran out in the container. Synchronous: its cgroup is gone some ten milliseconds after its death.
+   * 0 when it is gone already.
+   */
+  oomKills(podUid: string, containerId: string): number {
+    const [top, file] = this.#version === 2 ? [this.#root, 'memory.events'] : [join(this.#root, 'memory'), 'memory.oom_control']
+    for (const { folder } of this.#places(podUid))
+      for (const name of containerFolders(containerId)) {
+        const kills = oomKillsIn(readNow(join(top, folder, name, file)))
+        if (kills !== undefined) return kills
+      }
+    return 0
+  }
+
+  /**
+   * Removes the pod's group, and those above when it was the last. The runtime's own clean-up may be in it for some hundred
+   * milliseconds after the last container is gone: it is waited for, up to a limit. Absent = success.
+   */
+  async remove(podUid: string): Promise<void> {
+    for (const { folder, parent } of this.#places(podUid)) {
+      if (this.#manager === 'systemd') {
+        if ((await this.#existing(folder)).length === 0) continue
+        await runCommand('systemctl', ['stop', parent], { exitCodes: 'any' })
+        await runCommand('systemctl', ['revert', parent], { exitCodes: 'any' })
+        continue
+      }
+      const folders = await this.#existing(folder)
+      for (let tries = 1; !(await removeAllEmpty(folders)) && tries < REMOVE_TRIES_MAX; tries++) await this.#clock.sleep(REMOVE_AGAIN_MS)
+    }
+    if (this.#manager === 'systemd') return
+    for (const qosClass of [...QOS_CLASSES].reverse()) // that of Guaranteed ones is above the others
+      for (const folder of await this.#existing(classPlace('cgroupfs', this.#name, qosClass).folder)) await rmdir(folder).catch(() => {}) // other pods are in it
+  }
+
+  #place(podUid: string, qosClass: QosClass): CgroupPlace {
+    return podPlace(this.#manager, this.#name, qosClass, podUid)
+  }
+
+  #places(podUid: string): readonly CgroupPlace[] {
+    return QOS_CLASSES.map((qosClass) => this.#place(podUid, qosClass))
+  }
+
+  /** Where this folder exists, in any hierarchy. */
+  async #existing(folder: string): Promise<readonly string[]> {
+    const tops = this.#version === 2 ? [] : await readdir(this.#root).catch(() => [])
+    const paths = [...new Set([this.#root, ...tops.map((name) => join(this.#root, name))])].map((top) => join(top, folder))
+    const found = await Promise.all(
+      paths.map((path) =>
+        access(path).then(
+          () => true,
+          () => false,
+        ),
+      ),
+    )
+    return paths.filter((_, index) => found[index])
+  }
+
+  async #makeFolders(folder: string, controllers: readonly string[]): Promise<void> {
+    if (this.#version === 1) {
+      for (const controller of controllers) {
+        const top = join(this.#root, controller)
+        if (await isThere(top)) await mkdir(join(top, folder), { recursive: true })
+      }
+      return
+    }
+    const parts = folder.split('/').filter((part) => part !== '')
+    for (const index of parts.keys()) {
+      await enableControllers(join(this.#root, ...parts.slice(0, index)))
+      await mkdir(join(this.#root, ...parts.slice(0, index + 1)), { recursive: true })
+    }
+  }
+
+  /** Settings whose controller the kernel does not have are left out. */
+  async #apply({ folder, parent }: CgroupPlace, settings: readonly CgroupSetting[]): Promise<void> {
+    if (this.#manager === 'systemd') {
+      await runCommand('systemctl', ['set-property', '--runtime', parent, ...systemdProperties(settings)])
+      return
+    }
+    for (const { controller, file, content } of settings) {
+      const path = join(this.#root, ...(this.#version === 1 ? [controller] : []), folder)
+      if (!(await isThere(path)) || (this.#version === 2 && !(await hasController(path, controller)))) continue
+      await writeFile(join(path, file), content)
+    }
+  }
+}
+
+const REMOVE_TRIES_MAX = 20
+const REMOVE_AGAIN_MS = 50
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
+
+const controllersOf = async (folder: string): Promise<readonly string[]> =>
+  (await readFile(join(folder, 'cgroup.controllers'), 'utf8').catch(() => '')).trim().split(' ')
+const hasController = async (folder: string, controller: string): Promise<boolean> => (await controllersOf(folder)).includes(controller)
+
+/** For the groups in this one; what cannot be enabled here is left out. Source: kernel, cgroup-v2, "Enabling and Disabling". */
+async function enableControllers(folder: string): Promise<void> {
+  const file = join(folder, 'cgroup.subtree_control')
+  const enabled = (await readFile(file, 'utf8').catch(() => '')).trim().split(' ')
+  for (const controller of await controllersOf(folder))
+    if (controller !== '' && !enabled.includes(controller)) await writeFile(file, `+${controller}`).catch(() => {})
+}
+
+function readNow(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return '' // not this place, or gone already
+  }
+}
+
+async function removeAllEmpty(folders: readonly string[]): Promise<boolean> {
+  let areGone = true
+  for (const folder of folders) areGone = (await removeEmpty(folder)) && areGone
+  return areGone
+}
+
+async function removeEmpty(folder: string): Promise<boolean> {
+  try {
+    for (const entry of await readdir(folder, { withFileTypes: true })) if (entry.isDirectory()) await removeEmpty(join(folder, entry.name))
+    await rmdir(folder)
+    return true
+  } catch (error) {
+    return isMissing(error)
+  }
+}
