@@ -53,6 +53,8 @@ export class NodeStreams implements PodLogs, PodStreams {
       channels: { stdin, stdout, stderr: stderr && !tty },
       mayIdle: false,
     })
+    const ended = stream.ended.then(({ exitCode }) => ({ exitCode }))
+    ended.catch(() => {}) // who does not wait for the end need not hear of it
     return {
       ...(stream.stdin && { stdin: stream.stdin }),
       ...(stream.stdout && { stdout: stream.stdout }),
@@ -60,7 +62,7 @@ export class NodeStreams implements PodLogs, PodStreams {
       resize: (size) => {
         if (tty) stream.resize(size)
       },
-      ended: stream.ended.then(({ exitCode }) => ({ exitCode })),
+      ended,
     }
   }
 

@@ -1,7 +1,16 @@
 import type { Duplex, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { badRequest, serviceUnavailable, StatusError } from '@bramble/api/status-error'
-import type { AttachRequest, Ended, ExecRequest, ForwardRequest, LogsRequest, NodeFrame, ServerFrame } from '@bramble/link/grpc/stream'
+import type {
+  AttachRequest,
+  Ended,
+  ExecRequest,
+  ForwardRequest,
+  LogsRequest,
+  NodeFrame,
+  ServerFrame,
+  Stdio,
+} from '@bramble/link/grpc/stream'
 import { CHUNK_BYTES_MAX, FrameWriter } from '@bramble/link/grpc/frame-writer'
 import type { Log } from '@bramble/reconcile/env'
 import { Signal } from '@bramble/reconcile/signal'
@@ -63,7 +72,7 @@ export async function carryCall(call: Carry, first: ServerFrame, sources: Stream
   call.end()
   if (broken.signal.aborted) return call.cancel()
   if (!fed) call.resume()
-  await Promise.all([fed, new Signal().wait(signal)])
+  await new Signal().wait(signal)
 }
 
 async function openSource({ frame }: ServerFrame, sources: StreamSources, signal: AbortSignal): Promise<Source> {
@@ -71,9 +80,9 @@ async function openSource({ frame }: ServerFrame, sources: StreamSources, signal
     case 'logs':
       return { outputs: [[STDOUT, sources.logs(frame.value, signal)]], ended: Promise.resolve(0), drop: () => {} }
     case 'exec':
-      return processSource(await sources.exec(frame.value, signal))
+      return processSource(await sources.exec(frame.value, signal), frame.value.stdio)
     case 'attach':
-      return processSource(await sources.attach(frame.value, signal))
+      return processSource(await sources.attach(frame.value, signal), frame.value.stdio)
     case 'forward':
       return connectionSource(await sources.forward(frame.value, signal))
     default:
@@ -81,12 +90,15 @@ async function openSource({ frame }: ServerFrame, sources: StreamSources, signal
   }
 }
 
-function processSource({ stdin, stdout, stderr, resize, ended }: RemoteProcess): Source {
+/** Only what was asked for is carried, whatever the runtime gives. */
+function processSource({ stdin, stdout, stderr, resize, ended }: RemoteProcess, asked: Stdio | undefined): Source {
   const streams = [stdin, stdout, stderr].filter((stream) => stream !== undefined)
   for (const stream of streams) stream.on('error', () => {}) // `ended` tells
+  const wanted = [[STDOUT, asked?.stdout, stdout] as const, [STDERR, asked?.stderr && !asked.tty, stderr] as const]
+  for (const [, isWanted, stream] of wanted) if (!isWanted) stream?.resume()
   return {
-    outputs: [...(stdout ? [[STDOUT, whileWell(stdout)] as const] : []), ...(stderr ? [[STDERR, whileWell(stderr)] as const] : [])],
-    ...(stdin && { input: stdin }),
+    outputs: wanted.flatMap(([channel, isWanted, stream]) => (isWanted && stream ? [[channel, whileWell(stream)] as const] : [])),
+    ...(stdin && asked?.stdin && { input: stdin }),
     resize,
     ended: ended.then(({ exitCode }) => exitCode),
     drop: () => {
