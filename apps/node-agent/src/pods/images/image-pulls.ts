@@ -228,8 +228,7 @@ export class ImagePulls {
   }
 
   #record({ pod, container }: Wanted, type: 'Normal' | 'Warning', reason: string, message: string): void {
-    const isInit = (pod.spec.initContainers ?? []).some(({ name }) => name === container.name)
-    this.#parts.events.record(pod, type, reason, message, { name: container.name, isInit })
+    this.#parts.events.record(pod, type, reason, message, { name: container.name })
   }
 
   #set({ pod, container, attempt, reference }: Wanted, news: ImageNews): void {
