@@ -97,8 +97,8 @@ export async function createControlPlane(deps: {
 
   const keySetUrl = `https://${settings.advertiseAddress}:${settings.apiPort}/openid/v1/jwks`
   const tokens = new ServiceAccountTokens({ signingKey: serviceAccountKey, reads, env, keySetUrl })
-  const gateway = createNodeGateway({ client, env, linkServer, tokens })
   const events = new ApiEventRecorder(client, env)
+  const gateway = createNodeGateway({ client, env, linkServer, tokens, events })
   const [controllerManager, scheduler] = [runningPart('controller-manager'), runningPart('scheduler')]
   return {
     store,

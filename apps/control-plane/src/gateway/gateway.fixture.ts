@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test'
 import { conditionOf } from '@bramble/api/conditions'
+import { keyOf } from '@bramble/api/object'
 import type { Pod, PodStatus } from '@bramble/api/types/pod'
 import { applyAssignment, type Assigned } from '@bramble/link/assignment'
 import type { Assignment, NodeSession, StatusReport } from '@bramble/link/link'
@@ -8,6 +9,7 @@ import { simEnv } from '@bramble/reconcile/sim/sim-env'
 import { LocalClient } from '../api/local-client.ts'
 import { ServiceAccountTokens } from '../auth/service-account-tokens.ts'
 import { newServiceAccountKey } from '../pki/service-account-key.ts'
+import type { EventRecorder } from '../controllers/events.ts'
 import { Registry } from '../api/registry.ts'
 import { ResourceService } from '../api/resource-service.ts'
 import { allResources } from '../resources/all.ts'
@@ -34,6 +36,10 @@ export async function harness(t: TestContext) {
   const env = simEnv()
   const disk = new MemoryDisk()
   const link = new MemoryLink(env)
+  const told: string[] = []
+  const record: EventRecorder['record'] = (about, type, reason, message) => {
+    told.push(`${type} ${reason} ${keyOf(about)}: ${message}`)
+  }
   const start = async () => {
     const store = await openStore(new MemoryBackend(disk), { env, volatile: volatileKeys(() => allResources) })
     const client = new LocalClient({
@@ -43,7 +49,7 @@ export async function harness(t: TestContext) {
     for (const name of ['default', 'kube-node-lease'])
       if (!client.get(namespaces, name)) await client.create(namespaces, { metadata: { name } })
     const tokens = new ServiceAccountTokens({ signingKey: async () => KEY, reads: client, env, keySetUrl: 'https://x/openid/v1/jwks' })
-    const gateway = createNodeGateway({ client, env, linkServer: link.server, tokens })
+    const gateway = createNodeGateway({ client, env, linkServer: link.server, tokens, events: { as: () => ({ record }) } })
     const stop = new AbortController()
     const running = gateway.run(stop.signal)
     await env.clock.advance(0)
@@ -86,6 +92,8 @@ export async function harness(t: TestContext) {
   return {
     env,
     link,
+    /** What was told to people: `Warning Reason key: message`. */
+    told,
     disk,
     pass,
     connect,

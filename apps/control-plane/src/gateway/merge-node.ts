@@ -3,12 +3,13 @@ import { withCondition } from '@bramble/api/conditions'
 import { isLabelKey, isLabelValue } from '@bramble/api/labels'
 import type { Timestamp } from '@bramble/api/object'
 import type { Node, NodeCondition, NodeStatus } from '@bramble/api/types/node'
+import { isPlainPath, VOLUME_FOLDER } from '@bramble/api/types/volume'
 
 type Labels = Readonly<Record<string, string>>
 
 /** Lists, as `key=value,…`, the labels that the agent set, so that those of the operator are left alone. */
 export const NODE_LABELS_ANNOTATION = 'bramble.dev/node-labels'
-/** The only annotations that an agent may set. */
+/** The only annotations that an agent may set, besides the one of where its volumes are. */
 export const NODE_ANNOTATION_PREFIX = 'node.bramble.dev/'
 
 /** Controllers and users rely on these, so the agent's word is final. */
@@ -63,7 +64,7 @@ export function mergeNodeMetadata(node: Node | undefined, reported: Labels, anno
     if (reported[key] === undefined && stored[key] === value && mayNodeSetLabel(key)) labels[key] = null
 
   const noted: Record<string, string> = { [NODE_LABELS_ANNOTATION]: formatRecord(record) }
-  for (const [key, value] of Object.entries(annotations)) if (key.startsWith(NODE_ANNOTATION_PREFIX) && isLabelKey(key)) noted[key] = value
+  for (const [key, value] of Object.entries(annotations)) if (mayNodeAnnotate(key, value)) noted[key] = value
   const changedNotes = Object.fromEntries(
     Object.entries(noted).filter(([key, value]) => (node?.metadata.annotations?.[key] ?? '') !== value),
   )
@@ -73,6 +74,10 @@ export function mergeNodeMetadata(node: Node | undefined, reported: Labels, anno
   }
   return { change: Object.keys(change).length > 0 ? change : undefined, refused }
 }
+
+const mayNodeAnnotate = (key: string, value: string): boolean =>
+  key === VOLUME_FOLDER ? isPlainPath(value) : key.startsWith(NODE_ANNOTATION_PREFIX) && isLabelKey(key)
+
 export interface NodeMetadataChange {
   /** A merge patch of `metadata`: null removes. `undefined` when nothing changes. */
   readonly change: { readonly labels?: Readonly<Record<string, string | null>>; readonly annotations?: Labels } | undefined

@@ -6,6 +6,7 @@ import { Signal } from '@bramble/reconcile/signal'
 import type { ApiClient } from '../api/client.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import type { ServiceAccountTokens, TokenIssuer } from '../auth/service-account-tokens.ts'
+import type { EventSource } from '../controllers/events.ts'
 import { configMaps } from '../resources/config-map.ts'
 import { endpointSlices } from '../resources/endpoint-slice.ts'
 import { nodes } from '../resources/node.ts'
@@ -54,6 +55,7 @@ export interface NodeGatewayDeps {
   readonly env: Env
   readonly linkServer: LinkServer
   readonly tokens: Pick<ServiceAccountTokens, 'issuer'>
+  readonly events: EventSource
 }
 
 export const createNodeGateway = (deps: NodeGatewayDeps): NodeGateway => new NodeGateway(deps)
@@ -71,7 +73,7 @@ export class NodeGateway {
   readonly #changed = new Signal()
   #issuer: TokenIssuer | undefined
 
-  constructor({ client, env, linkServer, tokens }: NodeGatewayDeps) {
+  constructor({ client, env, linkServer, tokens, events }: NodeGatewayDeps) {
     this.#client = client
     this.#env = env
     this.#linkServer = linkServer
@@ -79,7 +81,7 @@ export class NodeGateway {
     const find = (kind: string, key: ObjectKey): KubeObject | undefined => client.get(WATCHED_BY_KIND.get(kind)!, key)
     const issue: TokenIssuer['issue'] = (...order) => this.#issuer!.issue(...order)
     this.#index = new AssignmentIndex(find, new PodTokens({ find, tokens: { issue }, nowMs: () => env.clock.nowMs() }))
-    this.#intake = new StatusIntake(client, env)
+    this.#intake = new StatusIntake(client, env, events)
     this.#leases = new NodeLeases(client, env.clock)
   }
 

@@ -4,7 +4,7 @@ import type { Clock } from '@bramble/reconcile/env'
 import type { ApiClient } from '../api/client.ts'
 import { leases } from '../resources/lease.ts'
 import { nodes } from '../resources/node.ts'
-import { ownerOf } from './status-intake.ts'
+import { ownerOf } from './owner-of.ts'
 
 const NAMESPACE = 'kube-node-lease'
 const DURATION_SECONDS = 40

@@ -9,12 +9,14 @@ import type { StatusReport } from '@bramble/link/link'
 import type { Env } from '@bramble/reconcile/env'
 import type { ApiClient } from '../api/client.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
+import type { EventSource } from '../controllers/events.ts'
 import { events } from '../resources/event.ts'
-import { nodeMetrics } from '../resources/node-metrics.ts'
 import { nodes } from '../resources/node.ts'
 import { pods } from '../resources/pod.ts'
 import { lostConditions, mergeNodeMetadata, mergeNodeStatus } from './merge-node.ts'
 import { mergePodStatus } from './merge-pod-status.ts'
+import { UsageIntake } from './usage-intake.ts'
+import { VolumeIntake } from './volume-intake.ts'
 
 type Report<Type extends StatusReport['type']> = Extract<StatusReport, { readonly type: Type }>
 
@@ -37,10 +39,14 @@ const FUTILE: readonly StatusReason[] = [
 export class StatusIntake {
   readonly #client: ApiClient
   readonly #env: Env
+  readonly #usage: UsageIntake
+  readonly #volumes: VolumeIntake
 
-  constructor(client: ApiClient, env: Env) {
+  constructor(client: ApiClient, env: Env, events: EventSource) {
     this.#client = client
     this.#env = env
+    this.#usage = new UsageIntake(client, env)
+    this.#volumes = new VolumeIntake(client, events.as('local-path-provisioner'))
   }
 
   /**
@@ -61,7 +67,7 @@ export class StatusIntake {
       const conditions = lostConditions(node, message, this.#now())
       return conditions && { ...node, status: { ...node.status, conditions: [...conditions] } }
     })
-    await this.#unlessGone(this.#client.delete(nodeMetrics, nodeName))
+    await this.#usage.forgetNode(nodeName)
   }
 
   async #takeOne(nodeName: string, report: StatusReport): Promise<void> {
@@ -82,14 +88,18 @@ export class StatusIntake {
       case 'node-status':
         return this.#nodeStatus(nodeName, report)
       case 'node-usage':
-        return this.#nodeUsage(nodeName, report)
+        return this.#usage.takeNode(nodeName, report)
       case 'event':
         return this.#event(nodeName, report.event)
       case 'pod-usage':
-      case 'mirror-pod':
+        return this.#usage.takePod(nodeName, report)
       case 'volume-gone':
+        return this.#volumes.takeGone(nodeName, report)
       case 'volume-failed':
+        return this.#volumes.takeFailed(nodeName, report)
       case 'csi-drivers':
+        return this.#volumes.takeDrivers(nodeName, report)
+      case 'mirror-pod':
         return Promise.resolve()
     }
   }
@@ -127,24 +137,6 @@ export class StatusIntake {
     } catch (error) {
       if (!isReason(error, 'AlreadyExists')) throw error // enrolment was faster; the next report completes the labels
     }
-  }
-
-  async #nodeUsage(nodeName: string, { windowMs, cpuMillis, memoryBytes }: Report<'node-usage'>): Promise<void> {
-    const node = this.#client.get(nodes, nodeName)
-    if (!node) return
-    const measured = {
-      timestamp: this.#now(), // a Pi's clock may be wrong by years
-      window: `${Math.max(1, Math.round(windowMs / 1000))}s`,
-      usage: { cpu: `${Math.round(cpuMillis)}m`, memory: `${Math.ceil(memoryBytes / 1024)}Ki` },
-    }
-    if (this.#client.get(nodeMetrics, nodeName)) await this.#client.patch(nodeMetrics, nodeName, measured)
-    else
-      await this.#client.create(nodeMetrics, {
-        apiVersion: 'metrics.k8s.io/v1beta1',
-        kind: 'NodeMetrics',
-        metadata: { name: nodeName, ownerReferences: [ownerOf(node)] },
-        ...measured,
-      })
   }
 
   async #event(nodeName: string, event: KubeEvent): Promise<void> {
@@ -211,10 +203,3 @@ export class StatusIntake {
 }
 
 const isOn = (pod: Pod, uid: string, nodeName: string): boolean => pod.metadata.uid === uid && pod.spec.nodeName === nodeName
-
-export const ownerOf = (node: Node): { apiVersion: string; kind: string; name: string; uid: string } => ({
-  apiVersion: 'v1',
-  kind: 'Node',
-  name: node.metadata.name,
-  uid: node.metadata.uid,
-})

@@ -72,8 +72,7 @@ test('every kind is named once', () => {
 })
 
 test('clients can only read what nodes measure', () => {
-  const metrics = allResources.find(({ kind }) => kind === 'NodeMetrics')
-  assert.deepEqual(metrics?.verbs, ['get', 'list'])
+  for (const metrics of allResources.filter(({ group }) => group === 'metrics.k8s.io')) assert.deepEqual(metrics.verbs, ['get', 'list'])
 })
 
 const COLUMNS: Readonly<Record<string, string>> = {
@@ -134,6 +133,7 @@ const COLUMNS: Readonly<Record<string, string>> = {
   PriorityClass: 'Name; Value; Global-Default; Age; PreemptionPolicy:1',
   RuntimeClass: 'Name; Handler; Age',
   NodeMetrics: 'Name; cpu; memory; Window',
+  PodMetrics: 'Name; cpu; memory; Window',
   ClusterRoleBinding: 'Name; Role; Age; Users:1; Groups:1; ServiceAccounts:1',
   ClusterRole: 'Name; Created At',
   RoleBinding: 'Name; Role; Age; Users:1; Groups:1; ServiceAccounts:1',

@@ -32,6 +32,7 @@ import { leases } from './lease.ts'
 import { namespaces } from './namespace.ts'
 import { networkingResources } from './networking/all.ts'
 import { nodeMetrics } from './node-metrics.ts'
+import { podMetrics } from './pod-metrics.ts'
 import { nodes } from './node.ts'
 import { pods } from './pod.ts'
 import { priorityClasses } from './scheduling/priority-class.ts'
@@ -86,6 +87,7 @@ export const allResources: readonly ResourceDefinition[] = [
   priorityClasses,
   runtimeClasses,
   nodeMetrics,
+  podMetrics,
   clusterRoleBindings,
   clusterRoles,
   roleBindings,

@@ -12,8 +12,14 @@ export const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by'
 export const LOCAL_PATH_PROVISIONER = 'bramble.dev/local-path'
 /** Annotation of a volume of that provisioner: the node that has the folder. */
 export const VOLUME_NODE = 'bramble.dev/node'
+/** Of such a volume: its object stays until the folder is gone. */
+export const VOLUME_FINALIZER = 'bramble.dev/volume-folder'
 /** Annotation of a node: the folder in which it keeps volumes of that provisioner, absolute. */
 export const VOLUME_FOLDER = 'bramble.dev/volume-folder'
+
+/** Absolute, of one form only, and longer than the root. */
+export const isPlainPath = (path: string): boolean =>
+  /^(\/[^/\0]+)+$/.test(path) && !path.split('/').some((part) => part === '.' || part === '..')
 
 export type VolumeMode = 'Filesystem' | 'Block'
 
