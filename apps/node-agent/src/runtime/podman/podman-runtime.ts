@@ -149,8 +149,8 @@ export class PodmanRuntime implements Runtime {
   async removeSandbox(id: string): Promise<void> {
     const ids = await unavailable(this.#observer.containersOf(id))
     await Promise.all(ids.map((containerId) => this.removeContainer(containerId)))
+    await (await this.#host()).cgroups.remove(id) // before the record, by which an agent that dies here finds it again
     await this.#sandboxes.remove(id)
-    await (await this.#host()).cgroups.remove(id)
     this.#cpuRequests.delete(id)
   }
 
