@@ -21,3 +21,4 @@ descriptors() { # SOURCE FOLDER: FOLDER/<name>_pb.{js,d.ts}, without the comment
   rm -r "$folder"
 }
 descriptors runtime/v1/api.proto apps/node-agent/src/runtime/cri/grpc
+descriptors containerd/events.proto apps/node-agent/src/runtime/cri/grpc

@@ -4,10 +4,13 @@ import { join } from 'node:path'
 import { HostError, runCommand } from '../../host/exec.ts'
 import { atomicWrite, readIfPresent } from '../../host/files.ts'
 import type { AddressMemory } from './address-memory.ts'
+import { AddressTurns } from './address-turns.ts'
 import {
   type Conflist,
   conflist,
+  isInside,
   type JsonRecord,
+  NETWORK_NAME,
   pluginEnvironment,
   pluginInput,
   pluginProblem,
@@ -34,6 +37,7 @@ const NETNS_PREFIX = 'bramble-'
 const PLUGIN_FOLDERS = ['/opt/cni/bin', '/usr/lib/cni']
 const PLUGIN_MS_MAX = 30_000
 const MTU_WITHOUT_UPLINK = 1500
+const NO_CIDR = 'this node has no pod addresses yet: the control plane has not given it a pod CIDR'
 
 /** A pod's network could not be made or removed; the message holds the plugin's words and, where there is one, the cure. */
 export class PodNetworkError extends Error {
@@ -56,7 +60,9 @@ export class CniNetwork implements PodNetwork {
   readonly #conflistPath: string
   readonly #pluginFolders: readonly string[]
   readonly #memory: AddressMemory | undefined
+  readonly #turns: AddressTurns
   #network: Conflist | undefined
+  #cidr = ''
 
   constructor(options: CniNetworkOptions = {}) {
     const stateDirectory = options.stateDirectory ?? '/run/bramble'
@@ -65,6 +71,7 @@ export class CniNetwork implements PodNetwork {
     this.#conflistPath = options.conflistPath ?? CONFLIST_PATH
     this.#pluginFolders = options.pluginFolders ?? PLUGIN_FOLDERS
     this.#memory = options.memory
+    this.#turns = new AddressTurns(join(this.#addressFolder, NETWORK_NAME))
   }
 
   /** The node's share of the pod addresses, e.g. `10.42.3.0/24`. Pods that exist keep theirs. The same again costs next to nothing. */
@@ -73,6 +80,7 @@ export class CniNetwork implements PodNetwork {
     const text = renderConflist(network)
     if ((await readIfPresent(this.#conflistPath)) !== text) await atomicWrite(this.#conflistPath, text)
     this.#network = network
+    this.#cidr = cidr
   }
 
   async add(pod: PodNetworkConfig, signal: AbortSignal): Promise<{ readonly netnsPath: string; readonly ip: string }> {
@@ -80,7 +88,7 @@ export class CniNetwork implements PodNetwork {
     const known = await this.#read(pod.podUid)
     if (known?.result && (await this.#isWhole(known, netnsPath))) return { netnsPath, ip: resultIp(known.result)! }
     const network = this.#network
-    if (!network) throw new PodNetworkError('this node has no pod addresses yet: the control plane has not given it a pod CIDR')
+    if (!network) throw new PodNetworkError(NO_CIDR)
 
     if (known) await this.#unplug(known, netnsPath) // the namespace stays: containers may be in it
     await makeNamespace(netnsPath)
@@ -113,6 +121,17 @@ export class CniNetwork implements PodNetwork {
     if (record) await this.#unplug(record, netnsPath)
     await removeNamespace(netnsPath)
     await rm(this.#recordPath(podUid), { force: true })
+  }
+
+  async plugging(podUid: string, plug: () => Promise<string | undefined>): Promise<void> {
+    if (!this.#network) throw new PodNetworkError(NO_CIDR)
+    const address = await this.#memory?.of(podUid)
+    const ip = address !== undefined && isInside(this.#cidr, address) ? await this.#turns.take(address, plug) : await plug()
+    if (ip === undefined || !isInside(this.#cidr, ip))
+      throw new PodNetworkError(
+        `the container runtime gave the pod ${ip ?? 'no address'}, which is not of this node's pods (${this.#cidr}): it uses another CNI configuration; ${this.#conflistPath} must be the first in its folder`,
+      )
+    await this.#memory?.note(podUid, ip)
   }
 
   async list(): Promise<readonly { readonly podUid: string; readonly netnsPath: string; readonly ip?: string }[]> {

@@ -100,3 +100,16 @@ export function pluginProblem(stdout: string, stderr: string): string {
   }
   return stderr.trim() || stdout.trim() || 'it said nothing'
 }
+
+/** The address before this one. */
+export const previousAddress = (address: string): string => toAddress(toNumber(address) - 1)
+
+/** @param cidr e.g. `10.42.3.0/24`. */
+export function isInside(cidr: string, address: string): boolean {
+  const [base = '', bits = '32'] = cidr.split('/')
+  const size = 2 ** (32 - Number(bits))
+  return Math.floor(toNumber(base) / size) === Math.floor(toNumber(address) / size)
+}
+
+const toNumber = (address: string): number => address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
+const toAddress = (number: number): string => [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join('.')

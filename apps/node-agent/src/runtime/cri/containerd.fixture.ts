@@ -1,0 +1,136 @@
+import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '@bramble/reconcile/env'
+import { archiveOf } from '../../../../../tools/images/build.ts'
+import { type DetachedProcess, runCommand, startDetached } from '../../host/exec.ts'
+import { CriClient } from './cri-client.ts'
+import { RuntimeService } from './grpc/api_pb.js'
+
+const LOOK_AGAIN_MS = 50
+const START_MS_MAX = 30_000
+
+export interface ContainerdOptions {
+  /** Everything that it keeps; made when missing. On a file system that overlayfs can use: no tmpfs, no overlayfs. */
+  readonly folder: string
+  /** Everything that a reboot empties, with the socket. Default /run/containerd. */
+  readonly stateFolder?: string
+  /** Default: one that nobody has. */
+  readonly sandboxImage?: string
+}
+
+/**
+ * containerd as it runs without CAP_SYS_RESOURCE, beside any other: its own folders, CNI from /etc/cni/net.d.
+ * Meant for a host of its own (`privateHostTest`), with which its containers die.
+ */
+export class Containerd {
+  readonly socketPath: string
+  readonly #options: ContainerdOptions
+  readonly #stateFolder: string
+  #process: DetachedProcess | undefined
+
+  constructor(options: ContainerdOptions) {
+    this.#options = options
+    this.#stateFolder = options.stateFolder ?? '/run/containerd'
+    this.socketPath = join(this.#stateFolder, 'containerd.sock')
+  }
+
+  /** In a folder of its own, which `remove` removes. */
+  static async temporary(): Promise<Containerd> {
+    return new Containerd({ folder: await mkdtemp(join(tmpdir(), 'brt-containerd-')) })
+  }
+
+  /** Resolves when its CRI answers. */
+  async start(): Promise<void> {
+    const { folder } = this.#options
+    await mkdir(this.#stateFolder, { recursive: true })
+    const configPath = join(folder, 'config.toml')
+    await mkdir(folder, { recursive: true })
+    await writeFile(configPath, this.#config())
+    this.#process = startDetached('containerd', ['--config', configPath], { outputPath: join(folder, 'log') })
+    const client = new CriClient(this.socketPath)
+    try {
+      for (let waitedMs = 0; ; waitedMs += LOOK_AGAIN_MS) {
+        if (await client.call(RuntimeService.method.version, {}).then(Boolean, () => false)) return
+        if (waitedMs > START_MS_MAX) throw new Error(`containerd does not answer; its log is ${join(folder, 'log')}`)
+        await systemClock.sleep(LOOK_AGAIN_MS)
+      }
+    } finally {
+      client.close()
+    }
+  }
+
+  /** With SIGKILL; its containers run on. */
+  async kill(): Promise<void> {
+    if (!this.#process) return
+    process.kill(this.#process.pid, 'SIGKILL')
+    await this.#process.ended
+    this.#process = undefined
+  }
+
+  /** Imports `localhost/busybox` and the like. */
+  async load(...names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const path = join(this.#options.folder, 'image.tar')
+      await writeFile(path, (await archiveOf(name)).bytes)
+      await this.ctr('images', 'import', path)
+      await rm(path)
+    }
+  }
+
+  async ctr(...args: readonly string[]): Promise<string> {
+    return (await runCommand('ctr', ['--address', this.socketPath, '--namespace', 'k8s.io', ...args])).stdout
+  }
+
+  /** Its containers must be gone. */
+  async remove(): Promise<void> {
+    await this.kill()
+    for (const folder of [this.#stateFolder, this.#options.folder]) {
+      const { stdout } = await runCommand('findmnt', ['--raw', '--noheadings', '--output', 'TARGET'])
+      const mounts = stdout.split('\n').filter((target) => target.startsWith(`${folder}/`))
+      for (const target of mounts.sort().reverse()) await runCommand('umount', ['--lazy', target], { exitCodes: 'any' })
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+
+  #config(): string {
+    const { folder, sandboxImage = 'registry.invalid/pause:1' } = this.#options
+    return `
+version = 2
+root = "${folder}/root"
+state = "${this.#stateFolder}"
+oom_score = 0
+disabled_plugins = [
+  "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
+  "io.containerd.snapshotter.v1.zfs", "io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp",
+  "io.containerd.internal.v1.tracing",
+]
+[grpc]
+  address = "${this.socketPath}"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "${sandboxImage}"
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+  disable_hugetlb_controller = true
+  stream_server_address = "127.0.0.1"
+  stream_server_port = "0"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "/etc/cni/net.d"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "${folder}/certs.d"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+      BinaryName = "runc"
+      SystemdCgroup = false
+`
+  }
+}
+
+/** Where the tests of containerd cannot run. */
+export const containerdIsMissing = (): Promise<boolean> =>
+  access('/usr/bin/containerd').then(
+    () => false,
+    () => true,
+  )

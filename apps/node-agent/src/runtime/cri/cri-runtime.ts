@@ -1,0 +1,412 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import type { Clock, Log } from '@bramble/reconcile/env'
+import type { RemoteProcess, Stdio } from '@bramble/streams/remote-process'
+import type { PodNetwork } from '../../network/pod-network/pod-network.ts'
+import { execExitCode } from '../podman/convert.ts'
+import {
+  type ContainerConfig,
+  type ContainerResources,
+  type ImageState,
+  type PodResources,
+  type RegistryLogin,
+  type Runtime,
+  RuntimeError,
+  type SandboxConfig,
+  type SandboxState,
+  type WritableLayer,
+} from '../runtime.ts'
+import { containerConfig, containerResources, LABEL, podSandboxConfig } from './convert.ts'
+import { absent, CODE, CriClient, CriError, reasoned } from './cri-client.ts'
+import { ContainerState, PodSandboxState, RuntimeService } from './grpc/api_pb.js'
+import { happenings } from './hints.ts'
+import { type CriHost, readHost } from './host.ts'
+import { CriImages } from './images.ts'
+import { rotateLogs } from './log-rotation.ts'
+import { sandboxConfigOf, sandboxIp } from './observed.ts'
+import { CriObserver } from './observer.ts'
+import { missingSandboxImage, providePauseImage } from './pause.ts'
+import { SandboxFolder } from './sandbox-files.ts'
+import { CriStreams } from './streams.ts'
+
+export interface CriOptions {
+  readonly socketPath: string
+  /** Until the runtime has told its name. */
+  readonly name: string
+  readonly network: PodNetwork
+  readonly clock: Clock
+  readonly log: Log
+  /** Files of pods; on a tmpfs. Default /run/bramble. */
+  readonly stateDirectory?: string
+  /** Of the group above all pods. Default `bramble`. */
+  readonly cgroupName?: string
+  /** A container's log is rotated above this. Default 10 MiB. */
+  readonly logBytesMax?: number
+}
+
+/**
+ * Pods on any runtime that speaks CRI, asked as kubelet asks it. It runs the CNI plugins itself, by the configuration that the agent's
+ * network writes; cgroups of pods, their files and the rotation of logs are the agent's, as they are kubelet's.
+ */
+export class CriRuntime implements Runtime {
+  readonly #client: CriClient
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #network: PodNetwork
+  readonly #cgroupName: string | undefined
+  readonly #logBytesMax: number
+  readonly #files: SandboxFolder
+  readonly #images: CriImages
+  readonly #observer: CriObserver
+  readonly #streams: CriStreams
+  #name: string
+  #host: Promise<CriHost> | undefined
+
+  constructor(options: CriOptions) {
+    const { network, clock, log, socketPath, stateDirectory = '/run/bramble' } = options
+    this.#client = new CriClient(socketPath)
+    this.#clock = clock
+    this.#log = log
+    this.#network = network
+    this.#name = options.name
+    this.#cgroupName = options.cgroupName
+    this.#logBytesMax = options.logBytesMax ?? LOG_BYTES_MAX
+    this.#files = new SandboxFolder(join(stateDirectory, 'sandboxes'))
+    this.#images = new CriImages(this.#client, clock, async () => (await this.#traits()).sandboxImage)
+    this.#observer = new CriObserver(this.#client, async () => (await this.#traits()).cgroups)
+    this.#streams = new CriStreams(this.#client, clock)
+  }
+
+  get name(): string {
+    return this.#name
+  }
+
+  async status(): Promise<{ readonly ready: boolean; readonly reason?: string; readonly version: string }> {
+    try {
+      const { runtimeName, runtimeVersion } = await this.#client.call(RuntimeService.method.version, {}, { timeoutMs: STATUS_MS_MAX })
+      if (runtimeName !== '') this.#name = runtimeName
+      const version = runtimeVersion.replace(/^v/, '')
+      const { status } = await this.#client.call(RuntimeService.method.status, {}, { timeoutMs: STATUS_MS_MAX })
+      const bad = status?.conditions.find((condition) => condition.type === 'RuntimeReady' && !condition.status)
+      return bad ? { ready: false, reason: `${this.#name}: ${bad.message || bad.reason}`, version } : { ready: true, version }
+    } catch (error) {
+      return { ready: false, reason: whyNotReady(this.#name, this.#client.socketPath, error), version: '' }
+    }
+  }
+
+  observe(podUid?: string): Promise<readonly SandboxState[]> {
+    return reasoned('RuntimeUnavailable', this.#observer.observe(podUid))
+  }
+
+  async *hints(signal: AbortSignal): AsyncIterable<{ readonly podUid: string }> {
+    const ended = new AbortController()
+    const until = AbortSignal.any([signal, ended.signal])
+    void rotateLogs(
+      { client: this.#client, observer: this.#observer, clock: this.#clock, log: this.#log, bytesMax: this.#logBytesMax },
+      until,
+    )
+    try {
+      for await (const happening of happenings(this.#client, this.#clock, this.#log, until)) {
+        if (happening.type === 'anything') {
+          for (const podUid of this.#observer.podUids()) yield { podUid }
+          continue
+        }
+        if (happening.type === 'oom') this.#observer.noteOom(happening.id)
+        else this.#observer.noteExit(happening.id)
+        const podUid = this.#observer.podOf(happening.id)
+        if (podUid !== undefined) yield { podUid }
+      }
+    } finally {
+      ended.abort()
+    }
+  }
+
+  async runSandbox(config: SandboxConfig, signal: AbortSignal): Promise<string> {
+    try {
+      for (const found of await this.#observer.sandboxes(config.podUid)) {
+        if (found.state === PodSandboxState.SANDBOX_READY) return found.id
+        await this.removeSandbox(found.id)
+      }
+      return await this.#newSandbox(config, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (error instanceof RuntimeError && error.reason === 'CreatePodSandboxError') throw error
+      throw new RuntimeError('CreatePodSandboxError', (error as Error).message, { cause: error })
+    }
+  }
+
+  async createContainer(sandboxId: string, config: ContainerConfig, signal: AbortSignal): Promise<string> {
+    const found = await absent(this.#client.call(RuntimeService.method.podSandboxStatus, { podSandboxId: sandboxId }, { signal }))
+    const sandbox = found?.status && sandboxConfigOf(found.status)
+    if (!sandbox) throw new RuntimeError('CreateContainerError', `pod has no sandbox ${sandboxId}; run one first`)
+    const [host, files, targetId, image] = await Promise.all([
+      this.#traits(),
+      this.#files.ensure(sandbox, sandboxIp(found.status!)),
+      config.processesOf === undefined ? undefined : this.#targetOf(sandboxId, config.processesOf),
+      config.security.group === undefined ? undefined : this.#images.imageStatus(config.image),
+      mkdir(dirname(config.logPath), { recursive: true }),
+    ])
+    const cri = containerConfig({
+      sandbox,
+      config,
+      files,
+      host,
+      ...(targetId !== undefined && { targetId }),
+      ...(image?.userId !== undefined && { imageUserId: image.userId }),
+    })
+    const sandboxConfig = podSandboxConfig(sandbox, host.cgroups.parentOf(sandbox.podUid, sandbox.resources.qosClass))
+    if (config.security.privileged) Object.assign(sandboxConfig.linux!.securityContext!, { privileged: true })
+    const request = { podSandboxId: sandboxId, config: cri, sandboxConfig }
+    const id = await this.#create(sandboxId, config, this.#client.call(RuntimeService.method.createContainer, request, { signal }))
+    this.#observer.adopt(id, sandbox.podUid)
+    return id
+  }
+
+  async startContainer(id: string): Promise<void> {
+    try {
+      await this.#client.call(RuntimeService.method.startContainer, { containerId: id })
+    } catch (error) {
+      if (!(error instanceof CriError)) throw error
+      const found = await absent(this.#client.call(RuntimeService.method.containerStatus, { containerId: id }))
+      const { state, reason = '', message = '' } = found?.status ?? {}
+      const hasRun = (state === ContainerState.CONTAINER_RUNNING || state === ContainerState.CONTAINER_EXITED) && reason !== 'StartError'
+      if (hasRun) return
+      throw new RuntimeError('RunContainerError', message || error.message, { cause: error })
+    } finally {
+      this.#observer.renew(id)
+    }
+  }
+
+  async stopContainer(id: string, graceMs: number): Promise<void> {
+    const request = { containerId: id, timeout: BigInt(Math.ceil(graceMs / 1000)) }
+    await absent(this.#client.call(RuntimeService.method.stopContainer, request, { timeoutMs: graceMs + SLACK_MS }))
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    await absent(this.#client.call(RuntimeService.method.removeContainer, { containerId: id }))
+    this.#observer.forget(id)
+  }
+
+  async removeSandbox(id: string): Promise<void> {
+    const found = await absent(this.#client.call(RuntimeService.method.podSandboxStatus, { podSandboxId: id }))
+    if (found) await absent(this.#client.call(RuntimeService.method.stopPodSandbox, { podSandboxId: id }))
+    const containers = await reasoned('RuntimeUnavailable', this.#observer.containersOf(id))
+    await Promise.all(containers.map((container) => this.removeContainer(container.id)))
+    if (found) await absent(this.#client.call(RuntimeService.method.removePodSandbox, { podSandboxId: id }))
+    const podUid = found?.status?.labels[LABEL.podUid] ?? containers[0]?.labels[LABEL.podUid]
+    this.#observer.forget(id)
+    if (podUid === undefined || (await reasoned('RuntimeUnavailable', this.#observer.sandboxes(podUid))).length > 0) return
+    await this.#files.remove(podUid)
+    await (await this.#traits()).cgroups.remove(podUid)
+  }
+
+  async updateContainer(id: string, resources: ContainerResources): Promise<void> {
+    const linux = containerResources(resources, await this.#traits())
+    await reasoned('ResizeError', this.#client.call(RuntimeService.method.updateContainerResources, { containerId: id, linux }))
+    this.#observer.renew(id)
+  }
+
+  async updateSandbox(id: string, resources: PodResources): Promise<void> {
+    const podUid = this.#observer.podOf(id) ?? (await this.#podOfSandbox(id))
+    if (podUid === undefined) return
+    try {
+      await (await this.#traits()).cgroups.set(podUid, resources)
+    } catch (error) {
+      throw new RuntimeError('ResizeError', (error as Error).message, { cause: error })
+    }
+  }
+
+  async exec(
+    containerId: string,
+    command: readonly string[],
+    timeoutMs: number,
+  ): Promise<{ readonly exitCode: number; readonly output: string }> {
+    const tooLong = new RuntimeError('ExecTimeout', `command "${command[0]}" did not end within ${timeoutMs} ms`)
+    const limit = new AbortController()
+    const timeout = BigInt(Math.ceil(timeoutMs / 1000)) // the runtime counts in seconds, and ends the command then
+    const asked = this.#client.call(
+      RuntimeService.method.execSync,
+      { containerId, cmd: [...command], timeout },
+      { timeoutMs: timeoutMs + SLACK_MS },
+    )
+    asked.catch(() => {}) // it may fail when nobody waits any more
+    try {
+      const answer = await Promise.race([asked, this.#clock.sleep(timeoutMs, limit.signal).then(() => undefined)])
+      if (!answer) throw tooLong
+      const output = Buffer.concat([answer.stdout, answer.stderr]).subarray(0, OUTPUT_BYTES_MAX).toString('utf8')
+      return { exitCode: answer.exitCode, output }
+    } catch (error) {
+      if (!(error instanceof CriError)) throw error
+      if (error.code === CODE.deadlineExceeded || /timeout .* exceeded/.test(error.message)) throw tooLong
+      const exitCode = execExitCode(OWN_FAILURE, error.message)
+      if (exitCode === 126 || exitCode === 127) return { exitCode, output: error.message }
+      throw new RuntimeError('RuntimeUnavailable', error.message, { cause: error })
+    } finally {
+      limit.abort()
+    }
+  }
+
+  openExec(containerId: string, command: readonly string[], stdio: Stdio, signal: AbortSignal): Promise<RemoteProcess> {
+    return this.#streams.openExec(containerId, command, stdio, signal)
+  }
+
+  openAttach(containerId: string, stdio: Stdio, signal: AbortSignal): Promise<RemoteProcess> {
+    return this.#streams.openAttach(containerId, stdio, signal)
+  }
+
+  openPort(sandboxId: string, port: number, signal: AbortSignal): Promise<Duplex> {
+    return this.#streams.openPort(sandboxId, port, signal)
+  }
+
+  async cgroupOf(podUid: string): Promise<string | undefined> {
+    return (await reasoned('RuntimeUnavailable', this.#traits())).cgroups.folderOf(podUid)
+  }
+
+  async writableLayers(): Promise<readonly WritableLayer[]> {
+    const filter = { labelSelector: { [LABEL.ours]: 'true' } }
+    const { stats } = await reasoned('RuntimeUnavailable', this.#client.call(RuntimeService.method.listContainerStats, { filter }))
+    return stats.flatMap(({ attributes, writableLayer }) =>
+      attributes && writableLayer?.usedBytes
+        ? {
+            containerId: attributes.id,
+            usedBytes: Number(writableLayer.usedBytes.value),
+            ...(writableLayer.inodesUsed && { inodes: Number(writableLayer.inodesUsed.value) }),
+          }
+        : [],
+    )
+  }
+
+  imageFolder(): Promise<string> {
+    return reasoned('RuntimeUnavailable', this.#images.folder())
+  }
+
+  imageStatus(reference: string): Promise<ImageState | undefined> {
+    return this.#images.imageStatus(reference)
+  }
+
+  pullImage(reference: string, logins: readonly RegistryLogin[], signal: AbortSignal): Promise<ImageState> {
+    return this.#images.pullImage(reference, logins, signal)
+  }
+
+  loadImages(archivePath: string, signal: AbortSignal): Promise<readonly ImageState[]> {
+    return this.#images.loadImages(archivePath, signal)
+  }
+
+  listImages(): Promise<readonly ImageState[]> {
+    return this.#images.listImages()
+  }
+
+  removeImage(id: string): Promise<void> {
+    return this.#images.removeImage(id)
+  }
+
+  /** Lets go of the connection; containers stay. */
+  close(): void {
+    this.#client.close()
+  }
+
+  async #newSandbox(config: SandboxConfig, signal: AbortSignal): Promise<string> {
+    const { cgroups } = await this.#traits()
+    await mkdir(config.logDirectory, { recursive: true })
+    await cgroups.make(config.podUid, config.resources)
+    let made: { readonly id: string; readonly ip?: string } | undefined
+    const run = async (): Promise<string | undefined> => {
+      made = await this.#runSandbox(config, cgroups.parentOf(config.podUid, config.resources.qosClass), signal)
+      return made.ip
+    }
+    try {
+      if (config.hostNetwork) await run()
+      else await this.#network.plugging(config.podUid, run)
+      await this.#files.remove(config.podUid)
+      await this.#files.ensure(config, made!.ip)
+      this.#observer.adoptSandbox(made!.id, config.podUid, made!.ip)
+      return made!.id
+    } catch (error) {
+      if (made) await this.removeSandbox(made.id)
+      else await cgroups.remove(config.podUid)
+      throw error
+    }
+  }
+
+  async #runSandbox(
+    config: SandboxConfig,
+    cgroupParent: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly id: string; readonly ip?: string }> {
+    const request = { config: podSandboxConfig(config, cgroupParent) }
+    const run = () => this.#client.call(RuntimeService.method.runPodSandbox, request, { signal, timeoutMs: SANDBOX_MS_MAX })
+    const { sandboxImage } = await this.#traits()
+    if (sandboxImage !== undefined) await this.#ensureImage(sandboxImage, signal)
+    const { podSandboxId: id } = await run().catch(async (error: unknown) => {
+      const missing = error instanceof CriError ? missingSandboxImage(error.message) : undefined
+      if (missing === undefined) throw error
+      await this.#ensureImage(missing, signal)
+      return run()
+    })
+    const { status } = await this.#client.call(RuntimeService.method.podSandboxStatus, { podSandboxId: id })
+    const ip = status && sandboxIp(status)
+    return { id, ...(ip !== undefined && { ip }) }
+  }
+
+  async #ensureImage(name: string, signal: AbortSignal): Promise<void> {
+    if (!(await this.#images.imageStatus(name))) await providePauseImage(name, this.#images, this.#log, signal)
+  }
+
+  async #create(sandboxId: string, config: ContainerConfig, asked: Promise<{ readonly containerId: string }>): Promise<string> {
+    try {
+      return (await asked).containerId
+    } catch (error) {
+      if (!(error instanceof CriError)) throw error
+      const existing = /is reserved for|already in use/.test(error.message)
+        ? (await reasoned('RuntimeUnavailable', this.#observer.containersOf(sandboxId))).find(
+            ({ metadata }) => metadata?.name === config.name && metadata.attempt === config.attempt,
+          )
+        : undefined
+      if (existing) return existing.id
+      throw new RuntimeError('CreateContainerError', error.message, { cause: error })
+    }
+  }
+
+  /** Of the container that runs under this name. */
+  async #targetOf(sandboxId: string, name: string): Promise<string> {
+    const containers = await reasoned('RuntimeUnavailable', this.#observer.containersOf(sandboxId))
+    const target = containers.find(({ metadata, state }) => metadata?.name === name && state === ContainerState.CONTAINER_RUNNING)
+    if (!target) throw new RuntimeError('CreateContainerConfigError', `unable to find target container ${name}`)
+    return target.id
+  }
+
+  async #podOfSandbox(id: string): Promise<string | undefined> {
+    const found = await absent(this.#client.call(RuntimeService.method.podSandboxStatus, { podSandboxId: id }))
+    return found?.status?.labels[LABEL.podUid]
+  }
+
+  /** Asked once; a failure is asked again by the next caller. */
+  #traits(): Promise<CriHost> {
+    this.#host ??= readHost(this.#client, this.#clock, this.#cgroupName).catch((error: unknown) => {
+      this.#host = undefined
+      throw error
+    })
+    return this.#host
+  }
+}
+
+const LOG_BYTES_MAX = 10 << 20
+const OUTPUT_BYTES_MAX = 10 << 10
+const SLACK_MS = 30_000
+const STATUS_MS_MAX = 15_000
+/** As kubelet waits: an image may have to come first. */
+const SANDBOX_MS_MAX = 240_000
+/** As what a runtime ends with when it failed itself. */
+const OWN_FAILURE = 255
+
+/** In words that say what to do. */
+export function whyNotReady(name: string, socketPath: string, error: unknown): string {
+  const words = error instanceof Error ? error.message : String(error)
+  if (error instanceof CriError && error.code === CODE.unimplemented)
+    return `${name} answers at ${socketPath}, but not to Kubernetes: take "cri" out of disabled_plugins in /etc/containerd/config.toml and restart it (systemctl restart containerd); containerd must be 1.6 or newer`
+  if (/ENOENT/.test(words))
+    return `${name} does not run: there is no socket ${socketPath}; install it (apt-get install containerd), or start it (systemctl start containerd)`
+  if (/ECONNREFUSED/.test(words)) return `${name} does not run: nobody answers at ${socketPath}; start it (systemctl start containerd)`
+  return `${name} at ${socketPath}: ${words}`
+}
