@@ -63,7 +63,7 @@ export class PodmanImages implements ImageService {
     const failed = (words: string, cause?: unknown): RuntimeError =>
       new RuntimeError('ErrImagePull', `pulling ${name}: ${words}`, { cause })
     try {
-      const query = { reference: name, policy: 'always', tlsVerify: true, quiet: true }
+      const query = { reference: name, policy: 'always', quiet: true }
       const lines = await this.#client.lines<{ error?: string }>('/images/pull', { query, signal, timeoutMs: PULL_MS_MAX })
       const problem = lines.find((line) => line.error !== undefined)?.error
       if (problem !== undefined) throw failed(problem)
