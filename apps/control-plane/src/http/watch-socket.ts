@@ -2,13 +2,14 @@ import type { Duplex } from 'node:stream'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { StatusError } from '@bramble/api/status-error'
 import type { Clock } from '@bramble/reconcile/env'
+import { checkHandshake } from '@bramble/streams/upgrade-request'
+import { acceptWebSocket } from '@bramble/streams/web-socket'
 import type { WebSocket } from 'ws'
 import { drained, STALL_MS_MAX } from './drained.ts'
 import type { Representation } from './negotiate.ts'
 import type { Exchange } from './routes/exchange.ts'
 import type { Upgrade } from './upgrade.ts'
 import { type EventSink, watchCall } from './watch-stream.ts'
-import { acceptWebSocket, checkHandshake } from './web-socket.ts'
 
 /** A client of a watch has nothing to say: whoever sends more than this is cut off. */
 const PAYLOAD_BYTES_MAX = 1024
@@ -35,7 +36,10 @@ export async function watchSocket(exchange: Exchange, upgrade: Upgrade, shown: R
   try {
     const run = await deps.watches.open(call, gone, (request, signal) => deps.resources.watch(resource, request, signal))
     const [protocol] = upgrade.protocols
-    const socket = await acceptWebSocket(upgrade, { payloadBytesMax: PAYLOAD_BYTES_MAX, ...(protocol !== undefined && { protocol }) })
+    const socket = await acceptWebSocket(upgrade.take(), {
+      payloadBytesMax: PAYLOAD_BYTES_MAX,
+      ...(protocol !== undefined && { protocol }),
+    })
     const sink = new SocketSink(socket, upgrade.socket, deps.env.clock, gone, deps.stop)
     void run(sink)
     return RESPONSE_ALREADY_SENT

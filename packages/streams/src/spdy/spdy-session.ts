@@ -90,11 +90,11 @@ export class SpdySession {
   }
 
   /**
-   * Ends the connection once all streams have said all. The peer has a moment to do that itself: clients do, and older ones lose what
-   * they have received and not yet read when the server is first.
+   * Ends the connection when all streams have said all. As server it leaves the client a moment to do so: older ones lose what they have
+   * received and not yet read when the server is first.
    */
   async close(): Promise<void> {
-    await Promise.race([this.ended, this.#options.clock.sleep(LEAVE_MS, this.#over.signal)])
+    if (this.#options.side === 'server') await Promise.race([this.ended, this.#options.clock.sleep(LEAVE_MS, this.#over.signal)])
     this.#send({ type: 'goaway', lastStreamId: this.#lastPeerId, status: GOAWAY.ok })
     this.#transport.end()
     await Promise.race([this.ended, this.#options.clock.sleep(CLOSE_MS, this.#over.signal)])
