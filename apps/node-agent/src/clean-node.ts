@@ -2,18 +2,20 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Env } from '@bramble/reconcile/env'
 import type { AgentConfig } from './config.ts'
-import { runCommand } from './host/exec.ts'
 import { CniNetwork, CONFLIST_PATH } from './network/pod-network/cni-network.ts'
 import { HostRoutes } from './network/routes/host-routes.ts'
 import { IptablesProxy } from './network/service-proxy/iptables/iptables-proxy.ts'
+import { HostMounter } from './pods/volumes/mounts/host-mounter.ts'
+import { removeTree, unmountWithin } from './pods/volumes/mounts/remove-tree.ts'
 import { RUNTIMES } from './runtime/all.ts'
 
 /** Where everything of ours that a reboot would empty is. */
 const STATE_FOLDER = '/run/bramble'
 
 /**
- * Removes what the agent made on this machine, whoever made it and in whatever state it is: its pods, and with `all` also
- * networks, rules, routes and the files outside of the data folder. Safe to repeat; the agent must not run.
+ * Removes what the agent made on this machine, whoever made it and in whatever state it is: its pods with their emptyDir volumes, and
+ * with `all` also networks, rules, routes and the files outside of the data folder. Volumes of claims stay. Safe to repeat; the agent
+ * must not run.
  */
 export async function cleanNode(what: 'pods' | 'all', config: AgentConfig, env: Env): Promise<void> {
   const network = new CniNetwork()
@@ -26,22 +28,14 @@ export async function cleanNode(what: 'pods' | 'all', config: AgentConfig, env: 
     }
   else env.log.warn('containers were not looked for', { reason })
   for (const { podUid } of await network.list()) await network.remove(podUid)
-  await unmountBelow(STATE_FOLDER)
+  const mounter = new HostMounter()
+  const podFolder = join(config.dataDirectory, 'agent', 'pods')
+  for (const folder of [STATE_FOLDER, podFolder]) await unmountWithin(folder, mounter)
+  if (ready) await removeTree(podFolder, mounter) // else something may still use them
   if (what === 'pods') return
 
   await new IptablesProxy(env.clock).remove()
   await new HostRoutes('', env).remove()
   await rm(CONFLIST_PATH, { force: true })
   await rm(STATE_FOLDER, { recursive: true, force: true })
-}
-
-/** Namespaces and memory volumes are mounts; the innermost first. */
-async function unmountBelow(folder: string): Promise<void> {
-  const { stdout } = await runCommand('findmnt', ['--raw', '--noheadings', '--output', 'TARGET'])
-  const mounts = stdout
-    .split('\n')
-    .filter((target) => target.startsWith(`${folder}/`))
-    .sort()
-    .reverse()
-  for (const target of mounts) await runCommand('umount', [target], { exitCodes: 'any' })
 }

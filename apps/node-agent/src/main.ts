@@ -12,6 +12,8 @@ import { HostRoutes } from './network/routes/host-routes.ts'
 import { IptablesProxy } from './network/service-proxy/iptables/iptables-proxy.ts'
 import { SiFacts } from './node/si-facts.ts'
 import { DiskPodFiles } from './pods/volumes/disk-pod-files.ts'
+import { HostMounter } from './pods/volumes/mounts/host-mounter.ts'
+import { mountInMemory } from './pods/volumes/mounts/memory-folder.ts'
 import { socketDialer } from './pods/probes/socket-dialer.ts'
 import { RUNTIMES } from './runtime/all.ts'
 import { AssignedFile } from './state/assigned-file.ts'
@@ -54,6 +56,8 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
   if (membership.isNew) return becomeAnew()
   const { nodeName, server, mqttPort, podNetwork, serviceNetwork } = membership.identity
 
+  const mounter = new HostMounter()
+  await mountInMemory(RUN_FOLDER, mounter)
   const network = new CniNetwork({ memory: new AddressMemory(join(folder, 'addresses.json')) })
   const agent = createAgent({
     env,
@@ -75,7 +79,10 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
       dataFolder: join(folder, 'pods'),
       runFolder: RUN_FOLDER,
       logFolder: config.podLogDirectory,
+      volumeFolder: join(folder, 'volumes'),
       dns: { domain: 'cluster.local' },
+      clock: env.clock,
+      mounter,
     }),
     dialer: socketDialer(env.clock),
     streams: (sources) => new StreamCarrier(() => membership.identity, sources, env),

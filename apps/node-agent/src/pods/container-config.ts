@@ -1,5 +1,5 @@
 import type { Container, Pod } from '@bramble/api/types/pod'
-import { type ContainerConfig, type ImageState, type Mount, RuntimeError, type SandboxConfig } from '../runtime/runtime.ts'
+import { type ContainerConfig, type Device, type ImageState, type Mount, RuntimeError, type SandboxConfig } from '../runtime/runtime.ts'
 import { IMAGE_DIGEST_ANNOTATION } from './container-status.ts'
 import { type EnvEntry, expand } from './environment.ts'
 import { podHostname } from './hostname.ts'
@@ -51,6 +51,7 @@ export interface ContainerParts {
   readonly image: ImageState
   readonly env: readonly EnvEntry[]
   readonly mounts: readonly Mount[]
+  readonly devices?: readonly Device[]
   readonly logRoot: string
   readonly nodeMemoryBytes: number
 }
@@ -63,6 +64,7 @@ export function containerConfig({
   image,
   env,
   mounts,
+  devices = [],
   logRoot,
   nodeMemoryBytes,
 }: ContainerParts): ContainerConfig {
@@ -80,7 +82,7 @@ export function containerConfig({
     mounts,
     logPath: containerLogPath(logRoot, pod, container.name, attempt),
     resources: containerResources(container),
-    devices: [],
+    devices,
     oomScoreAdj: oomScoreAdj(pod, container, nodeMemoryBytes),
     security: securityOf(pod, container, image),
     tty: container.tty ?? false,

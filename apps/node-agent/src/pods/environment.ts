@@ -1,9 +1,9 @@
-import { cpuMillis, memoryBytes, quantityValue } from '@bramble/api/quantity'
 import type { ConfigMap, Secret } from '@bramble/api/types/core'
 import type { Container, EnvFromSource, EnvVar, Pod } from '@bramble/api/types/pod'
 import type { Service } from '@bramble/api/types/service'
 import type { PersistentVolume, PersistentVolumeClaim } from '@bramble/api/types/volume'
 import { RuntimeError } from '../runtime/runtime.ts'
+import { podField, resourceField } from './downward.ts'
 import { serviceVariables } from './service-variables.ts'
 
 /** Where environment variables and volumes come from: what this node was assigned. */
@@ -24,12 +24,21 @@ export interface PodFacts {
   /** Of the pod; the host's with host network; empty before the sandbox runs. */
   readonly podIp: string
   /** What a container may use when it has no limit. */
-  readonly allocatable: { readonly cpuMillis: number; readonly memoryBytes: number }
+  readonly allocatable: { readonly cpuMillis: number; readonly memoryBytes: number; readonly ephemeralStorageBytes?: number }
 }
 
 export interface EnvEntry {
   readonly name: string
   readonly value: string
+}
+
+/** Tells people what is amiss with a pod that goes on nevertheless: reason and message of a Warning. */
+export type Warn = (reason: string, message: string) => void
+
+export interface EnvironmentOptions {
+  readonly warn?: Warn
+  /** Text of files that variables refer to, by `<volume>/<path>`. */
+  readonly files?: ReadonlyMap<string, string>
 }
 
 /**
@@ -39,14 +48,22 @@ export interface EnvEntry {
  * @throws RuntimeError `CreateContainerConfigError` when something that is not optional is missing.
  * @see Source: kubelet makeEnvironmentVariables.
  */
-export function makeEnvironment(pod: Pod, container: Container, source: ConfigSource, facts: PodFacts): readonly EnvEntry[] {
+export function makeEnvironment(
+  pod: Pod,
+  container: Container,
+  source: ConfigSource,
+  facts: PodFacts,
+  options: EnvironmentOptions = {},
+): readonly EnvEntry[] {
   const links = serviceVariables(source.services(), pod.metadata.namespace ?? '', pod.spec.enableServiceLinks ?? true)
   const values = new Map<string, string>()
-  for (const from of container.envFrom ?? []) for (const [name, value] of valuesFrom(pod, from, source)) values.set(name, value)
+  for (const from of container.envFrom ?? [])
+    for (const [name, value] of valuesFrom(pod, from, source, options.warn)) values.set(name, value)
   for (const variable of container.env ?? []) {
-    const value = variable.valueFrom
-      ? referredValue(pod, container, variable, source, facts)
-      : expand(variable.value ?? '', (name) => values.get(name) ?? links.get(name))
+    const value =
+      variable.value || !variable.valueFrom
+        ? expand(variable.value ?? '', (name) => values.get(name) ?? links.get(name))
+        : referredValue(pod, container, variable, source, facts, options)
     if (value !== undefined) values.set(variable.name, value)
   }
   for (const [name, value] of links) if (!values.has(name)) values.set(name, value)
@@ -63,81 +80,23 @@ export const expand = (text: string, lookUp: (name: string) => string | undefine
     (whole, dollar: string | undefined, name: string | undefined) => dollar ?? lookUp(name ?? '') ?? whole,
   )
 
-/**
- * A field of a pod as text; undefined when the path is none that pods may refer to.
- * @see Source: core/v1 ObjectFieldSelector; Kubernetes "Downward API".
- */
-export function podField(pod: Pod, path: string, facts: PodFacts): string | undefined {
-  const keyed = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path)
-  if (keyed) return pod.metadata[keyed[1] as 'labels' | 'annotations']?.[keyed[2]!] ?? ''
-  switch (path) {
-    case 'metadata.name':
-      return pod.metadata.name
-    case 'metadata.namespace':
-      return pod.metadata.namespace ?? ''
-    case 'metadata.uid':
-      return pod.metadata.uid
-    case 'metadata.labels':
-      return quotedMap(pod.metadata.labels)
-    case 'metadata.annotations':
-      return quotedMap(pod.metadata.annotations)
-    case 'spec.nodeName':
-      return pod.spec.nodeName ?? facts.nodeName
-    case 'spec.serviceAccountName':
-      return pod.spec.serviceAccountName ?? ''
-    case 'status.hostIP':
-    case 'status.hostIPs':
-      return facts.hostIp
-    case 'status.podIP':
-    case 'status.podIPs':
-      return facts.podIp
-    default:
-      return undefined
-  }
-}
-
-/** Requests and limits in units of `divisor`, rounded up; without a limit what the node can give. @returns undefined for other resources. */
-export function resourceField(
-  pod: Pod,
-  container: Container,
-  field: { readonly containerName?: string; readonly resource: string; readonly divisor?: string | number },
-  facts: PodFacts,
-): string | undefined {
-  const of =
-    field.containerName === undefined || field.containerName === ''
-      ? container
-      : [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(({ name }) => name === field.containerName)
-  const match = /^(limits|requests)\.(cpu|memory)$/.exec(field.resource)
-  if (!of || !match) return undefined
-  const [kind, name] = [match[1] as 'limits' | 'requests', match[2] as 'cpu' | 'memory']
-  const written = of.resources?.[kind]?.[name]
-  const amountOf = name === 'cpu' ? (quantity: string | number) => cpuMillis(quantity) / 1000 : memoryBytes
-  const most = name === 'cpu' ? facts.allocatable.cpuMillis / 1000 : facts.allocatable.memoryBytes
-  const amount = written !== undefined ? amountOf(written) : kind === 'limits' ? most : 0
-  const divisor = quantityValue(field.divisor ?? 1) || 1
-  return String(Math.ceil(Number((amount / divisor).toPrecision(12))))
-}
-
-const quotedMap = (map: Readonly<Record<string, string>> = {}): string =>
-  Object.entries(map)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
-    .join('\n')
-
-function valuesFrom(pod: Pod, from: EnvFromSource, source: ConfigSource): readonly (readonly [string, string])[] {
-  const namespace = pod.metadata.namespace ?? ''
+function valuesFrom(pod: Pod, from: EnvFromSource, source: ConfigSource, warn?: Warn): readonly (readonly [string, string])[] {
   const reference = from.configMapRef ?? from.secretRef
   if (!reference) return []
-  const name = reference.name ?? ''
-  const data = from.configMapRef ? source.configMap(namespace, name)?.data : decoded(source.secret(namespace, name)?.data)
-  const exists = from.configMapRef ? source.configMap(namespace, name) : source.secret(namespace, name)
-  if (!exists) {
-    if (reference.optional) return []
-    throw configError(`${from.configMapRef ? 'configmap' : 'secret'} "${name}" not found`)
-  }
-  return Object.entries(data ?? {})
-    .map(([key, value]) => [`${from.prefix ?? ''}${key}`, value] as const)
-    .filter(([key]) => isVariableName(key))
+  const kind = from.configMapRef ? 'configMap' : 'secret'
+  const { namespace = '' } = pod.metadata
+  const { name = '' } = reference
+  const object = source[kind](namespace, name)
+  if (!object) return reference.optional ? [] : refuse(`${kind.toLowerCase()} "${name}" not found`)
+  const data = kind === 'secret' ? decoded(object.data) : (object.data ?? {})
+  const named = Object.entries(data).map(([key, value]) => [`${from.prefix ?? ''}${key}`, value] as const)
+  const invalid = named.filter(([key]) => !isVariableName(key)).map(([key]) => key)
+  if (invalid.length > 0)
+    warn?.(
+      'InvalidEnvironmentVariableNames',
+      `Keys [${invalid.sort().join(', ')}] from the EnvFrom ${kind} ${namespace}/${name} were skipped since they are considered invalid environment variable names.`,
+    )
+  return named.filter(([key]) => isVariableName(key))
 }
 
 function referredValue(
@@ -146,24 +105,39 @@ function referredValue(
   { name, valueFrom }: EnvVar,
   source: ConfigSource,
   facts: PodFacts,
+  { files }: EnvironmentOptions,
 ): string | undefined {
-  const { configMapKeyRef, secretKeyRef, fieldRef, resourceFieldRef } = valueFrom!
-  const namespace = pod.metadata.namespace ?? ''
-  if (fieldRef)
-    return podField(pod, fieldRef.fieldPath, facts) ?? refuse(`unsupported pod field of variable ${name}: ${fieldRef.fieldPath}`)
+  const { configMapKeyRef, secretKeyRef, fieldRef, resourceFieldRef, fileKeyRef } = valueFrom!
+  const { namespace = '' } = pod.metadata
+  if (fieldRef) return podField(pod, fieldRef.fieldPath, facts) ?? refuse(`field label not supported: ${fieldRef.fieldPath}`)
   if (resourceFieldRef)
-    return (
-      resourceField(pod, container, resourceFieldRef, facts) ??
-      refuse(`unsupported container resource of variable ${name}: ${resourceFieldRef.resource}`)
-    )
-  const [selector, kind] = configMapKeyRef ? ([configMapKeyRef, 'ConfigMap'] as const) : ([secretKeyRef, 'Secret'] as const)
-  if (!selector) return ''
-  const from = selector.name ?? ''
-  const object = kind === 'ConfigMap' ? source.configMap(namespace, from) : source.secret(namespace, from)
-  const data = kind === 'ConfigMap' ? object?.data : decoded(object?.data)
-  if (data && Object.hasOwn(data, selector.key)) return data[selector.key]
-  if (selector.optional) return undefined
-  return refuse(object ? `couldn't find key ${selector.key} in ${kind} ${namespace}/${from}` : `${kind.toLowerCase()} "${from}" not found`)
+    try {
+      return resourceField(pod, container, resourceFieldRef, facts)
+    } catch (error) {
+      return refuse((error as Error).message)
+    }
+  if (fileKeyRef) return fileValue(fileKeyRef, files)
+  const selector = configMapKeyRef ?? secretKeyRef
+  if (!selector) return refuse(`variable ${name} has a source of an unknown kind`)
+  const { name: from = '', key, optional = false } = selector
+  const object = configMapKeyRef ? source.configMap(namespace, from) : source.secret(namespace, from)
+  const kind = configMapKeyRef ? 'ConfigMap' : 'Secret'
+  const data = configMapKeyRef ? object?.data : decoded(object?.data)
+  if (data && Object.hasOwn(data, key)) return data[key]
+  if (optional) return undefined
+  return refuse(object ? `couldn't find key ${key} in ${kind} ${namespace}/${from}` : `${kind.toLowerCase()} "${from}" not found`)
+}
+
+type FileKeyRef = NonNullable<NonNullable<EnvVar['valueFrom']>['fileKeyRef']>
+
+/** @see Source: kubelet util/env ParseEnv: what follows `#` is a comment, the first line of the key counts, an empty value is none. */
+function fileValue({ volumeName, path, key, optional = false }: FileKeyRef, files?: ReadonlyMap<string, string>): string | undefined {
+  const text = files?.get(`${volumeName}/${path}`)
+  if (text === undefined) return refuse("couldn't parse env file")
+  const lines = text.split(/\r?\n/).map((line) => line.replace(/#.*$/, ''))
+  const value = lines.find((line) => line.startsWith(`${key}=`))?.slice(key.length + 1)
+  if (value) return value
+  return optional ? undefined : refuse(`environment variable key "${key}" not found in file "${path}"`)
 }
 
 const decoded = (data: Readonly<Record<string, string>> | undefined): Record<string, string> =>
@@ -172,7 +146,6 @@ const decoded = (data: Readonly<Record<string, string>> | undefined): Record<str
 /** What a process environment can hold; Kubernetes' relaxed rule. */
 const isVariableName = (name: string): boolean => /^[ -<>-~]+$/.test(name)
 
-const configError = (message: string): RuntimeError => new RuntimeError('CreateContainerConfigError', message)
 const refuse = (message: string): never => {
-  throw configError(message)
+  throw new RuntimeError('CreateContainerConfigError', message)
 }

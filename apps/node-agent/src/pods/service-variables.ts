@@ -7,23 +7,27 @@ import type { Service, ServicePort } from '@bramble/api/types/service'
  * @see Source: kubelet envvars FromServices; Kubernetes "Accessing the Service", environment variables.
  */
 export function serviceVariables(services: readonly Service[], namespace: string, linked: boolean): ReadonlyMap<string, string> {
-  const variables = new Map<string, string>()
+  const shown = new Map<string, Service>()
   for (const service of services) {
     const { name, namespace: from } = service.metadata
-    const { clusterIP, ports = [] } = service.spec
-    if (!clusterIP || clusterIP === 'None' || ports.length === 0) continue
-    if (!(from === 'default' && name === 'kubernetes') && !(linked && from === namespace)) continue
-    addService(variables, variableName(name), clusterIP, ports)
+    if (!hasAddress(service)) continue
+    if (from === 'default' && name === 'kubernetes') shown.set(name, shown.get(name) ?? service)
+    else if (linked && from === namespace) shown.set(name, service)
   }
+  const variables = new Map<string, string>()
+  for (const [name, { spec }] of shown) addService(variables, variableName(name), spec.clusterIP!, spec.ports ?? [])
   return variables
 }
+
+const hasAddress = ({ spec }: Service): boolean =>
+  Boolean(spec.clusterIP) && spec.clusterIP !== 'None' && spec.type !== 'ExternalName' && (spec.ports ?? []).length > 0
 
 function addService(variables: Map<string, string>, prefix: string, ip: string, ports: readonly ServicePort[]): void {
   variables.set(`${prefix}_SERVICE_HOST`, ip)
   variables.set(`${prefix}_SERVICE_PORT`, String(ports[0]!.port))
   for (const port of ports) if (port.name) variables.set(`${prefix}_SERVICE_PORT_${variableName(port.name)}`, String(port.port))
   ports.forEach(({ port, protocol = 'TCP' }, index) => {
-    const url = `${protocol.toLowerCase()}://${ip}:${port}`
+    const url = `${protocol.toLowerCase()}://${ip.includes(':') ? `[${ip}]` : ip}:${port}`
     const link = `${prefix}_PORT_${port}_${protocol}`
     if (index === 0) variables.set(`${prefix}_PORT`, url)
     variables.set(link, url)

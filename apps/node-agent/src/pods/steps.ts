@@ -2,7 +2,7 @@ import type { Container, Pod } from '@bramble/api/types/pod'
 import type { Env } from '@bramble/reconcile/env'
 import { type Runtime, RuntimeError } from '../runtime/runtime.ts'
 import { containerConfig, sandboxConfig } from './container-config.ts'
-import { type ConfigSource, makeEnvironment, type PodFacts } from './environment.ts'
+import { type ConfigSource, makeEnvironment, type PodFacts, type Warn } from './environment.ts'
 import type { PodEvents } from './events.ts'
 import type { ImagePulls } from './images/image-pulls.ts'
 import type { Step } from './plan.ts'
@@ -75,13 +75,17 @@ export class PodSteps {
 
   /** Volumes as the pod and its ConfigMaps and Secrets want them now. */
   async prepare(memory: PodMemory, signal: AbortSignal): Promise<boolean> {
-    const { env, files, events, source } = this.#parts
+    const { env, files, events, source, facts } = this.#parts
     try {
-      await within(env.clock, STEP_LIMIT_MS, 'preparing volumes', signal, () => files.prepare(memory.pod, source))
+      await within(env.clock, STEP_LIMIT_MS, 'preparing volumes', signal, () =>
+        files.prepare(memory.pod, source, facts(memory.sandbox?.ip)),
+      )
     } catch (error) {
       signal.throwIfAborted()
-      const volume = error instanceof VolumeError ? error.volume : ''
-      events.record(memory.pod, 'Warning', 'FailedMount', `MountVolume.SetUp failed for volume "${volume}" : ${messageOf(error)}`)
+      for (const failure of error instanceof VolumeError ? [error, ...error.others] : [new VolumeError('', messageOf(error))]) {
+        const { reason, message } = failure.event()
+        events.record(memory.pod, 'Warning', reason, message)
+      }
       if (!memory.prepared) memory.addProblem('', 'FailedMount', messageOf(error), env.clock.monotonicMs())
       return false
     }
@@ -136,14 +140,26 @@ export class PodSteps {
   }
 
   async #config({ container, attempt, imageId }: Extract<Step, { type: 'create-and-start' }>, memory: PodMemory) {
-    const { runtime, files, source, facts, nodeMemoryBytes, logFolder } = this.#parts
+    const { runtime, files, source, facts, nodeMemoryBytes, logFolder, events } = this.#parts
     const { pod } = memory
     const image = await runtime.imageStatus(imageId)
     if (!image) throw new RuntimeError('CreateContainerError', `image ${container.image} is gone again`)
     const podFacts = facts(memory.sandbox?.ip)
-    const env = makeEnvironment(pod, container, source, podFacts)
-    const mounts = await files.containerMounts(pod, container, attempt, env, podFacts)
-    return containerConfig({ pod, container, attempt, image, env, mounts, logRoot: logFolder, nodeMemoryBytes: nodeMemoryBytes() })
+    const warn: Warn = (reason, message) => events.record(pod, 'Warning', reason, message)
+    const env = makeEnvironment(pod, container, source, podFacts, { warn, files: await files.environmentFiles(pod, container) })
+    const mounts = await files.containerMounts(pod, container, attempt, env, podFacts, warn)
+    const devices = await files.containerDevices(pod, container)
+    return containerConfig({
+      pod,
+      container,
+      attempt,
+      image,
+      env,
+      mounts,
+      devices,
+      logRoot: logFolder,
+      nodeMemoryBytes: nodeMemoryBytes(),
+    })
   }
 
   async #start(memory: PodMemory, container: Container, id: string, signal: AbortSignal): Promise<boolean> {

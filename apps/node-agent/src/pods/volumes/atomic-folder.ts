@@ -1,62 +1,88 @@
 import { randomUUID } from 'node:crypto'
-import { chmod, chown, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import * as disk from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isMissing } from '../../host/files.ts'
-import type { VolumeContent } from './config-content.ts'
+import type { VolumeContent, VolumeFile } from './payload.ts'
 
 const DATA = '..data'
+const DRAFT = '..data_tmp'
+
+/** The steps that change something: a crash may fall between any two of them. */
+export type FolderSteps = Pick<typeof disk, 'mkdir' | 'writeFile' | 'symlink' | 'rename' | 'rm' | 'chown' | 'chmod'>
 
 /**
  * Makes a folder hold exactly `content`, all of it in one instant: the files are in a folder of their own, `..data` links to it, and
- * what readers see are links through `..data`. Nothing is touched when nothing changed, so watchers inside a container stay calm.
+ * what readers see are links through `..data`. Nothing is touched when nothing changed, so watchers inside a container stay calm; what
+ * a crash left half done is put right.
  *
- * @param group Owner group of the files, which may then read them; absent: root's.
+ * @param group Owner group of everything, which may then read it; absent: root's.
  * @see Source: Kubernetes pkg/volume/util AtomicWriter.
  */
-export async function writeAtomicFolder(folder: string, content: VolumeContent, group?: number): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o755 })
+export async function writeAtomicFolder(folder: string, content: VolumeContent, group?: number, steps: FolderSteps = disk): Promise<void> {
+  await steps.mkdir(folder, { recursive: true, mode: 0o755 })
   const before = await linkTarget(join(folder, DATA))
-  if (before !== undefined && (await holds(join(folder, before), content, group))) return
-
-  const version = `..${randomUUID()}`
-  await mkdir(join(folder, version), { mode: 0o755 })
-  for (const [path, { data, mode }] of content) await writeOne(join(folder, version, path), data, mode, group)
-  await symlink(version, join(folder, `${DATA}_tmp`))
-  await rename(join(folder, `${DATA}_tmp`), join(folder, DATA))
-  await linkNames(folder, new Set([...content.keys()].map((path) => path.split('/')[0]!)))
-  for (const name of await readdir(folder))
-    if (name.startsWith('..') && name !== DATA && name !== version) await rm(join(folder, name), { recursive: true, force: true })
+  const isCurrent = before !== undefined && (await holds(join(folder, before), content, group))
+  const version = isCurrent ? before : `..${randomUUID()}`
+  if (!isCurrent) {
+    await writeVersion(join(folder, version), content, group, steps)
+    await steps.rm(join(folder, DRAFT), { force: true })
+    await steps.symlink(version, join(folder, DRAFT))
+    await steps.rename(join(folder, DRAFT), join(folder, DATA))
+  }
+  await linkNames(folder, new Set([...content.keys()].map((path) => path.split('/')[0]!)), steps)
+  for (const name of await disk.readdir(folder))
+    if (name.startsWith('..') && name !== DATA && name !== version) await steps.rm(join(folder, name), { recursive: true, force: true })
+  await openToAll(folder, group, steps)
 }
 
-async function writeOne(path: string, data: Buffer, mode: number, group: number | undefined): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o755 })
-  await writeFile(path, data)
-  if (group !== undefined) await chown(path, -1, group)
-  await chmod(path, effectiveMode(mode, group))
+async function writeVersion(folder: string, content: VolumeContent, group: number | undefined, steps: FolderSteps): Promise<void> {
+  const folders = new Set([folder, ...[...content.keys()].flatMap((path) => parentsOf(path).map((parent) => join(folder, parent)))])
+  for (const each of folders) {
+    await steps.mkdir(each, { mode: 0o755 })
+    if (group !== undefined) await steps.chown(each, -1, group)
+    await steps.chmod(each, folderMode(group))
+  }
+  for (const [path, file] of content) {
+    const at = join(folder, path)
+    await steps.writeFile(at, file.data)
+    if (group !== undefined || file.user !== undefined) await steps.chown(at, file.user ?? -1, group ?? -1)
+    await steps.chmod(at, fileMode(file, group))
+  }
 }
 
-/** Readers see `name` → `..data/name`. Names that are gone go, after `..data` has changed. */
-async function linkNames(folder: string, names: ReadonlySet<string>): Promise<void> {
-  const present = new Set((await readdir(folder)).filter((name) => !name.startsWith('..')))
-  for (const name of names) if (!present.has(name)) await symlink(join(DATA, name), join(folder, name))
-  for (const name of present) if (!names.has(name)) await rm(join(folder, name), { recursive: true, force: true })
+/** Readers see `name` → `..data/name`. Names that are gone go, after `..data` has changed; what is no link of ours stays. */
+async function linkNames(folder: string, names: ReadonlySet<string>, steps: FolderSteps): Promise<void> {
+  const present = (await disk.readdir(folder, { withFileTypes: true })).filter(({ name }) => !name.startsWith('..'))
+  const known = new Set(present.map(({ name }) => name))
+  for (const name of names) if (!known.has(name)) await steps.symlink(join(DATA, name), join(folder, name))
+  for (const entry of present)
+    if (entry.isSymbolicLink() && !names.has(entry.name)) await steps.rm(join(folder, entry.name), { force: true })
+}
+
+/** As Kubernetes' own volumes are: what may be read is for the files to say. */
+async function openToAll(folder: string, group: number | undefined, steps: FolderSteps): Promise<void> {
+  const info = await disk.stat(folder)
+  const mode = group === undefined ? 0o777 : 0o2777
+  if (group !== undefined && info.gid !== group) await steps.chown(folder, -1, group)
+  if ((info.mode & 0o2777) !== mode) await steps.chmod(folder, mode)
 }
 
 async function holds(folder: string, content: VolumeContent, group: number | undefined): Promise<boolean> {
   const present = await filesIn(folder)
   if (present.length !== content.size) return false
-  for (const [path, { data, mode }] of content) {
+  for (const [path, file] of content) {
     if (!present.includes(path)) return false
-    const info = await stat(join(folder, path))
-    if ((info.mode & 0o7777) !== effectiveMode(mode, group) || (group !== undefined && info.gid !== group)) return false
-    if (!data.equals(await readFile(join(folder, path)))) return false
+    const info = await disk.stat(join(folder, path))
+    if ((info.mode & 0o7777) !== fileMode(file, group)) return false
+    if ((group !== undefined && info.gid !== group) || (file.user !== undefined && info.uid !== file.user)) return false
+    if (!file.data.equals(await disk.readFile(join(folder, path)))) return false
   }
   return true
 }
 
 async function filesIn(folder: string): Promise<readonly string[]> {
   try {
-    const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+    const entries = await disk.readdir(folder, { recursive: true, withFileTypes: true })
     return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
   } catch (error) {
     if (isMissing(error)) return []
@@ -64,11 +90,18 @@ async function filesIn(folder: string): Promise<readonly string[]> {
   }
 }
 
-const effectiveMode = (mode: number, group: number | undefined): number => (group === undefined ? mode : mode | 0o440)
+/** `a/b/c` → `a`, `a/b`. */
+const parentsOf = (path: string): readonly string[] => {
+  const parent = dirname(path)
+  return parent === '.' ? [] : [...parentsOf(parent), parent]
+}
+
+const fileMode = ({ mode }: VolumeFile, group: number | undefined): number => (group === undefined ? mode : mode | 0o440)
+const folderMode = (group: number | undefined): number => (group === undefined ? 0o755 : 0o2755)
 
 async function linkTarget(path: string): Promise<string | undefined> {
   try {
-    return await readlink(path)
+    return await disk.readlink(path)
   } catch (error) {
     if (isMissing(error)) return undefined
     throw error

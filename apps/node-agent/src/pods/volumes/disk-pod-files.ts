@@ -1,48 +1,83 @@
-import { chmod, chown, mkdir, open, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import type { Container, Pod, Volume, VolumeMount } from '@bramble/api/types/pod'
-import { isMissing, readIfPresent } from '../../host/files.ts'
-import { type ContainerState, type Mount, RuntimeError } from '../../runtime/runtime.ts'
-import { containerLogPath, podLogFolder, TERMINATION_MESSAGE_PATH } from '../container-config.ts'
-import { type ConfigSource, type EnvEntry, expand, type PodFacts } from '../environment.ts'
-import { lastLines } from '../log-file.ts'
-import { type PodFiles, VolumeError } from '../pod-files.ts'
-import { writeAtomicFolder } from './atomic-folder.ts'
-import { configContent } from './config-content.ts'
-import { checkHostPath } from './host-path.ts'
-import { UNSUPPORTED_VOLUME } from './memory-pod-files.ts'
-import { type DnsSettings, hostsFile, resolvFile } from './network-files.ts'
+import { mkdir, readdir, realpath, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Container, Pod, Volume } from '@bramble/api/types/pod'
+import { type Clock, systemClock } from '@bramble/reconcile/env'
+import { isMissing } from '../../host/files.ts'
+import type { ContainerState, Device, Mount } from '../../runtime/runtime.ts'
+import { containerLogPath, podLogFolder } from '../container-config.ts'
+import type { ConfigSource, EnvEntry, PodFacts, Warn } from '../environment.ts'
+import { type PodDiskUsage, type PodFiles, VolumeError } from '../pod-files.ts'
+import { VOLUME_TYPES } from './all.ts'
+import { resolveVolume } from './claims.ts'
+import { lastWords, makeOwnFiles, removeLastWords } from './container-files.ts'
+import { containerDevices, volumeMounts } from './container-mounts.ts'
+import { diskUsage, fileSystemUsage } from './disk-usage.ts'
+import { environmentFiles } from './environment-files.ts'
+import { HostMounter } from './mounts/host-mounter.ts'
+import type { Mounter } from './mounts/mounter.ts'
+import { deleteTree, removeTree } from './mounts/remove-tree.ts'
+import type { DnsSettings } from './resolv-conf.ts'
+import { SlowWork } from './slow-work.ts'
+import type { PreparedVolume, VolumeTools, VolumeType } from './volume-type.ts'
 
 export interface DiskPodFilesSettings {
   /** Survives a reboot: emptyDir volumes. */
   readonly dataFolder: string
-  /** In memory (tmpfs), so that nothing secret and nothing small wears the SD card out: everything else but logs. */
+  /** In memory (`mounts/memory-folder.ts`), so that nothing secret and nothing small wears the SD card out: everything else but logs. */
   readonly runFolder: string
   readonly logFolder: string
+  /** Where volumes of the cluster's own provisioner are; default: `volumes` beside the data folder. */
+  readonly volumeFolder?: string
   readonly dns: DnsSettings
+  readonly clock?: Clock
+  readonly mounter?: Mounter
 }
 
-const MESSAGE_BYTES_MAX = 4096
-const FALLBACK_BYTES_MAX = 2048
-const FALLBACK_LINES_MAX = 80
-
-/** Files of pods where kubelet would have them, but in Bramble's own folders. */
+/**
+ * Files of pods where kubelet would have them, but in Bramble's own folders: `pods/<uid>/volumes/<type>/<name>`, so that what is on
+ * the disk says what it is.
+ */
 export class DiskPodFiles implements PodFiles {
   readonly #settings: DiskPodFilesSettings
+  readonly #tools: VolumeTools
+  /** By pod uid, then the pod's name for it. Lost with the agent: it is made again before containers need it. */
+  readonly #prepared = new Map<string, ReadonlyMap<string, PreparedVolume>>()
+  /** What is being done to a pod's folders, by pod uid: one thing after the other. */
+  readonly #turns = new Map<string, Promise<void>>()
+  #roots: Promise<Roots> | undefined
 
   constructor(settings: DiskPodFilesSettings) {
     this.#settings = settings
+    this.#tools = {
+      mounter: settings.mounter ?? new HostMounter(),
+      slowWork: new SlowWork(settings.clock ?? systemClock),
+      volumeFolder: settings.volumeFolder ?? join(settings.dataFolder, '..', 'volumes'),
+    }
   }
 
-  async prepare(pod: Pod, source: ConfigSource): Promise<void> {
-    await mkdir(this.#runFolder(pod), { recursive: true, mode: 0o750 })
-    for (const volume of pod.spec.volumes ?? []) {
-      try {
-        await this.#prepareVolume(pod, volume, source)
-      } catch (error) {
-        throw error instanceof VolumeError ? error : new VolumeError(volume.name, (error as Error).message, { cause: error })
-      }
-    }
+  prepare(pod: Pod, source: ConfigSource, facts: PodFacts): Promise<void> {
+    return this.#turn(pod.metadata.uid, async () => {
+      const folders = await this.#folders(pod)
+      await mkdir(folders.run, { recursive: true, mode: 0o750 })
+      const before = this.#prepared.get(pod.metadata.uid)
+      const prepared = new Map<string, PreparedVolume>()
+      const failures: VolumeError[] = []
+      await Promise.all(
+        (pod.spec.volumes ?? []).map(async (volume) => {
+          try {
+            prepared.set(volume.name, await this.#prepareVolume(pod, volume, source, facts, folders))
+          } catch (error) {
+            const old = before?.get(volume.name)
+            if (old) prepared.set(volume.name, old)
+            failures.push(error instanceof VolumeError ? error : new VolumeError(volume.name, (error as Error).message, { cause: error }))
+          }
+        }),
+      )
+      this.#prepared.set(pod.metadata.uid, prepared)
+      const [first, ...others] = failures
+      if (first)
+        throw new VolumeError(first.volume, first.message, { stage: first.stage, shownName: first.shownName, others, cause: first })
+    })
   }
 
   async containerMounts(
@@ -51,30 +86,48 @@ export class DiskPodFiles implements PodFiles {
     attempt: number,
     env: readonly EnvEntry[],
     facts: PodFacts,
+    warn?: Warn,
   ): Promise<readonly Mount[]> {
-    await mkdir(dirname(containerLogPath(this.#settings.logFolder, pod, container.name, attempt)), { recursive: true, mode: 0o755 })
-    const mounts: Mount[] = []
-    for (const mount of container.volumeMounts ?? []) mounts.push(await this.#mount(pod, mount, env))
+    const { logFolder, dns } = this.#settings
+    const folders = await this.#folders(pod)
+    const mounts = await volumeMounts(this.#volumesOf(pod), container, env, join(folders.run, 'subpaths'), this.#tools.mounter)
     const taken = new Set(mounts.map(({ containerPath }) => containerPath.replace(/\/+$/, '')))
-    for (const [containerPath, hostPath] of await this.#ownFiles(pod, container, attempt, facts))
-      if (!taken.has(containerPath)) mounts.push({ hostPath, containerPath, readOnly: false })
-    return mounts
+    const own = await makeOwnFiles(folders.run, logFolder, dns, pod, container, attempt, facts, warn)
+    return [...mounts, ...own.filter(({ containerPath }) => !taken.has(containerPath)).map((file) => ({ ...file, readOnly: false }))]
+  }
+
+  async containerDevices(pod: Pod, container: Container): Promise<readonly Device[]> {
+    return containerDevices(this.#volumesOf(pod), container)
+  }
+
+  environmentFiles(pod: Pod, container: Container): Promise<ReadonlyMap<string, string>> {
+    return environmentFiles(this.#volumesOf(pod), container)
   }
 
   async terminationMessage(pod: Pod, container: Container, state: ContainerState): Promise<string> {
-    const written = await readStart(this.#messageFile(pod, state.name, state.attempt), MESSAGE_BYTES_MAX)
-    if (written !== '' || container.terminationMessagePolicy !== 'FallbackToLogsOnError' || state.exitCode === 0) return written
-    return (await lastLines(state.logPath, FALLBACK_LINES_MAX)).slice(-FALLBACK_BYTES_MAX)
+    return lastWords((await this.#folders(pod)).run, container, state)
+  }
+
+  async usageOf(pod: Pick<Pod, 'metadata'>, signal?: AbortSignal): Promise<PodDiskUsage> {
+    const folders = await this.#folders(pod)
+    const inMemory = join(folders.run, 'volumes', 'emptyDir')
+    const onDisk = join(folders.data, 'volumes', 'emptyDir')
+    const volumes = []
+    for (const name of await namesIn(inMemory)) volumes.push({ name, inMemory: true, ...(await fileSystemUsage(join(inMemory, name))) })
+    for (const name of await namesIn(onDisk))
+      if (!name.startsWith('.')) volumes.push({ name, inMemory: false, ...(await diskUsage(join(onDisk, name), signal)) })
+    const { usedBytes } = await diskUsage(podLogFolder(this.#settings.logFolder, pod), signal)
+    return { volumes, logBytes: usedBytes }
   }
 
   async removeAttempt(pod: Pick<Pod, 'metadata'>, state: ContainerState): Promise<void> {
-    const logPath = containerLogPath(this.#settings.logFolder, pod, state.name, state.attempt)
-    for (const path of [logPath, this.#messageFile(pod, state.name, state.attempt)]) await rm(path, { force: true })
+    await rm(containerLogPath(this.#settings.logFolder, pod, state.name, state.attempt), { force: true })
+    await removeLastWords((await this.#folders(pod)).run, state)
   }
 
   async removePod(pod: Pick<Pod, 'metadata'>): Promise<void> {
-    for (const folder of [this.#runFolder(pod), this.#dataFolder(pod), podLogFolder(this.#settings.logFolder, pod)])
-      await rm(folder, { recursive: true, force: true })
+    await this.#removeVolumes(pod.metadata.uid)
+    await deleteTree(podLogFolder(this.#settings.logFolder, pod))
   }
 
   async removeUnknown(isKnown: (podUid: string) => boolean): Promise<void> {
@@ -83,126 +136,98 @@ export class DiskPodFiles implements PodFiles {
       [...(await namesIn(join(runFolder, 'pods'))), ...(await namesIn(join(dataFolder, 'pods')))].filter((uid) => !isKnown(uid)),
     )
     if (left.size === 0) return
-    for (const uid of left) for (const root of [runFolder, dataFolder]) await rm(join(root, 'pods', uid), { recursive: true, force: true })
+    for (const uid of left) await this.#removeVolumes(uid)
     for (const name of await namesIn(logFolder))
-      if (left.has(name.slice(name.lastIndexOf('_') + 1))) await rm(join(logFolder, name), { recursive: true, force: true })
+      if (left.has(name.slice(name.lastIndexOf('_') + 1))) await deleteTree(join(logFolder, name))
   }
 
-  async #prepareVolume(pod: Pod, volume: Volume, source: ConfigSource): Promise<void> {
-    const group = pod.spec.securityContext?.fsGroup
-    if (volume.configMap || volume.secret)
-      return writeAtomicFolder(this.#volumePath(pod, volume), configContent(pod, volume, source), group)
-    if (volume.hostPath) return checkHostPath(volume.name, volume.hostPath.path, volume.hostPath.type)
-    if (!volume.emptyDir) throw new VolumeError(volume.name, UNSUPPORTED_VOLUME)
-    const folder = this.#volumePath(pod, volume)
-    if ((await mkdir(folder, { recursive: true })) === undefined) return // it has been used already
-    if (group !== undefined) await chown(folder, -1, group)
-    await chmod(folder, group === undefined ? 0o777 : 0o2777)
-  }
-
-  async #mount(pod: Pod, mount: VolumeMount, env: readonly EnvEntry[]): Promise<Mount> {
-    const volume = pod.spec.volumes?.find(({ name }) => name === mount.name)
-    if (!volume) throw configError(`volume mount "${mount.name}" names no volume of the pod`)
-    const values = new Map(env.map(({ name, value }) => [name, value]))
-    const subPath = mount.subPathExpr ? expand(mount.subPathExpr, (name) => values.get(name)) : mount.subPath
-    const root = this.#volumePath(pod, volume)
-    return {
-      hostPath: subPath ? await this.#inside(root, subPath, mount.name) : root,
-      containerPath: mount.mountPath,
-      readOnly: mount.readOnly === true || volume.configMap !== undefined || volume.secret !== undefined,
-      ...(mount.mountPropagation &&
-        mount.mountPropagation !== 'None' && { propagation: mount.mountPropagation === 'Bidirectional' ? 'rshared' : 'rslave' }),
+  async #prepareVolume(pod: Pod, volume: Volume, source: ConfigSource, facts: PodFacts, folders: PodFolders): Promise<PreparedVolume> {
+    const { field, persistent, readOnly } = resolveVolume(pod, volume, source, facts)
+    const stage = persistent?.spec.volumeMode === 'Block' ? 'map' : 'mount'
+    const shown = { stage, ...(persistent && { shownName: persistent.metadata.name }) } as const
+    const type = VOLUME_TYPES.find((each) => each.field === field)
+    if (!type) throw new VolumeError(volume.name, `volumes of type "${field}" are not supported on this node`, shown)
+    try {
+      return await type.prepare(
+        { pod, volume, ...(persistent && { persistent }), readOnly, source, facts, ...placesOf(folders, type, volume.name) },
+        this.#tools,
+      )
+    } catch (error) {
+      throw error instanceof VolumeError ? error : new VolumeError(volume.name, (error as Error).message, { ...shown, cause: error })
     }
   }
 
-  /** A sub path as it really is; made as a folder when missing. Links may not lead out of the volume. */
-  async #inside(root: string, subPath: string, volume: string): Promise<string> {
-    if (subPath.startsWith('/') || subPath.split('/').includes('..'))
-      throw configError(`subPath "${subPath}" of volume "${volume}" must be relative and not contain '..'`)
-    const realRoot = await realpath(root)
-    const path = join(realRoot, subPath)
-    for (let part = path; part !== realRoot; part = dirname(part)) {
-      const real = await realpath(part).catch((error: unknown) => {
-        if (isMissing(error)) return undefined
-        throw error
-      })
-      if (real === undefined) continue
-      if (real !== realRoot && !real.startsWith(`${realRoot}/`)) throw configError(`subPath "${subPath}" leads out of volume "${volume}"`)
-      if (part === path) return real
-      break
+  #removeVolumes(uid: string): Promise<void> {
+    return this.#turn(uid, async () => {
+      const folders = await this.#folders({ metadata: { uid } })
+      await this.#tools.slowWork.end(`${uid}/`)
+      for (const type of VOLUME_TYPES.filter(({ remove }) => remove))
+        for (const name of new Set([
+          ...(await namesIn(join(folders.run, 'volumes', type.field))),
+          ...(await namesIn(join(folders.data, 'volumes', type.field))),
+        ]))
+          await type.remove!({ podUid: uid, name, ...placesOf(folders, type, name) }, this.#tools)
+      for (const folder of [folders.run, folders.data]) await removeTree(folder, this.#tools.mounter)
+      this.#prepared.delete(uid)
+    })
+  }
+
+  #volumesOf(pod: Pod): ReadonlyMap<string, PreparedVolume> {
+    return this.#prepared.get(pod.metadata.uid) ?? new Map()
+  }
+
+  async #folders({ metadata: { uid } }: { readonly metadata: Pick<Pod['metadata'], 'uid'> }): Promise<PodFolders> {
+    this.#roots ??= this.#makeRoots().catch((error: unknown) => {
+      this.#roots = undefined
+      throw error
+    })
+    const { run, data } = await this.#roots
+    return { run: join(run, 'pods', uid), data: join(data, 'pods', uid) }
+  }
+
+  /** As the kernel names them in its table of mounts. */
+  async #makeRoots(): Promise<Roots> {
+    const { runFolder, dataFolder } = this.#settings
+    for (const folder of [runFolder, dataFolder]) await mkdir(folder, { recursive: true, mode: 0o750 })
+    const [run, data] = await Promise.all([realpath(runFolder), realpath(dataFolder)])
+    return { run, data }
+  }
+
+  async #turn<T>(uid: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(uid) ?? Promise.resolve()).then(work)
+    const done = turn.then(
+      () => {},
+      () => {},
+    )
+    this.#turns.set(uid, done)
+    try {
+      return await turn
+    } finally {
+      if (this.#turns.get(uid) === done) this.#turns.delete(uid)
     }
-    await mkdir(path, { recursive: true })
-    return path
-  }
-
-  async #ownFiles(
-    pod: Pod,
-    container: Container,
-    attempt: number,
-    facts: PodFacts,
-  ): Promise<readonly (readonly [containerPath: string, hostPath: string])[]> {
-    const { dns } = this.#settings
-    const folder = this.#runFolder(pod)
-    const message = this.#messageFile(pod, container.name, attempt)
-    await mkdir(dirname(message), { recursive: true })
-    await writeFile(message, '', { flag: 'a' })
-    await chmod(message, 0o666)
-    const hosts = hostsFile(pod, facts.podIp, (await readIfPresent('/etc/hosts')) ?? '', dns.domain)
-    const resolv = resolvFile(pod, dns, (await readIfPresent('/etc/resolv.conf')) ?? '')
-    if (hosts !== undefined) await writeIfChanged(join(folder, 'hosts'), hosts)
-    if (resolv !== undefined) await writeIfChanged(join(folder, 'resolv.conf'), resolv)
-    return [
-      [container.terminationMessagePath ?? TERMINATION_MESSAGE_PATH, message],
-      ...(hosts === undefined ? [] : [['/etc/hosts', join(folder, 'hosts')] as const]),
-      ...(resolv === undefined ? [] : [['/etc/resolv.conf', join(folder, 'resolv.conf')] as const]),
-    ]
-  }
-
-  #volumePath(pod: Pod, volume: Volume): string {
-    if (volume.hostPath) return volume.hostPath.path
-    const inMemory = volume.configMap !== undefined || volume.secret !== undefined || volume.emptyDir?.medium === 'Memory'
-    return join(inMemory ? this.#runFolder(pod) : this.#dataFolder(pod), 'volumes', volume.name)
-  }
-
-  #messageFile(pod: Pick<Pod, 'metadata'>, container: string, attempt: number): string {
-    return join(this.#runFolder(pod), 'containers', container, `${attempt}.message`)
-  }
-  #runFolder(pod: Pick<Pod, 'metadata'>): string {
-    return join(this.#settings.runFolder, 'pods', pod.metadata.uid)
-  }
-  #dataFolder(pod: Pick<Pod, 'metadata'>): string {
-    return join(this.#settings.dataFolder, 'pods', pod.metadata.uid)
   }
 }
 
-const configError = (message: string): RuntimeError => new RuntimeError('CreateContainerConfigError', message)
-
-/** In place: containers hold the file itself by its mount. */
-async function writeIfChanged(path: string, text: string): Promise<void> {
-  if ((await readIfPresent(path)) !== text) await writeFile(path, text, { mode: 0o644 })
+interface Roots {
+  readonly run: string
+  readonly data: string
 }
+type PodFolders = Roots
+
+const placesOf = (
+  { run, data }: PodFolders,
+  type: VolumeType,
+  name: string,
+): { readonly runFolder: string; readonly dataFolder: string } => ({
+  runFolder: join(run, 'volumes', type.field, name),
+  dataFolder: join(data, 'volumes', type.field, name),
+})
 
 async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return await readdir(folder)
   } catch (error) {
     if (isMissing(error)) return []
-    throw error
-  }
-}
-
-async function readStart(path: string, bytes: number): Promise<string> {
-  try {
-    if ((await stat(path)).size <= bytes) return await readFile(path, 'utf8')
-    const file = await open(path, 'r')
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0)
-      return buffer.toString('utf8', 0, bytesRead)
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    if (isMissing(error)) return ''
     throw error
   }
 }

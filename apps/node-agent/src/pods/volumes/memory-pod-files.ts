@@ -1,8 +1,10 @@
 import type { Container, Pod } from '@bramble/api/types/pod'
-import type { ContainerState, Mount } from '../../runtime/runtime.ts'
-import type { ConfigSource } from '../environment.ts'
-import { type PodFiles, VolumeError } from '../pod-files.ts'
-import { configContent, type VolumeContent } from './config-content.ts'
+import type { ContainerState, Device, Mount } from '../../runtime/runtime.ts'
+import type { ConfigSource, PodFacts } from '../environment.ts'
+import { type PodDiskUsage, type PodFiles, VolumeError } from '../pod-files.ts'
+import { VOLUME_TYPES } from './all.ts'
+import { resolveVolume } from './claims.ts'
+import { type VolumeContent, volumePayload } from './payload.ts'
 
 /** Files of pods that run nothing: hollow nodes and the simulation. Content is made as on a disk, so that the same things fail. */
 export class MemoryPodFiles implements PodFiles {
@@ -11,12 +13,13 @@ export class MemoryPodFiles implements PodFiles {
   /** By container id: what its process wrote before it ended. */
   readonly lastWords = new Map<string, string>()
 
-  async prepare(pod: Pod, source: ConfigSource): Promise<void> {
+  async prepare(pod: Pod, source: ConfigSource, facts: PodFacts): Promise<void> {
     const made = new Map<string, VolumeContent>()
     for (const volume of pod.spec.volumes ?? []) {
-      if (volume.configMap || volume.secret) made.set(volume.name, configContent(pod, volume, source))
-      else if (volume.emptyDir || volume.hostPath) made.set(volume.name, new Map())
-      else throw new VolumeError(volume.name, UNSUPPORTED_VOLUME)
+      const { field } = resolveVolume(pod, volume, source, facts)
+      if (!VOLUME_TYPES.some((type) => type.field === field))
+        throw new VolumeError(volume.name, `volumes of type "${field}" are not supported on this node`)
+      made.set(volume.name, volumePayload(volume, { pod, source, facts, name: volume.name }))
     }
     this.volumes.set(pod.metadata.uid, made)
   }
@@ -29,8 +32,20 @@ export class MemoryPodFiles implements PodFiles {
     }))
   }
 
+  async containerDevices(): Promise<readonly Device[]> {
+    return []
+  }
+
+  async environmentFiles(): Promise<ReadonlyMap<string, string>> {
+    return new Map()
+  }
+
   async terminationMessage(_pod: Pod, _container: Container, state: ContainerState): Promise<string> {
     return this.lastWords.get(state.id) ?? ''
+  }
+
+  async usageOf(): Promise<PodDiskUsage> {
+    return { volumes: [], logBytes: 0 }
   }
 
   async removeAttempt(_pod: Pick<Pod, 'metadata'>, state: ContainerState): Promise<void> {
@@ -45,5 +60,3 @@ export class MemoryPodFiles implements PodFiles {
     for (const uid of this.volumes.keys()) if (!isKnown(uid)) this.volumes.delete(uid)
   }
 }
-
-export const UNSUPPORTED_VOLUME = 'this kind of volume is not supported; emptyDir, hostPath, configMap and secret are'

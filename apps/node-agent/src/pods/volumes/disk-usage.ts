@@ -1,0 +1,48 @@
+import { lstat, opendir, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isMissing } from '../../host/files.ts'
+
+export interface Usage {
+  readonly usedBytes: number
+  readonly inodes: number
+}
+
+const BLOCK_BYTES = 512
+
+/** What a folder and all in it occupy on its file system; a file with several names counts once. Links are not followed. */
+export async function diskUsage(folder: string, signal?: AbortSignal): Promise<Usage> {
+  const seen = new Set<number>()
+  const root = await lstatIfPresent(folder)
+  return root ? usageBelow(folder, root.dev, seen, signal) : { usedBytes: 0, inodes: 0 }
+}
+
+/** What a file system of its own holds. */
+export async function fileSystemUsage(folder: string): Promise<Usage> {
+  const { blocks, bfree, bsize, files, ffree } = await statfs(folder)
+  return { usedBytes: (blocks - bfree) * bsize, inodes: files - ffree }
+}
+
+async function usageBelow(path: string, device: number, seen: Set<number>, signal?: AbortSignal): Promise<Usage> {
+  signal?.throwIfAborted()
+  const info = await lstatIfPresent(path)
+  if (!info || info.dev !== device || (info.nlink > 1 && !info.isDirectory() && seen.has(info.ino))) return { usedBytes: 0, inodes: 0 }
+  if (info.nlink > 1 && !info.isDirectory()) seen.add(info.ino)
+  let usedBytes = info.blocks * BLOCK_BYTES
+  let inodes = 1
+  if (info.isDirectory())
+    for await (const { name } of await opendir(path)) {
+      const below = await usageBelow(join(path, name), device, seen, signal)
+      usedBytes += below.usedBytes
+      inodes += below.inodes
+    }
+  return { usedBytes, inodes }
+}
+
+async function lstatIfPresent(path: string) {
+  try {
+    return await lstat(path)
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
