@@ -2,6 +2,7 @@ import type { Env } from '@bramble/reconcile/env'
 import type { ApiClient } from '../api/client.ts'
 import type { AdmissionStep } from '../api/requests.ts'
 import { CertificateRequester } from './certificate-requester.ts'
+import { ClaimResize } from './claim-resize.ts'
 import { DefaultIngressClass } from './default-ingress-class.ts'
 import { DefaultStorageClass } from './default-storage-class.ts'
 import { defaultTolerations } from './default-tolerations.ts'
@@ -9,6 +10,7 @@ import { NamespaceLifeCycle } from './namespace-life-cycle.ts'
 import { PodPriority } from './pod-priority.ts'
 import type { ServiceRanges } from './service-addresses/ranges.ts'
 import { ServiceAddresses } from './service-addresses/service-addresses.ts'
+import { storageProtection } from './storage-protection.ts'
 
 export interface AdmissionDeps {
   /** Looks at what is stored; asked at each write, so it may be given before the API is complete. */
@@ -23,6 +25,8 @@ export const allAdmissionSteps = ({ reads, ranges, env }: AdmissionDeps): readon
   defaultTolerations,
   new PodPriority(reads),
   new DefaultStorageClass(reads),
+  storageProtection,
+  new ClaimResize(reads),
   new DefaultIngressClass(reads),
   new CertificateRequester(env.clock),
   new ServiceAddresses(reads, ranges, env.random),

@@ -35,9 +35,8 @@ export const persistentVolumeClaims: ResourceDefinition<PersistentVolumeClaim> =
   prepare: ({ spec }) => joinDataSources(spec),
   applyDefaults: applyClaimDefaults,
   validate: (claim, previous) => [...validateClaim(claim.spec), ...(previous ? validateClaimUpdate(claim, previous) : [])],
-  warnings: (claim, previous) => [
+  warnings: (claim) => [
     ...oldClassWarnings(claim),
     ...fractionWarnings(claim.spec.resources?.requests, 'spec.resources.requests', ['storage']),
-    ...(previous ? [] : ['no controller of this cluster binds claims to volumes yet: pods cannot use a PersistentVolumeClaim']),
   ],
 }

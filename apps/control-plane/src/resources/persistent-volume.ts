@@ -57,14 +57,13 @@ export const persistentVolumes: ResourceDefinition<PersistentVolume> = {
   },
   noteTimes: notePhaseChange,
   validate: ({ spec }, previous) => [...validateSpec(spec), ...(previous ? validateUpdate(spec, previous) : [])],
-  warnings: (volume, previous) => [
+  warnings: (volume) => [
     ...oldClassWarnings(volume),
     ...(volume.spec.persistentVolumeReclaimPolicy === 'Recycle'
       ? [
           'spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.',
         ]
       : []),
-    ...(previous ? [] : ['no controller of this cluster binds claims to volumes yet: pods cannot use a PersistentVolume']),
   ],
 }
 
