@@ -3,7 +3,10 @@ import { type ContainerConfig, type Device, type ImageState, type Mount, Runtime
 import { IMAGE_DIGEST_ANNOTATION } from './container-status.ts'
 import { type EnvEntry, expand } from './environment.ts'
 import { podHostname } from './hostname.ts'
-import { containerResources, oomScoreAdj, podResources } from './resources.ts'
+import { containerResources, podResources } from './resources.ts'
+import { oomScoreAdj } from './security/oom-score.ts'
+import { type SecuritySettings, securityOf } from './security/security-context.ts'
+import { sysctlName } from './security/sysctls.ts'
 
 export const TERMINATION_MESSAGE_PATH = '/dev/termination-log'
 
@@ -14,8 +17,20 @@ export const podLogFolder = (root: string, { metadata }: Pick<Pod, 'metadata'>):
 export const containerLogPath = (root: string, pod: Pick<Pod, 'metadata'>, container: string, attempt: number): string =>
   `${podLogFolder(root, pod)}/${container}/${attempt}.log`
 
-/** The namespaces that a pod's containers share. @throws Error when the pod wants a host name that it cannot have. */
-export function sandboxConfig(pod: Pod, logRoot: string, hostname: string, clusterDomain = 'cluster.local'): SandboxConfig {
+/**
+ * The namespaces that a pod's containers share.
+ * @param pidsLimit Processes and threads of all its containers together.
+ * @throws Error when the pod wants a host name that it cannot have, or users of its own.
+ */
+export function sandboxConfig(
+  pod: Pod,
+  logRoot: string,
+  hostname: string,
+  clusterDomain = 'cluster.local',
+  pidsLimit?: number,
+): SandboxConfig {
+  if (pod.spec.hostUsers === false)
+    throw new RuntimeError('CreatePodSandboxError', "can't set `spec.hostUsers: false`, runtime does not support user namespaces")
   const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]
   return {
     podUid: pod.metadata.uid,
@@ -27,7 +42,7 @@ export function sandboxConfig(pod: Pod, logRoot: string, hostname: string, clust
     hostIpc: pod.spec.hostIPC ?? false,
     sharedProcesses: pod.spec.shareProcessNamespace ?? false,
     ...(containers.some(({ securityContext }) => securityContext?.privileged) && { privileged: true }),
-    resources: podResources(pod),
+    resources: { ...podResources(pod), ...(pidsLimit !== undefined && { pidsLimit }) },
     portMappings: pod.spec.hostNetwork
       ? []
       : containers
@@ -40,8 +55,17 @@ export function sandboxConfig(pod: Pod, logRoot: string, hostname: string, clust
             ...(hostIP && { hostIp: hostIP }),
           })),
     logDirectory: podLogFolder(logRoot, pod),
-    sysctls: Object.fromEntries((pod.spec.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value])),
+    sysctls: Object.fromEntries((pod.spec.securityContext?.sysctls ?? []).map(({ name, value }) => [sysctlName(name), value])),
   }
+}
+
+/** Devices of the node that a container was given. */
+export interface GrantedDevices {
+  readonly devices: readonly Device[]
+  /** That may open them, where they are not for everybody. */
+  readonly groups: readonly number[]
+  /** What an agent that starts anew has to find again. */
+  readonly annotations: Readonly<Record<string, string>>
 }
 
 export interface ContainerParts {
@@ -52,6 +76,9 @@ export interface ContainerParts {
   readonly env: readonly EnvEntry[]
   readonly mounts: readonly Mount[]
   readonly devices?: readonly Device[]
+  /** What the pod asked for by name. */
+  readonly granted?: GrantedDevices
+  readonly security?: SecuritySettings
   readonly logRoot: string
   readonly nodeMemoryBytes: number
 }
@@ -65,6 +92,8 @@ export function containerConfig({
   env,
   mounts,
   devices = [],
+  granted,
+  security,
   logRoot,
   nodeMemoryBytes,
 }: ContainerParts): ContainerConfig {
@@ -82,39 +111,13 @@ export function containerConfig({
     mounts,
     logPath: containerLogPath(logRoot, pod, container.name, attempt),
     resources: containerResources(container),
-    devices,
+    devices: [...devices, ...(granted?.devices ?? [])],
     oomScoreAdj: oomScoreAdj(pod, container, nodeMemoryBytes),
-    security: securityOf(pod, container, image),
+    security: securityOf(pod, container, image, security, granted?.groups),
     tty: container.tty ?? false,
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
     terminationMessagePath: container.terminationMessagePath ?? TERMINATION_MESSAGE_PATH,
-    annotations: { [IMAGE_DIGEST_ANNOTATION]: image.digests[0] ?? image.id },
-  }
-}
-
-function securityOf(pod: Pod, container: Container, image: ImageState): ContainerConfig['security'] {
-  const ofPod = pod.spec.securityContext ?? {}
-  const own = container.securityContext ?? {}
-  const user = own.runAsUser ?? ofPod.runAsUser
-  const group = own.runAsGroup ?? ofPod.runAsGroup
-  if ((own.runAsNonRoot ?? ofPod.runAsNonRoot) && (user ?? image.userId ?? 0) === 0)
-    throw new RuntimeError(
-      'CreateContainerConfigError',
-      user === 0
-        ? `container's runAsUser breaks non-root policy (pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})", container: ${container.name})`
-        : `container has runAsNonRoot and image will run as root (pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})", container: ${container.name})`,
-    )
-  return {
-    ...(user !== undefined && { user }),
-    ...(group !== undefined && { group }),
-    supplementalGroups: [...(ofPod.supplementalGroups ?? []), ...(ofPod.fsGroup === undefined ? [] : [ofPod.fsGroup])],
-    privileged: own.privileged ?? false,
-    readOnlyRoot: own.readOnlyRootFilesystem ?? false,
-    noNewPrivileges: own.allowPrivilegeEscalation === false,
-    addCapabilities: own.capabilities?.add ?? [],
-    dropCapabilities: own.capabilities?.drop ?? [],
-    seccomp: { type: 'runtime-default' },
-    procMount: own.procMount === 'Unmasked' ? 'unmasked' : 'default',
+    annotations: { [IMAGE_DIGEST_ANNOTATION]: image.digests[0] ?? image.id, ...granted?.annotations },
   }
 }

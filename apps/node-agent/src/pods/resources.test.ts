@@ -2,17 +2,18 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Container } from '@bramble/api/types/pod'
 import { aContainer, aPod } from './pods-harness.ts'
-import { containerResources, oomScoreAdj, qosClass, podResources } from './resources.ts'
+import { containerResources, qosClass, podResources } from './resources.ts'
+import { oomScoreAdj } from './security/oom-score.ts'
 
 type Resources = NonNullable<Container['resources']>
 const cases: readonly { readonly name: string; readonly resources: readonly Resources[]; readonly qos: string; readonly oom: number }[] = [
   { name: 'nothing asked', resources: [{}], qos: 'BestEffort', oom: 1000 },
-  { name: 'limits for everything', resources: [{ limits: { cpu: 1, memory: '64Mi' } }], qos: 'Guaranteed', oom: 0 },
+  { name: 'limits for everything', resources: [{ limits: { cpu: 1, memory: '64Mi' } }], qos: 'Guaranteed', oom: -997 },
   {
     name: 'requests equal to limits',
     resources: [{ limits: { cpu: '500m', memory: '64Mi' }, requests: { cpu: 0.5, memory: '65536Ki' } }],
     qos: 'Guaranteed',
-    oom: 0,
+    oom: -997,
   },
   {
     name: 'a request below its limit',

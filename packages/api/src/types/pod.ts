@@ -31,6 +31,8 @@ export interface PodSpec {
   hostNetwork?: boolean
   hostPID?: boolean
   hostIPC?: boolean
+  /** false: users of its own, in a user namespace. */
+  hostUsers?: boolean
   hostname?: string
   subdomain?: string
   hostAliases?: { ip: string; hostnames?: string[] }[]
@@ -61,6 +63,11 @@ export interface SeccompProfile {
   localhostProfile?: string
 }
 
+export interface AppArmorProfile {
+  type: 'RuntimeDefault' | 'Localhost' | 'Unconfined'
+  localhostProfile?: string
+}
+
 export interface PodSecurityContext {
   runAsUser?: number
   runAsGroup?: number
@@ -70,6 +77,7 @@ export interface PodSecurityContext {
   supplementalGroups?: number[]
   supplementalGroupsPolicy?: 'Merge' | 'Strict'
   seccompProfile?: SeccompProfile
+  appArmorProfile?: AppArmorProfile
   sysctls?: { name: string; value: string }[]
 }
 
@@ -82,6 +90,7 @@ export interface SecurityContext {
   allowPrivilegeEscalation?: boolean
   capabilities?: { add?: string[]; drop?: string[] }
   seccompProfile?: SeccompProfile
+  appArmorProfile?: AppArmorProfile
   procMount?: 'Default' | 'Unmasked'
 }
 
