@@ -168,9 +168,9 @@ export class PodUnderTest {
     return { stdout, stderr, exitCode }
   }
 
-  /** Output of a shell line in the container. */
+  /** Output of a shell line in the container, errors among it as they come. */
   async shell(id: string, line: string): Promise<string> {
-    return (await this.harness.runtime.exec(id, ['/bin/sh', '-c', line], 10_000)).output
+    return (await this.harness.runtime.exec(id, ['/bin/sh', '-c', `exec 2>&1; ${line}`], 10_000)).output
   }
 
   /** Waits for a socket in the table of TCP sockets that the container sees. Without real processes it is there at once. */

@@ -49,7 +49,7 @@ export function securityPromises(promise: PromiseOf): void {
   })
   real('a device can be used as far as it is allowed, without privilege', async (pod) => {
     const device = { hostPath: '/dev/loop-control', containerPath: '/dev/bramble-test' }
-    const tries = 'exec 3<>/dev/bramble-test && echo read and written; exec 3</dev/bramble-test && echo read'
+    const tries = 'test -c /dev/bramble-test && exec 3<>/dev/bramble-test && echo read and written; exec 3</dev/bramble-test && echo read'
     const shell = async (name: string, permissions: string): Promise<string> => {
       const id = await pod.start({ name, devices: permissions === '' ? [] : [{ ...device, permissions }] })
       return pod.shell(id, `sh -c '${tries.split('; ')[0]}'; sh -c '${tries.split('; ')[1]}'`)
