@@ -28,7 +28,8 @@ import { sandboxConfigOf, sandboxIp } from './observed.ts'
 import { CriObserver } from './observer.ts'
 import { missingSandboxImage, providePauseImage } from './pause.ts'
 import { SandboxFolder } from './sandbox-files.ts'
-import { CriStreams } from './streams.ts'
+import { CriStreams, OWN_FAILURE } from './streams.ts'
+import { readMountinfo, withSubmounts } from './submounts.ts'
 
 export interface CriOptions {
   readonly socketPath: string
@@ -147,9 +148,10 @@ export class CriRuntime implements Runtime {
       config.security.group === undefined ? undefined : this.#images.imageStatus(config.image),
       mkdir(dirname(config.logPath), { recursive: true }),
     ])
+    const isHelped = config.mounts.some(({ recursiveReadOnly }) => recursiveReadOnly) && !host.hasRecursiveReadOnly
     const cri = containerConfig({
       sandbox,
-      config,
+      config: isHelped ? { ...config, mounts: withSubmounts(config.mounts, await readMountinfo()) } : config,
       files,
       host,
       ...(targetId !== undefined && { targetId }),
@@ -202,6 +204,8 @@ export class CriRuntime implements Runtime {
   }
 
   async updateContainer(id: string, resources: ContainerResources): Promise<void> {
+    const found = await absent(this.#client.call(RuntimeService.method.containerStatus, { containerId: id }))
+    if (found?.status?.state !== ContainerState.CONTAINER_RUNNING) throw new RuntimeError('ResizeError', `container ${id} is not running`)
     const linux = containerResources(resources, await this.#traits())
     await reasoned('ResizeError', this.#client.call(RuntimeService.method.updateContainerResources, { containerId: id, linux }))
     this.#observer.renew(id)
@@ -397,8 +401,6 @@ const SLACK_MS = 30_000
 const STATUS_MS_MAX = 15_000
 /** As kubelet waits: an image may have to come first. */
 const SANDBOX_MS_MAX = 240_000
-/** As what a runtime ends with when it failed itself. */
-const OWN_FAILURE = 255
 
 /** In words that say what to do. */
 export function whyNotReady(name: string, socketPath: string, error: unknown): string {

@@ -10,6 +10,8 @@ import { CgroupDriver, RuntimeService, type StatusResponse } from './grpc/api_pb
 /** What does not change while a runtime runs. */
 export interface CriHost extends HostTraits {
   readonly cgroups: PodCgroups
+  /** Whether the runtime makes mounts below a mount read-only with it. */
+  readonly hasRecursiveReadOnly: boolean
   /** That every sandbox is made of, where the runtime tells. */
   readonly sandboxImage?: string
 }
@@ -27,6 +29,7 @@ export async function readHost(client: CriClient, clock: Clock, cgroupName: stri
     oomScoreAdjMin: limits.oomScoreAdjMin,
     hasMemoryController: version === 2 || (await isThere(`${CGROUP_ROOT}/memory`)),
     hasGroupsPolicy: status.features?.supplementalGroupsPolicy ?? false,
+    hasRecursiveReadOnly: status.runtimeHandlers.some(({ name, features }) => name === '' && features?.recursiveReadOnlyMounts),
     cgroups: new PodCgroups({ manager: driver ?? settings.manager, version, clock, ...(cgroupName !== undefined && { name: cgroupName }) }),
     ...(settings.sandboxImage !== undefined && { sandboxImage: settings.sandboxImage }),
   }

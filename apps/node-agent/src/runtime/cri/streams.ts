@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '@bramble/reconcile/env'
-import type { RemoteProcess, Stdio } from '@bramble/streams/remote-process'
+import type { ProcessEnd, RemoteProcess, Stdio } from '@bramble/streams/remote-process'
+import { execExitCode } from '../podman/convert.ts'
 import { type StreamService, RuntimeError } from '../runtime.ts'
 import { type CriClient, reasoned } from './cri-client.ts'
 import { RuntimeService } from './grpc/api_pb.js'
@@ -20,7 +21,8 @@ export class CriStreams implements StreamService {
   async openExec(containerId: string, command: readonly string[], stdio: Stdio, signal: AbortSignal): Promise<RemoteProcess> {
     const request = { containerId, cmd: [...command], ...stdio, stderr: stdio.stderr && !stdio.tty }
     const { url } = await reasoned('RuntimeUnavailable', this.#client.call(RuntimeService.method.exec, request, { signal }))
-    return this.#open(url, stdio, signal)
+    const remote = await this.#open(url, stdio, signal)
+    return { ...remote, ended: remote.ended.catch(endOfNothing) }
   }
 
   async openAttach(containerId: string, stdio: Stdio, signal: AbortSignal): Promise<RemoteProcess> {
@@ -58,6 +60,15 @@ export class CriStreams implements StreamService {
   }
 }
 
+/** A command that could not be run ends as a shell says it; the runtime tells that in words alone. */
+function endOfNothing(error: unknown): ProcessEnd {
+  const exitCode = error instanceof Error ? execExitCode(OWN_FAILURE, error.message) : undefined
+  if (exitCode === 126 || exitCode === 127) return { exitCode }
+  throw error
+}
+
+/** As what a runtime ends with when it failed itself. */
+export const OWN_FAILURE = 255
 const LISTEN = '0A'
 /** 127.0.0.0/8, any, ::1, ::, and IPv4 ones of the first two in IPv6; bytes in the order of this machine's words. */
 const REACHED_BY_LOOPBACK = /^(?:0{8}|[0-9A-F]{6}7F|0{32}|0{24}01000000|0{16}FFFF0000(?:0{8}|[0-9A-F]{6}7F))$/
