@@ -12,6 +12,7 @@ import { serviceTable } from './network/service-proxy/service-table.ts'
 import { NodeReporter } from './node-reporter.ts'
 import type { NodeStatusSettings } from './node/node-status.ts'
 import type { SystemFacts } from './node/system-facts.ts'
+import type { HookMarks } from './pods/lifecycle/hook-marks.ts'
 import { podLogs } from './pods/logs.ts'
 import type { PodFiles } from './pods/pod-files.ts'
 import { PodReconciler } from './pods/pod-reconciler.ts'
@@ -42,6 +43,8 @@ export interface AgentParts {
   readonly assigned: AssignedStore
   readonly files: PodFiles
   readonly dialer: ProbeDialer
+  /** Which postStart hooks are done, beyond the life of this agent. */
+  readonly hookMarks?: HookMarks
   readonly settings: AgentSettings
   /** Routes to the pods of other nodes; absent where something else makes them. */
   readonly routes?: Pick<Routes, 'sync'>
@@ -112,6 +115,7 @@ class RunningAgent {
       files,
       dialer,
       source: this.#index,
+      ...(parts.hookMarks && { hookMarks: parts.hookMarks }),
       node: () => reporter.nodeFacts,
       logFolder: settings.logFolder,
       send: (report) => outbox.put(report),

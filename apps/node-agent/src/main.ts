@@ -14,6 +14,7 @@ import { SiFacts } from './node/si-facts.ts'
 import { DiskPodFiles } from './pods/volumes/disk-pod-files.ts'
 import { HostMounter } from './pods/volumes/mounts/host-mounter.ts'
 import { mountInMemory } from './pods/volumes/mounts/memory-folder.ts'
+import { DiskHookMarks } from './pods/lifecycle/disk-hook-marks.ts'
 import { socketDialer } from './pods/probes/socket-dialer.ts'
 import { RUNTIMES } from './runtime/all.ts'
 import { AssignedFile } from './state/assigned-file.ts'
@@ -85,6 +86,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
       mounter,
     }),
     dialer: socketDialer(env.clock),
+    hookMarks: new DiskHookMarks('/run/bramble/hooks'),
     streams: (sources) => new StreamCarrier(() => membership.identity, sources, env),
     settings: {
       node: { nodeName, version: manifest.version, labels: config.labels, ...(config.nodeIp !== undefined && { nodeIp: config.nodeIp }) },

@@ -1,8 +1,20 @@
 import { timestamp } from '@bramble/api/duration'
-import type { Container, ContainerStatus, ContainerStatusState } from '@bramble/api/types/pod'
+import type { Container, ContainerStatus, ContainerStatusState, PodStatus } from '@bramble/api/types/pod'
 import type { ContainerState } from '../runtime/runtime.ts'
 import type { PodPlan } from './plan.ts'
-import { attemptsOf, currentSandbox, endCode, hasEnded, isStarted, nextAttempt, outcomeOf, type PodView } from './pod-view.ts'
+import {
+  attemptsOf,
+  currentSandbox,
+  endCode,
+  hasEnded,
+  isHookDone,
+  isStarted,
+  nextAttempt,
+  outcomeOf,
+  type PodView,
+  statusNamed,
+} from './pod-view.ts'
+import { mountStatuses, resourceStatus } from './container-status-details.ts'
 import { isSidecar } from './restart-policy.ts'
 
 /** What a status needs besides the view that the plan was made from. */
@@ -13,32 +25,25 @@ export interface StatusContext {
   readonly runtimeName: string
   /** What ended containers left to say, by container id. */
   readonly terminationMessages: ReadonlyMap<string, string>
+  /** What failed postStart hooks had to say, by container id. */
+  readonly failedHooks: ReadonlyMap<string, string>
+  /** What was said of the pod before: transition times, foreign conditions and what became of containers that are gone. */
+  readonly previous: PodStatus | undefined
 }
 
 /** Annotation on containers: the digest of the image they run, as `imageID`. */
 export const IMAGE_DIGEST_ANNOTATION = 'bramble.dev/image-digest'
 
+export type ContainerSort = 'main' | 'init' | 'ephemeral'
+
 /** @see Source: kubelet convertToAPIContainerStatuses and convertToKubeContainerStatuses. */
-export function containerStatus(context: StatusContext, container: Container, isInit: boolean): ContainerStatus {
+export function containerStatus(context: StatusContext, container: Container, sort: ContainerSort): ContainerStatus {
   const { view } = context
-  const attempts = attemptsOf(currentSandbox(view), container.name)
-  const latest = attempts[0]
-  const previous = latest ? (attempts[1] ?? older(view, latest)) : view.history.get(container.name)
-  if (!latest)
-    return {
-      name: container.name,
-      state: { waiting: whyNotCreated(context, container) },
-      lastState: previous ? terminated(context, previous) : {},
-      ready: false,
-      restartCount: previous ? previous.attempt : Math.max(0, nextAttempt(view, container.name) - 1),
-      image: container.image,
-      imageID: '',
-      ...(!isInit && { started: false }),
-      ...(isSidecar(container) && { started: false }),
-    }
+  const [latest, before] = attemptsOf(currentSandbox(view), container.name)
+  if (!latest) return absentStatus(context, container, sort)
+  const previous = before ?? older(view, latest)
   const waiting = whyNotRunning(context, container, latest)
   const running = latest.state === 'running'
-  const started = running && isStarted(view, container, latest)
   const state = waiting
     ? { waiting }
     : running
@@ -47,19 +52,23 @@ export function containerStatus(context: StatusContext, container: Container, is
   return {
     name: container.name,
     state,
-    lastState: waiting && hasEnded(view, latest) ? terminated(context, latest) : previous ? terminated(context, previous) : {},
-    ready: isReady(view, container, latest, isInit),
+    lastState:
+      waiting && hasEnded(view, latest) ? terminated(context, latest) : previous ? terminated(context, previous) : told(context, latest),
+    ready: isReady(view, container, latest, sort),
     restartCount: latest.attempt,
     image: latest.imageReference,
     imageID: latest.annotations[IMAGE_DIGEST_ANNOTATION] ?? latest.image,
     containerID: `${context.runtimeName}://${latest.id}`,
-    started,
+    ...(sort !== 'ephemeral' && { started: running && isStarted(view, container, latest) }),
+    ...(sort !== 'ephemeral' && resourceStatus(container, running ? view.given.get(latest.id) : undefined)),
+    ...mountStatuses(container),
   }
 }
 
 /** A running container that answers its probes; an init container that is done. */
-export function isReady(view: PodView, container: Container, state: ContainerState, isInit: boolean): boolean {
-  if (isInit && !isSidecar(container)) return state.state === 'exited' && state.exitCode === 0
+export function isReady(view: PodView, container: Container, state: ContainerState, sort: ContainerSort): boolean {
+  if (sort === 'ephemeral') return false
+  if (sort === 'init' && !isSidecar(container)) return state.state === 'exited' && state.exitCode === 0
   if (state.state !== 'running' || !isStarted(view, container, state)) return false
   return container.readinessProbe === undefined || (view.probes.get(state.id)?.ready ?? false)
 }
@@ -70,31 +79,79 @@ export const backOffMessage = (view: PodView, container: string, delayMs: number
 /** `web-1_default(uid)`, as kubelet names pods in messages. */
 export const podText = ({ pod: { metadata } }: Pick<PodView, 'pod'>): string => `${metadata.name}_${metadata.namespace}(${metadata.uid})`
 
+/** Of a container that is not in the runtime: it has not been made, or it is gone. */
+function absentStatus(context: StatusContext, container: Container, sort: ContainerSort): ContainerStatus {
+  const { view } = context
+  const old = statusNamed(context.previous, container.name)
+  const ended = view.history.get(container.name)
+  if (outcomeOf(view) || sort === 'ephemeral') {
+    if (old?.state?.terminated && !ended) return old
+    if (ended) return { ...(old ?? blank(container)), state: terminated(context, ended), ready: false, ...started(container, sort) }
+    if (old?.state?.running) return { ...old, state: LOST, ready: false, ...started(container, sort) }
+  }
+  return {
+    ...blank(container),
+    state: { waiting: whyNotCreated(context, container) },
+    lastState: ended ? terminated(context, ended) : (old?.lastState ?? {}),
+    restartCount: ended ? ended.attempt : Math.max(0, nextAttempt(view, container.name) - 1),
+    ...started(container, sort),
+    ...(sort !== 'ephemeral' && resourceStatus(container, undefined)),
+  }
+}
+
+const blank = (container: Container): ContainerStatus => ({
+  name: container.name,
+  lastState: {},
+  ready: false,
+  restartCount: 0,
+  image: container.image,
+  imageID: '',
+})
+
+const started = (container: Container, sort: ContainerSort): { readonly started?: false } =>
+  sort === 'main' || (sort === 'init' && isSidecar(container)) ? { started: false } : {}
+
+const LOST: ContainerStatusState = {
+  terminated: {
+    exitCode: 137,
+    reason: 'ContainerStatusUnknown',
+    message: 'The container could not be located when the pod was terminated',
+  },
+}
+
 function whyNotCreated(context: StatusContext, container: Container): { reason: string; message?: string } {
   const { view } = context
   const problem = view.problems.get(container.name)
   if (problem) return { reason: problem.reason, message: problem.message }
   const image = view.images.get(container.name)
   if (image?.type === 'failed' && image.reference === container.image) return { reason: image.reason, message: image.message }
-  return { reason: hasInit(view) ? 'PodInitializing' : 'ContainerCreating' }
+  return notYet(view)
 }
 
-const hasInit = ({ pod }: PodView): boolean => (pod.spec.initContainers ?? []).length > 0
+const notYet = ({ pod }: PodView): { readonly reason: string } => ({
+  reason: (pod.spec.initContainers ?? []).length > 0 ? 'PodInitializing' : 'ContainerCreating',
+})
 
 function whyNotRunning(
   context: StatusContext,
   container: Container,
   latest: ContainerState,
 ): { reason: string; message?: string } | undefined {
-  const { view, crashLoops } = context
-  if (latest.state === 'running' || (hasEnded(view, latest) && outcomeOf(view))) return undefined
+  const { view, crashLoops, failedHooks } = context
+  if (latest.state === 'running') {
+    const isSettling = isHookDone(view, container, latest) || view.stopping.has(latest.id) || failedHooks.has(latest.id)
+    return isSettling ? undefined : notYet(view)
+  }
+  if (hasEnded(view, latest) && outcomeOf(view)) return undefined
   const loop = crashLoops.get(container.name)
   if (loop) return { reason: 'CrashLoopBackOff', message: backOffMessage(view, container.name, loop.delayMs) }
   const problem = view.problems.get(container.name) ?? view.failedStarts.get(latest.id)
   if (problem) return { reason: problem.reason, message: problem.message }
   const image = view.images.get(container.name)
   if (image?.type === 'failed' && image.attempt > latest.attempt) return { reason: image.reason, message: image.message }
-  return latest.state === 'created' ? { reason: hasInit(view) ? 'PodInitializing' : 'ContainerCreating' } : undefined
+  const hook = failedHooks.get(latest.id)
+  if (hook !== undefined) return { reason: 'PostStartHookError', message: hook }
+  return latest.state === 'created' ? notYet(view) : undefined
 }
 
 function terminated(context: StatusContext, state: ContainerState): ContainerStatusState {
@@ -130,6 +187,14 @@ function terminated(context: StatusContext, state: ContainerState): ContainerSta
 const older = (view: PodView, latest: ContainerState): ContainerState | undefined => {
   const kept = view.history.get(latest.name)
   return kept && kept.attempt < latest.attempt ? kept : undefined
+}
+
+/** What the attempt before came to, of which nothing is left but what was said of it. */
+function told({ previous }: StatusContext, latest: ContainerState): ContainerStatusState {
+  const old = statusNamed(previous, latest.name)
+  if (!old || latest.attempt === 0) return {}
+  if (old.restartCount === latest.attempt) return old.lastState ?? {}
+  return old.restartCount === latest.attempt - 1 && old.state?.terminated ? { terminated: old.state.terminated } : {}
 }
 
 /** `10s`, `1m20s`, `5m0s`: how Go prints a duration of whole seconds. */

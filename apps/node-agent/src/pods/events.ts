@@ -5,6 +5,10 @@ import type { KubeEvent } from '@bramble/api/types/core'
 import type { Pod } from '@bramble/api/types/pod'
 import type { StatusReport } from '@bramble/link/link'
 import type { Env } from '@bramble/reconcile/env'
+import { fieldPathOf } from './containers.ts'
+
+type EventType = 'Normal' | 'Warning'
+type About = KubeEvent['involvedObject'] & { readonly name: string; readonly uid: string; readonly fieldPath?: string }
 
 /** Events that are remembered, to count repeats; the oldest are forgotten. */
 const REMEMBERED_MAX = 500
@@ -24,17 +28,21 @@ export class PodEvents {
     this.#names = new EventNames(env.random)
   }
 
-  /** @param container Name of the container that it is about. */
-  record(
-    pod: Pick<Pod, 'metadata'>,
-    type: 'Normal' | 'Warning',
-    reason: string,
-    message: string,
-    container?: { readonly name: string; readonly isInit?: boolean },
-  ): void {
-    const fieldPath = container && `spec.${container.isInit ? 'initContainers' : 'containers'}{${container.name}}`
-    const key = [pod.metadata.uid, type, reason, message, fieldPath].join('\n')
-    const event = this.#counted(this.#known.get(key)) ?? this.#first(pod, type, reason, message, fieldPath)
+  /** @param container The one that it is about. */
+  record(pod: Pod, type: EventType, reason: string, message: string, container?: { readonly name: string }): void {
+    const { namespace, name, uid, resourceVersion } = pod.metadata
+    const about = { kind: 'Pod', apiVersion: 'v1', namespace, name, uid, resourceVersion }
+    this.#tell(container ? { ...about, fieldPath: fieldPathOf(pod, container.name) } : about, type, reason, message)
+  }
+
+  /** About the node itself; its name stands for its uid, as kubelet has it. */
+  recordOfNode(type: EventType, reason: string, message: string): void {
+    this.#tell({ kind: 'Node', apiVersion: 'v1', name: this.#nodeName, uid: this.#nodeName }, type, reason, message)
+  }
+
+  #tell(about: About, type: EventType, reason: string, message: string): void {
+    const key = [about.uid, type, reason, message, about.fieldPath].join('\n')
+    const event = this.#counted(this.#known.get(key)) ?? this.#first(about, type, reason, message)
     this.#known.delete(key)
     this.#known.set(key, event)
     if (this.#known.size > REMEMBERED_MAX) this.#known.delete(this.#known.keys().next().value!)
@@ -45,13 +53,7 @@ export class PodEvents {
     return before && { ...before, count: (before.count ?? 1) + 1, lastTimestamp: timestamp(this.#env.clock.nowMs()) }
   }
 
-  #first(
-    { metadata }: Pick<Pod, 'metadata'>,
-    type: 'Normal' | 'Warning',
-    reason: string,
-    message: string,
-    fieldPath: string | undefined,
-  ): KubeEvent {
+  #first(about: About, type: EventType, reason: string, message: string): KubeEvent {
     const uid = this.#env.uuid?.() ?? randomUUID()
     const nowMs = this.#env.clock.nowMs()
     const now = timestamp(nowMs)
@@ -59,21 +61,13 @@ export class PodEvents {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: {
-        name: this.#names.next(metadata.name, nowMs),
-        namespace: metadata.namespace,
+        name: this.#names.next(about.name, nowMs),
+        namespace: about.namespace ?? 'default',
         uid,
         resourceVersion: '',
         creationTimestamp: now,
       },
-      involvedObject: {
-        kind: 'Pod',
-        apiVersion: 'v1',
-        namespace: metadata.namespace,
-        name: metadata.name,
-        uid: metadata.uid,
-        resourceVersion: metadata.resourceVersion,
-        ...(fieldPath !== undefined && { fieldPath }),
-      },
+      involvedObject: about,
       type,
       reason,
       message,

@@ -50,6 +50,8 @@ const aView = (pod: Pod, change: Partial<PodView> = {}): PodView => ({
   failedStarts: new Map(),
   stopping: new Map(),
   history: new Map(),
+  postStarts: new Map(),
+  given: new Map(),
   ...change,
 })
 
@@ -65,7 +67,7 @@ function shown(step: Step): string {
     case 'start':
       return `start ${step.id}`
     case 'stop':
-      return `stop ${step.state.id} ${step.graceMs}`
+      return [`stop ${step.state.id} ${step.graceMs}`, ...step.after.map((name) => `after ${name}`)].join(' ')
     case 'remove-container':
       return `remove ${step.state.id}`
     default:
@@ -156,12 +158,11 @@ const cases: readonly {
     plan: [],
   },
   { name: 'a deleted pod is stopped', pod: deleted(web, 7), sandbox: aSandbox(['main#0 running']), plan: ['stop main#0 7000'] },
-  { name: 'grace is never below two seconds', pod: deleted(web, 0), sandbox: aSandbox(['main#0 running']), plan: ['stop main#0 2000'] },
   {
     name: 'sidecars are stopped last',
     pod: deleted(withSidecar),
     sandbox: aSandbox(['side#0 running', 'main#0 running']),
-    plan: ['stop main#0 30000'],
+    plan: ['stop side#0 30000 after main', 'stop main#0 30000'],
   },
   { name: 'a stopped pod is removed', pod: deleted(web), sandbox: aSandbox(['main#0 exited!0']), plan: ['remove-sandbox'] },
   { name: 'a removed pod is forgotten', pod: deleted(web), sandbox: null, plan: ['forget'] },

@@ -1,6 +1,22 @@
-import type { Container } from '@bramble/api/types/pod'
+import type { Container, EphemeralContainer } from '@bramble/api/types/pod'
 import type { ContainerState, SandboxState } from '../runtime/runtime.ts'
-import { attemptsOf, currentSandbox, endCode, hasEnded, initIsDone, lastEnd, nextAttempt, outcomeOf, type PodView } from './pod-view.ts'
+import { stopsAfter } from './lifecycle/stop-order.ts'
+import {
+  attemptsOf,
+  currentSandbox,
+  endCode,
+  hasEnded,
+  initIsDone,
+  isHookDone,
+  isOutdated,
+  isOutgrown,
+  lastEnd,
+  nextAttempt,
+  outcomeOf,
+  type PodView,
+  storedStatus,
+} from './pod-view.ts'
+import { planResize, type ResizeStep } from './resize/plan-resize.ts'
 import { isSidecar, restarts, restartWaitMs } from './restart-policy.ts'
 
 export type Step =
@@ -17,11 +33,23 @@ export type Step =
       readonly attempt: number
       readonly imageId: string
       readonly endedAtMs?: number
+      /** Id of the container whose processes it sees. */
+      readonly processesOf?: string
     }
   /** Created before, perhaps by an agent that died then. */
   | { readonly type: 'start'; readonly container: Container; readonly id: string }
-  | { readonly type: 'stop'; readonly state: ContainerState; readonly graceMs: number; readonly message: string }
+  /** Its postStart hook; goes on in the background. */
+  | { readonly type: 'post-start'; readonly container: Container; readonly state: ContainerState }
+  /** PreStop hook, SIGTERM and SIGKILL, in the background; SIGTERM comes when the containers named `after` have ended. */
+  | {
+      readonly type: 'stop'
+      readonly state: ContainerState
+      readonly graceMs: number
+      readonly message: string
+      readonly after: readonly string[]
+    }
   | { readonly type: 'remove-container'; readonly state: ContainerState }
+  | ResizeStep
   /** Everything that ran is gone: remove files and logs, and say so. */
   | { readonly type: 'forget' }
 
@@ -34,11 +62,11 @@ export interface PodPlan {
   readonly crashLoops: ReadonlyMap<string, { readonly waitMs: number; readonly delayMs: number }>
 }
 
-/** Kubernetes never gives less, even when asked to. */
-const GRACE_MS_MIN = 2_000
 const GRACE_SECONDS_DEFAULT = 30
 /** Ended attempts that stay besides the newest, for `kubectl logs --previous`. */
 const ENDED_KEPT_MAX = 1
+/** What is kept from being tried, besides containers (by name) and the sandbox (`''`). */
+export const resizeProblem = (container: string): string => `resize/${container}`
 
 /**
  * What to do next so that a pod becomes what it should be. Pure and total: same view, same plan, no throw.
@@ -56,10 +84,11 @@ export function planPod(view: PodView): PodPlan {
   return planner.plan()
 }
 
-/** Time from SIGTERM to SIGKILL. */
-export function graceMs(view: Pick<PodView, 'pod'>): number {
-  const { deletionGracePeriodSeconds } = view.pod.metadata
-  return Math.max(GRACE_MS_MIN, (deletionGracePeriodSeconds ?? view.pod.spec.terminationGracePeriodSeconds ?? GRACE_SECONDS_DEFAULT) * 1000)
+/** How long a container has to end once its pod shall, preStop hook included. Source: kubelet setTerminationGracePeriod. */
+export function graceMs({ pod, outcomeGraceMs }: Pick<PodView, 'pod' | 'outcomeGraceMs'>): number {
+  const { deletionGracePeriodSeconds } = pod.metadata
+  const ofPod = (deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? GRACE_SECONDS_DEFAULT) * 1000
+  return Math.max(0, Math.min(ofPod, outcomeGraceMs ?? Infinity))
 }
 
 class Planner {
@@ -94,7 +123,7 @@ class Planner {
   }
 
   run(): void {
-    const { sandboxes, prepared, pod } = this.#view
+    const { sandboxes, prepared } = this.#view
     const sandbox = currentSandbox(this.#view)
     const stale = sandboxes.filter((each) => each !== sandbox || !each.ready)
     if (stale.length > 0) {
@@ -107,7 +136,21 @@ class Planner {
       if (!sandbox) this.#steps.push({ type: 'run-sandbox' })
       return
     }
-    if (this.#initialize(sandbox)) for (const container of pod.spec.containers) this.#keepRunning(sandbox, container, false)
+    this.#look(sandbox)
+  }
+
+  #look(sandbox: SandboxState): void {
+    const { pod } = this.#view
+    for (const container of pod.spec.ephemeralContainers ?? []) this.#startOnce(sandbox, container)
+    this.#steps.push(...planResize(this.#view, sandbox, ({ name }) => !this.#waitsFor(resizeProblem(name))))
+    if (this.#initialize(sandbox)) {
+      let isHeldUp = false // by a hook: those further down are started after it
+      for (const container of pod.spec.containers) {
+        const stepsBefore = this.#steps.length
+        this.#keepRunning(sandbox, container, false, isHeldUp)
+        isHeldUp ||= this.#isStarting(sandbox, container, this.#steps.slice(stepsBefore))
+      }
+    }
     this.#removeOldAttempts(sandbox)
   }
 
@@ -116,37 +159,68 @@ class Planner {
     const { pod } = this.#view
     const mainBegan = pod.spec.containers.some(({ name }) => attemptsOf(sandbox, name).length > 0)
     for (const init of pod.spec.initContainers ?? []) {
-      if (isSidecar(init) || (!mainBegan && !initIsDone(this.#view, init))) this.#keepRunning(sandbox, init, true)
+      if (isSidecar(init) || (!mainBegan && !initIsDone(this.#view, init))) this.#keepRunning(sandbox, init, true, false)
       if (!mainBegan && !initIsDone(this.#view, init)) return false
     }
     return true
   }
 
-  #keepRunning(sandbox: SandboxState, container: Container, isInit: boolean): void {
+  #keepRunning(sandbox: SandboxState, container: Container, isInit: boolean, isHeldUp: boolean): void {
     const [latest] = attemptsOf(sandbox, container.name)
     if (!latest) {
       const before = isInit ? undefined : lastEnd(this.#view, container) // from before the sandbox was re-created
-      if (!before || restarts(this.#view.pod, container, before.exitCode, isInit)) this.#startNew(sandbox, container)
+      if (!before || restarts(this.#view.pod, container, before.exitCode, isInit)) this.#startNew(sandbox, container, { isHeldUp })
     } else if (hasEnded(this.#view, latest)) this.#restart(sandbox, container, latest, isInit)
     else if (latest.state === 'created') this.#steps.push({ type: 'start', container, id: latest.id })
-    else this.#supervise(container, latest)
+    else this.#supervise(container, latest, isInit && !isSidecar(container))
   }
 
-  #supervise(container: Container, running: ContainerState): void {
-    const unhealthy = this.#view.probes.get(running.id)?.unhealthy
-    if (running.imageReference !== container.image)
-      this.#stop(running, graceMs(this.#view), `Container ${container.name} definition changed, will be restarted`)
+  /** A container that somebody looks in with: it runs once, whatever becomes of it. */
+  #startOnce(sandbox: SandboxState, container: EphemeralContainer): void {
+    const [latest] = attemptsOf(sandbox, container.name)
+    if (latest?.state === 'created' && !hasEnded(this.#view, latest)) this.#steps.push({ type: 'start', container, id: latest.id })
+    if (latest || this.#view.history.has(container.name) || storedStatus(this.#view.pod, container.name)?.containerID) return
+    const target = container.targetContainerName
+    const [seen] = target ? attemptsOf(sandbox, target) : []
+    if (!target) this.#startNew(sandbox, container, {})
+    else if (seen?.state === 'running') this.#startNew(sandbox, container, { processesOf: seen.id })
+  }
+
+  /** It is about to run and has a hook, or its hook is not done. */
+  #isStarting(sandbox: SandboxState, container: Container, steps: readonly Step[]): boolean {
+    if (!container.lifecycle?.postStart) return false
+    const [latest] = attemptsOf(sandbox, container.name)
+    return (
+      steps.some(({ type }) => type === 'create-and-start' || type === 'start') ||
+      (latest?.state === 'running' && !isHookDone(this.#view, container, latest))
+    )
+  }
+
+  #supervise(container: Container, running: ContainerState, isOnlyInit: boolean): void {
+    const { probes, postStarts } = this.#view
+    const grace = graceMs(this.#view)
+    const unhealthy = probes.get(running.id)?.unhealthy
+    const hook = isHookDone(this.#view, container, running) ? 'done' : postStarts.get(running.id)
+    if (!isOnlyInit && running.imageReference !== container.image)
+      this.#stop(running, grace, `Container ${container.name} definition changed, will be restarted`)
+    else if (!isOnlyInit && isOutgrown(this.#view, container, running))
+      this.#stop(running, grace, `Container ${container.name} resize requires restart`)
+    else if (hook === 'failed') this.#stop(running, grace, 'FailedPostStartHook')
+    else if (hook === undefined) this.#steps.push({ type: 'post-start', container, state: running })
     else if (unhealthy) {
       const probe = unhealthy === 'liveness' ? container.livenessProbe : container.startupProbe
-      const probeGraceMs =
-        probe?.terminationGracePeriodSeconds === undefined ? graceMs(this.#view) : probe.terminationGracePeriodSeconds * 1000
-      this.#stop(running, probeGraceMs, `Container ${container.name} failed ${unhealthy} probe, will be restarted`)
+      const seconds = probe?.terminationGracePeriodSeconds
+      this.#stop(
+        running,
+        seconds === undefined ? grace : seconds * 1000,
+        `Container ${container.name} failed ${unhealthy} probe, will be restarted`,
+      )
     }
   }
 
   #restart(sandbox: SandboxState, container: Container, ended: ContainerState, isInit: boolean): void {
     const { pod, backoffs, endSeenAtMs, nowMs } = this.#view
-    const changed = ended.imageReference !== container.image
+    const changed = isOutdated(this.#view, container, ended)
     if (!changed && !restarts(pod, container, endCode(this.#view, ended), isInit)) return
     const endedAtMs = endSeenAtMs.get(ended.id) ?? nowMs
     const backoff = backoffs.get(container.name)
@@ -154,10 +228,14 @@ class Planner {
     if (waitMs > 0) {
       this.#crashLoops.set(container.name, { waitMs, delayMs: backoff!.delayMs })
       this.#lookAgain(waitMs)
-    } else this.#startNew(sandbox, container, endedAtMs)
+    } else this.#startNew(sandbox, container, changed ? {} : { endedAtMs })
   }
 
-  #startNew(sandbox: SandboxState, container: Container, endedAtMs?: number): void {
+  #startNew(
+    sandbox: SandboxState,
+    container: Container,
+    { isHeldUp = false, ...how }: { readonly endedAtMs?: number; readonly processesOf?: string; readonly isHeldUp?: boolean },
+  ): void {
     const { images, nowMs } = this.#view
     if (this.#waitsFor(container.name)) return
     const attempt = nextAttempt(this.#view, container.name)
@@ -165,34 +243,34 @@ class Planner {
     const progress = latest?.attempt === attempt && latest.reference === container.image ? latest : undefined
     if (progress?.type === 'pulling') return
     if (progress?.type === 'failed' && progress.retryAtMs > nowMs) return this.#lookAgain(progress.retryAtMs - nowMs)
-    if (progress?.type === 'ready') {
+    if (progress?.type !== 'ready') {
+      this.#steps.push({ type: 'get-image', container, attempt, mayUsePresent: attempt > 0 })
+    } else if (!isHeldUp) {
       const [before] = attemptsOf(sandbox, container.name)
       if (before?.state === 'created') this.#steps.push({ type: 'remove-container', state: before }) // its start may still be under way
-      this.#steps.push({
-        type: 'create-and-start',
-        sandboxId: sandbox.id,
-        container,
-        attempt,
-        imageId: progress.imageId,
-        ...(endedAtMs !== undefined && { endedAtMs }),
-      })
-    } else this.#steps.push({ type: 'get-image', container, attempt, mayUsePresent: attempt > 0 })
+      this.#steps.push({ type: 'create-and-start', sandboxId: sandbox.id, container, attempt, imageId: progress.imageId, ...how })
+    }
   }
 
-  /** @returns true while something still runs. Sidecars go last: the others may need them to end well. */
+  /** @returns true while something still runs. */
   #stopAll(): boolean {
     const { sandboxes, pod } = this.#view
     const running = sandboxes.flatMap(({ containers }) => containers).filter(({ state }) => state === 'running')
-    const sidecars = new Set((pod.spec.initContainers ?? []).filter(isSidecar).map(({ name }) => name))
-    const main = running.filter(({ name }) => !sidecars.has(name))
-    for (const state of main.length > 0 ? main : running) this.#stop(state, graceMs(this.#view), `Stopping container ${state.name}`)
+    for (const state of running)
+      this.#stop(
+        state,
+        graceMs(this.#view),
+        `Stopping container ${state.name}`,
+        stopsAfter(pod, state.name).filter((name) => running.some((other) => other.name === name)),
+      )
     return running.length > 0
   }
 
   /** Once, and again only when it shall now end sooner. */
-  #stop(state: ContainerState, forMs: number, message: string): void {
+  #stop(state: ContainerState, forMs: number, message: string, after: readonly string[] = []): void {
     const untilMs = this.#view.stopping.get(state.id)
-    if (untilMs === undefined || untilMs > this.#view.nowMs + forMs) this.#steps.push({ type: 'stop', state, graceMs: forMs, message })
+    if (untilMs === undefined || untilMs > this.#view.nowMs + forMs)
+      this.#steps.push({ type: 'stop', state, graceMs: forMs, message, after })
   }
 
   #removeOldAttempts(sandbox: SandboxState): void {

@@ -1,7 +1,9 @@
-import type { Pod, PodStatus } from '@bramble/api/types/pod'
+import type { Pod, PodCondition, PodStatus } from '@bramble/api/types/pod'
 import { Signal } from '@bramble/reconcile/signal'
-import type { ContainerState, SandboxState } from '../runtime/runtime.ts'
-import { attemptsOf, currentSandbox, hasEnded, type PodOutcome, type Problem } from './pod-view.ts'
+import type { ContainerResources, ContainerState, PodResources, SandboxState } from '../runtime/runtime.ts'
+import { attemptsOf, currentSandbox, hasEnded, type HookProgress, type PodOutcome, type PodView, type Problem } from './pod-view.ts'
+import { type Allocation, firstAllocation, withAllocation } from './resize/allocation.ts'
+import type { ResizeState } from './resize/resizes.ts'
 import type { Backoff } from './restart-policy.ts'
 
 /**
@@ -9,10 +11,14 @@ import type { Backoff } from './restart-policy.ts'
  * found again in what runs and in the pod's last known status.
  */
 export class PodMemory {
-  pod: Pod
+  #wanted: Pod
+  #pod: Pod
+  #allocation: Allocation
   orphaned = false
   /** Everything of it is gone from this node. */
   gone = false
+  /** Whether the node takes it in has been decided. */
+  isAdmitted = false
   prepared = false
   /** That it leaves would be known after a crash. */
   leavingIsSaved = false
@@ -21,6 +27,11 @@ export class PodMemory {
   /** Last seen in the runtime. */
   sandboxes: readonly SandboxState[] = []
   outcome: PodOutcome | undefined
+  outcomeGraceMs: number | undefined
+  /** Why it ended before its time, as a condition. */
+  disruption: Pick<PodCondition, 'reason' | 'message'> | undefined
+  resize: ResizeState = {}
+  podGiven: PodResources | undefined
   status: PodStatus | undefined
   readonly change = new Signal()
   readonly backoffs = new Map<string, Backoff>()
@@ -30,23 +41,72 @@ export class PodMemory {
   readonly stopping = new Map<string, number>()
   readonly history = new Map<string, ContainerState>()
   readonly terminationMessages = new Map<string, string>()
+  readonly postStarts = new Map<string, HookProgress>()
+  /** What failed postStart hooks had to say, by container id. */
+  readonly failedHooks = new Map<string, string>()
+  readonly given = new Map<string, ContainerResources>()
 
   constructor(pod: Pod) {
-    this.pod = pod
+    this.#wanted = pod
+    this.#allocation = firstAllocation(pod)
+    this.#pod = withAllocation(pod, this.#allocation)
   }
 
-  /** Takes in what the runtime shows; forgets what concerned containers that are gone. */
-  observe(sandboxes: readonly SandboxState[], nowMs: number): void {
+  /** As this node runs it: with the resources that are set aside for it. */
+  get pod(): Pod {
+    return this.#pod
+  }
+  /** As it was assigned. */
+  get wanted(): Pod {
+    return this.#wanted
+  }
+  set wanted(pod: Pod) {
+    this.#wanted = pod
+    this.#pod = withAllocation(pod, this.#allocation)
+  }
+  get allocation(): Allocation {
+    return this.#allocation
+  }
+  allocate(allocation: Allocation): void {
+    this.#allocation = allocation
+    this.#pod = withAllocation(this.#wanted, allocation)
+  }
+
+  get isLeaving(): boolean {
+    return this.orphaned || this.#wanted.metadata.deletionTimestamp !== undefined
+  }
+  get sandbox(): SandboxState | undefined {
+    return currentSandbox(this)
+  }
+
+  /** As a plan sees it. */
+  view(now: Pick<PodView, 'images' | 'probes' | 'nowMs'>): PodView {
+    const { pod, orphaned, sandboxes, prepared, backoffs, endSeenAtMs, problems, failedStarts, stopping, history, postStarts, given } = this
+    return {
+      ...{ pod, orphaned, sandboxes, prepared, backoffs, endSeenAtMs, problems, failedStarts, stopping, history, postStarts, given },
+      ...(this.outcome && { outcome: this.outcome }),
+      ...(this.outcomeGraceMs !== undefined && { outcomeGraceMs: this.outcomeGraceMs }),
+      ...(this.podGiven && { podGiven: this.podGiven }),
+      ...now,
+    }
+  }
+
+  /** Takes in what the runtime shows; forgets what concerned containers that are gone. @returns ids of those. */
+  observe(sandboxes: readonly SandboxState[], nowMs: number): readonly string[] {
+    const idsBefore = this.sandboxes.flatMap(({ containers }) => containers).map(({ id }) => id)
     this.sandboxes = sandboxes
+    if (sandboxes.length === 0) this.podGiven = undefined
     const states = new Map(sandboxes.flatMap(({ containers }) => containers).map((state) => [state.id, state]))
     for (const state of states.values()) {
       if (hasEnded(this, state) && !this.endSeenAtMs.has(state.id)) this.endSeenAtMs.set(state.id, nowMs)
       if (state.state !== 'running') this.stopping.delete(state.id)
     }
     const kept = new Set([...this.history.values()].map(({ id }) => id))
-    for (const map of [this.endSeenAtMs, this.stopping]) for (const id of map.keys()) if (!states.has(id)) map.delete(id)
-    for (const map of [this.failedStarts, this.terminationMessages])
+    for (const map of [this.endSeenAtMs, this.stopping, this.postStarts, this.given])
+      for (const id of map.keys()) if (!states.has(id)) map.delete(id)
+    for (const map of [this.failedStarts, this.terminationMessages, this.failedHooks])
       for (const id of map.keys()) if (!states.has(id) && !kept.has(id)) map.delete(id)
+    return idsBefore.filter((id) => !states.has(id))
   }
 
   /** Before a sandbox is removed: what its containers came to is wanted later. Those that still run are killed by it. */
@@ -72,10 +132,6 @@ export class PodMemory {
   /** Something that was missing may be there now: try at once. */
   forgetProblems(): void {
     this.problems.clear()
-  }
-
-  get sandbox(): SandboxState | undefined {
-    return currentSandbox(this)
   }
 }
 

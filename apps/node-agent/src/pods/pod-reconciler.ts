@@ -1,4 +1,3 @@
-import { timestamp } from '@bramble/api/duration'
 import type { Pod } from '@bramble/api/types/pod'
 import type { StatusReport } from '@bramble/link/link'
 import type { Env } from '@bramble/reconcile/env'
@@ -6,21 +5,29 @@ import { type Outcome, type Reconciler, SETTLED } from '@bramble/reconcile/recon
 import { Signal } from '@bramble/reconcile/signal'
 import { WorkQueue } from '@bramble/reconcile/work-queue'
 import type { Runtime, SandboxState } from '../runtime/runtime.ts'
-import { backOffMessage, podText } from './container-status.ts'
+import { podText } from './container-status.ts'
+import { containerNamed } from './containers.ts'
 import type { ConfigSource, PodFacts } from './environment.ts'
 import { PodEvents } from './events.ts'
 import type { ImagePulls } from './images/image-pulls.ts'
 import { type ImageSettings, makePulls } from './images/make-pulls.ts'
+import { ContainerStops } from './lifecycle/container-stops.ts'
+import { type HookMarks, MemoryHookMarks } from './lifecycle/hook-marks.ts'
+import { PostStarts } from './lifecycle/post-starts.ts'
+import { deadlineMs } from './lifecycle/deadline.ts'
 import type { ContainerLogs, LogLookup } from './logs.ts'
-import { planPod, type PodPlan, type Step } from './plan.ts'
+import { planPod, type Step } from './plan.ts'
 import { configVersion, type PodFiles } from './pod-files.ts'
-import { PodMemory } from './pod-memory.ts'
-import { hasEnded, outcomeOf, type PodView } from './pod-view.ts'
+import type { PodMemory } from './pod-memory.ts'
+import { PodTable } from './pod-table.ts'
+import { hasEnded, outcomeOf } from './pod-view.ts'
 import type { ProbeDialer } from './probes/probe-dialer.ts'
 import { Probes } from './probes/probes.ts'
-import { podStatus } from './status.ts'
+import { type Eviction, type Rejection, SHUTTING_DOWN } from './rejection.ts'
+import { Resizes } from './resize/resizes.ts'
 import { PodSteps } from './steps.ts'
 import type { PodLookup, SeenPod } from './streams/pod-lookup.ts'
+import { Telling } from './telling.ts'
 
 export interface PodReconcilerParts {
   readonly env: Env
@@ -40,6 +47,12 @@ export interface PodReconcilerParts {
    */
   readonly beforeLeaving?: () => Promise<void>
   readonly images?: ImageSettings
+  /** Which hooks are done; default: known until the agent ends. */
+  readonly hookMarks?: HookMarks
+  /** Asked before a pod's first sandbox is made. @returns why the node does not take it in. */
+  readonly admit?: (pod: Pod) => Rejection | undefined
+  /** The node has pods of its own: nothing is a leftover before {@link PodReconciler.assignStatic} has named them. */
+  readonly hasStaticPods?: boolean
 }
 
 export interface NodeFacts {
@@ -53,6 +66,8 @@ export interface NodeFacts {
 const CONCURRENCY = 6
 /** Rarely: it wakes the runtime's service, which is gone while nobody asks. */
 const RELIST_MS = 300_000
+/** How often a resize that found no room is tried again, should nobody have noticed that some became free. */
+const RESIZE_RETRY_MS = 180_000
 /** More looks at one pod in a row are a mistake in a plan, or a runtime that contradicts itself. */
 const PASSES_MAX = 30
 const RUNTIME_RETRY_MS = 2_000
@@ -64,49 +79,46 @@ const RUNTIME_RETRY_MS = 2_000
 export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
   readonly #parts: PodReconcilerParts
   readonly #queue: WorkQueue<string>
-  readonly #pods = new Map<string, PodMemory>()
+  readonly #pods: PodTable
   readonly #events: PodEvents
   readonly #pulls: ImagePulls
   readonly #probes: Probes
+  readonly #postStarts: PostStarts
+  readonly #resizes: Resizes
+  readonly #telling: Telling
   readonly #steps: PodSteps
-  /** Until something was assigned, nothing that runs may be taken for a leftover. */
-  #isAssigned = false
-  readonly #assignedOnce = new Signal()
+  #isShuttingDown = false
 
   constructor(parts: PodReconcilerParts) {
-    const { env, runtime, files, source, logFolder, nodeName, node } = parts
+    const { env, runtime, files, source, logFolder, nodeName, node, dialer } = parts
     const wake = (podUid: string): void => this.#queue.add(podUid)
+    const hostIp = (): string => node().hostIp
     this.#parts = parts
     this.#queue = new WorkQueue(env.clock, env.log)
+    this.#pods = new PodTable({ send: parts.send, wake, source, hasStaticPods: parts.hasStaticPods ?? false })
+    const send = (report: StatusReport): void => this.#pods.send(report)
     this.#events = new PodEvents(env, nodeName, parts.send)
+    const events = this.#events
     this.#pulls = makePulls(
-      {
-        images: runtime,
-        env,
-        events: this.#events,
-        secret: (namespace, name) => source.secret(namespace, name),
-        wake,
-        memoryBytes: node().memoryBytes,
-      },
+      { images: runtime, env, events, secret: (namespace, name) => source.secret(namespace, name), wake, memoryBytes: node().memoryBytes },
       parts.images,
     )
-    this.#probes = new Probes({ env, runtime, dialer: parts.dialer, events: this.#events, hostIp: () => node().hostIp, wake })
-    const facts = (podIp: string | undefined): PodFacts => ({
-      nodeName,
-      hostIp: node().hostIp,
-      podIp: podIp ?? node().hostIp,
-      allocatable: node().allocatable,
-    })
+    this.#probes = new Probes({ env, runtime, dialer, events, hostIp, wake })
+    this.#postStarts = new PostStarts({ env, runtime, dialer, events, hostIp, wake, marks: parts.hookMarks ?? new MemoryHookMarks() })
+    this.#resizes = new Resizes({ env, events, allocatable: () => node().allocatable, all: () => this.#pods.all(), wake })
+    this.#telling = new Telling({ env, events, probes: this.#probes, runtimeName: runtime.name, hostIp, send })
     this.#steps = new PodSteps({
       env,
       runtime,
       files,
-      events: this.#events,
+      events,
       pulls: this.#pulls,
+      stops: new ContainerStops({ env, runtime, dialer, events, hostIp, wake }),
+      postStarts: this.#postStarts,
+      resizes: this.#resizes,
       source,
-      facts,
+      facts: (podIp) => ({ nodeName, hostIp: hostIp(), podIp: podIp ?? hostIp(), allocatable: node().allocatable }),
       logFolder,
-      wake,
       nodeMemoryBytes: () => node().memoryBytes,
       hostname: () => node().hostname,
     })
@@ -114,118 +126,112 @@ export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
 
   /** All pods that this node shall run, whole state. Also to be called when only ConfigMaps or Secrets changed. */
   assign(pods: readonly Pod[]): void {
-    const wanted = new Map(pods.map((pod) => [pod.metadata.uid, pod]))
-    for (const [uid, pod] of wanted) this.#assignOne(uid, pod)
-    for (const [uid, memory] of this.#pods)
-      if (!wanted.has(uid) && !memory.orphaned) {
-        memory.orphaned = true
-        this.#queue.add(uid)
-      }
-    this.#isAssigned = true
-    this.#assignedOnce.notify()
+    for (const memory of this.#pods.assign(pods)) this.#telling.repeat(memory) // what had no mirror so far
+  }
+
+  /** All pods of the node's own folder, whole state. They run whether or not anything was assigned. */
+  assignStatic(pods: readonly Pod[]): void {
+    this.#pods.assignStatic(pods)
   }
 
   /** Looks at every pod again, at once: what kept it may be over. */
   wakeAll(): void {
-    for (const [uid, memory] of this.#pods) {
+    for (const memory of this.#pods.all()) {
       memory.forgetProblems()
-      this.#queue.add(uid)
+      this.#queue.add(memory.pod.metadata.uid)
     }
+    this.#resizes.retry()
   }
 
   /** Tells all statuses again, as to a server that may have judged otherwise meanwhile. */
   tellAll(): void {
-    for (const { pod, status, orphaned, gone } of this.#pods.values())
-      if (status && !orphaned && !gone)
-        this.#parts.send({
-          type: 'pod-status',
-          namespace: pod.metadata.namespace ?? '',
-          name: pod.metadata.name,
-          uid: pod.metadata.uid,
-          status,
-        })
+    for (const memory of this.#pods.all()) this.#telling.repeat(memory)
+    this.#pods.mirrors.sync()
+  }
+
+  /** Ends a pod before its time; one that is not here or has ended is left alone. */
+  evict(podUid: string, { reason, message, graceMs, disruption = 'TerminationByKubelet' }: Eviction): void {
+    const memory = this.#pods.find(podUid)
+    if (!memory || memory.isLeaving || memory.outcome) return
+    memory.outcome = { phase: 'Failed', reason, message }
+    memory.outcomeGraceMs = graceMs
+    memory.disruption = { reason: disruption, message }
+    this.#queue.add(memory.pod.metadata.uid)
+  }
+
+  /** No pod is taken in from now on. */
+  refuseNew(): void {
+    this.#isShuttingDown = true
   }
 
   /** Works until `signal` aborts. What runs goes on running then. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!this.#isAssigned && !signal.aborted) await this.#assignedOnce.wait(signal)
     try {
-      await Promise.all([this.#queue.run(this, { concurrency: CONCURRENCY, signal }), this.#followHints(signal), this.#relist(signal)])
+      await Promise.all([
+        this.#queue.run(this, { concurrency: CONCURRENCY, signal }),
+        this.#followHints(signal),
+        this.#relist(signal),
+        this.#retryResizes(signal),
+      ])
     } finally {
       this.#probes.stopAll()
     }
   }
 
   async reconcile(podUid: string, signal: AbortSignal): Promise<Outcome> {
+    const { env } = this.#parts
     const memory = this.#pods.get(podUid)
     if (!memory) return SETTLED
-    if (memory.gone) return this.#leave(podUid, memory)
+    if (memory.gone) return this.#leave(memory)
+    if (this.#pods.waitsForPredecessor(memory)) return SETTLED // woken when it is gone
     await this.#refreshConfig(memory, signal)
     await this.#rememberLeaving(memory)
     let mustLook = true
     for (let pass = 0; pass < PASSES_MAX; pass++) {
       if (mustLook && !(await this.#look(memory))) return { againInMs: RUNTIME_RETRY_MS }
-      const deadlineMs = this.#checkDeadline(memory)
-      const view = this.#view(memory)
+      this.#admit(memory)
+      this.#resizes.look(memory)
+      const untilDeadlineMs = this.#checkDeadline(memory)
+      const { uid } = memory.pod.metadata
+      const nowMs = env.clock.monotonicMs()
+      const view = memory.view({ images: this.#pulls.progressOf(uid), probes: this.#probes.verdicts(uid), nowMs })
       const plan = planPod(view)
       memory.outcome ??= outcomeOf(view)
-      const quietMs = this.#tell(memory, view, plan)
-      if (plan.steps.length === 0) return soonest(plan.againInMs, deadlineMs, quietMs)
+      this.#resizes.conclude(memory)
+      const quietMs = this.#telling.tell(memory, view, plan)
+      if (plan.steps.length === 0) return soonest(plan.againInMs, untilDeadlineMs, quietMs)
       for (const step of plan.steps) if (!(await this.#steps.perform(step, memory, signal))) break
-      if (memory.gone) return this.#leave(podUid, memory)
+      if (memory.gone) return this.#leave(memory)
       mustLook = plan.steps.some(changesRuntime)
     }
-    this.#parts.env.log.warn('a pod does not settle', { pod: podText(memory), passes: PASSES_MAX })
+    env.log.warn('a pod does not settle', { pod: podText(memory), passes: PASSES_MAX })
     return { againInMs: RUNTIME_RETRY_MS }
   }
 
   // ── LogLookup ─────────────────────────────────────────────────────────────
 
   containers(podUid: string): readonly ContainerLogs[] | undefined {
-    const memory = this.#pods.get(podUid)
-    if (!memory || memory.gone) return undefined
-    const statuses = [...(memory.status?.containerStatuses ?? []), ...(memory.status?.initContainerStatuses ?? [])]
-    return [...memory.pod.spec.containers, ...(memory.pod.spec.initContainers ?? [])].map(({ name }) => {
-      const states = [...(memory.sandbox?.containers ?? []), ...memory.history.values()].filter(
-        (state) => state.name === name && state.startedAtMs !== undefined,
-      )
-      const reason = statuses.find((status) => status.name === name)?.state?.waiting?.reason
-      return {
-        name,
-        attempts: states.sort((a, b) => b.attempt - a.attempt).map(({ logPath, state }) => ({ logPath, running: state === 'running' })),
-        ...(reason !== undefined && { waitingReason: reason }),
-      }
-    })
+    return this.#pods.logsOf(podUid)
   }
 
   change(podUid: string): Signal {
-    return this.#pods.get(podUid)?.change ?? new Signal()
+    return this.#pods.find(podUid)?.change ?? new Signal()
   }
 
   // ── PodLookup ─────────────────────────────────────────────────────────────
 
   seen(podUid: string): SeenPod | undefined {
-    const memory = this.#pods.get(podUid)
+    const memory = this.#pods.find(podUid)
     if (!memory || memory.gone) return undefined
     const { pod, status, sandbox } = memory
     return { pod, ...(status && { status }), ...(sandbox && { sandbox }) }
   }
 
   all(): readonly SeenPod[] {
-    return [...this.#pods.keys()].map((uid) => this.seen(uid)).filter((seen) => seen !== undefined)
-  }
-
-  #assignOne(uid: string, pod: Pod): void {
-    const memory = this.#pods.get(uid)
-    if (!memory) {
-      this.#pods.set(uid, new PodMemory(pod))
-      return this.#queue.add(uid)
-    }
-    const changed = memory.pod !== pod && memory.pod.metadata.resourceVersion !== pod.metadata.resourceVersion
-    const wake = memory.orphaned || changed || configVersion(pod, this.#parts.source) !== memory.configVersion
-    memory.pod = pod
-    memory.orphaned = false
-    if (wake) this.#queue.add(uid)
+    return this.#pods
+      .all()
+      .map(({ pod }) => this.seen(pod.metadata.uid))
+      .filter((seen) => seen !== undefined)
   }
 
   /** Content of volumes follows what they come from, also while the pod runs. */
@@ -234,13 +240,12 @@ export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
     if (version === memory.configVersion) return
     memory.configVersion = version
     memory.forgetProblems()
-    if (memory.prepared && !memory.orphaned && !memory.pod.metadata.deletionTimestamp) await this.#steps.prepare(memory, signal)
+    if (memory.prepared && !memory.isLeaving) await this.#steps.prepare(memory, signal)
   }
 
   async #rememberLeaving(memory: PodMemory): Promise<void> {
-    const leaves = memory.orphaned || memory.pod.metadata.deletionTimestamp !== undefined
-    if (leaves && !memory.leavingIsSaved) await this.#parts.beforeLeaving?.()
-    memory.leavingIsSaved = leaves
+    if (memory.isLeaving && !memory.leavingIsSaved) await this.#parts.beforeLeaving?.()
+    memory.leavingIsSaved = memory.isLeaving
   }
 
   async #look(memory: PodMemory): Promise<boolean> {
@@ -251,98 +256,56 @@ export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
       this.#parts.env.log.warn('the container runtime does not answer; trying again', { runtime: this.#parts.runtime.name, error })
       return false
     }
-    memory.observe(sandboxes, this.#parts.env.clock.monotonicMs())
+    for (const id of memory.observe(sandboxes, this.#parts.env.clock.monotonicMs())) await this.#postStarts.forget(id)
+    await this.#postStarts.recall(memory)
     for (const state of sandboxes.flatMap(({ containers }) => containers)) {
       if (!hasEnded(memory, state) || memory.terminationMessages.has(state.id)) continue
-      const container = [...memory.pod.spec.containers, ...(memory.pod.spec.initContainers ?? [])].find(({ name }) => name === state.name)
+      const container = containerNamed(memory.pod, state.name)
       if (container) memory.terminationMessages.set(state.id, await this.#parts.files.terminationMessage(memory.pod, container, state))
     }
-    this.#probes.sync(memory.pod, memory.sandbox)
+    this.#probes.sync(memory)
     memory.change.notify()
     return true
   }
 
+  /** A pod that has no sandbox yet may be refused, once. */
+  #admit(memory: PodMemory): void {
+    if (memory.isAdmitted) return
+    memory.isAdmitted = true
+    if (memory.sandboxes.length > 0 || memory.isLeaving || memory.outcome) return
+    const rejection = this.#isShuttingDown ? SHUTTING_DOWN : this.#parts.admit?.(memory.pod)
+    if (!rejection) return
+    memory.outcome = { phase: 'Failed', reason: rejection.reason, message: `Pod was rejected: ${rejection.message}` }
+    this.#events.record(memory.pod, 'Warning', rejection.reason, rejection.message)
+  }
+
   /** @returns how long the pod may still be active; undefined when it has no deadline. */
   #checkDeadline(memory: PodMemory): number | undefined {
-    const seconds = memory.pod.spec.activeDeadlineSeconds
-    const start = memory.status?.startTime ?? memory.pod.status?.startTime
-    if (seconds === undefined || start === undefined || memory.outcome) return undefined
-    const leftMs = Date.parse(start) + seconds * 1000 - this.#parts.env.clock.nowMs()
-    if (leftMs > 0) return leftMs
-    memory.outcome = {
-      phase: 'Failed',
-      reason: 'DeadlineExceeded',
-      message: 'Pod was active on the node longer than the specified deadline',
-    }
-    return undefined
-  }
-
-  #view(memory: PodMemory): PodView {
-    const { uid } = memory.pod.metadata
-    const { pod, orphaned, sandboxes, prepared, backoffs, endSeenAtMs, problems, failedStarts, stopping, history, outcome } = memory
-    return {
-      pod,
-      orphaned,
-      sandboxes,
-      prepared,
-      backoffs,
-      endSeenAtMs,
-      problems,
-      failedStarts,
-      stopping,
-      history,
-      ...(outcome && { outcome }),
-      images: this.#pulls.progressOf(uid),
-      probes: this.#probes.verdicts(uid),
-      nowMs: this.#parts.env.clock.monotonicMs(),
-    }
-  }
-
-  /** Sends the status when it changed. @returns how long it is still held back. */
-  #tell(memory: PodMemory, view: PodView, plan: PodPlan): number | undefined {
-    const { env, runtime, node, send } = this.#parts
-    for (const [name, { delayMs }] of plan.crashLoops)
-      if (
-        memory.status?.containerStatuses?.find((status) => status.name === name)?.state?.waiting?.message !==
-        backOffMessage(view, name, delayMs)
-      )
-        this.#events.record(memory.pod, 'Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${podText(view)}`, {
-          name,
-        })
-    if (memory.orphaned) return undefined
-    const quietMs = this.#probes.settlesInMs(memory.pod.metadata.uid)
-    if (quietMs > 0) return quietMs
-    const status = podStatus({
-      view,
-      crashLoops: plan.crashLoops,
-      runtimeName: runtime.name,
-      terminationMessages: memory.terminationMessages,
-      previous: memory.status ?? memory.pod.status,
-      hostIp: node().hostIp,
-      nowMs: env.clock.nowMs(),
-    })
-    if (JSON.stringify(status) === JSON.stringify(memory.status)) return undefined
-    memory.status = status
-    const { namespace = '', name, uid } = memory.pod.metadata
-    send({ type: 'pod-status', namespace, name, uid, status })
+    if (memory.outcome) return undefined
+    const leftMs = deadlineMs(memory, this.#parts.env.clock.nowMs())
+    if (leftMs === undefined || leftMs > 0) return leftMs
+    const message = 'Pod was active on the node longer than the specified deadline'
+    memory.outcome = { phase: 'Failed', reason: 'DeadlineExceeded', message }
+    this.#events.record(memory.pod, 'Normal', 'DeadlineExceeded', message)
     return undefined
   }
 
   /** Everything of the pod is gone here: say so, as often as it is asked. */
-  #leave(podUid: string, memory: PodMemory): Outcome {
-    const { namespace = '', name, uid } = memory.pod.metadata
-    this.#probes.stop(podUid)
-    this.#pulls.forget(podUid)
+  #leave(memory: PodMemory): Outcome {
+    const { uid } = memory.pod.metadata
+    this.#probes.stop(uid)
+    this.#pulls.forget(uid)
     memory.change.notify()
-    if (memory.orphaned) this.#pods.delete(podUid)
-    else this.#parts.send({ type: 'pod-gone', namespace, name, uid })
+    if (memory.orphaned) this.#pods.remove(memory)
+    else this.#telling.gone(memory)
+    this.#resizes.retry()
     return SETTLED
   }
 
   async #followHints(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        for await (const { podUid } of this.#parts.runtime.hints(signal)) if (this.#pods.has(podUid)) this.#queue.add(podUid)
+        for await (const { podUid } of this.#parts.runtime.hints(signal)) if (this.#pods.get(podUid)) this.#queue.add(podUid)
       } catch (error) {
         this.#parts.env.log.warn('the runtime gives no hints; looking again later', { error })
       }
@@ -352,10 +315,11 @@ export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
 
   /** The safety net, and how leftovers are found. */
   async #relist(signal: AbortSignal): Promise<void> {
+    await this.#pods.untilKnown(signal)
     while (!signal.aborted) {
       try {
-        this.#compare(await this.#parts.runtime.observe())
-        await this.#parts.files.removeUnknown((uid) => this.#pods.has(uid))
+        this.#pods.compare(await this.#parts.runtime.observe())
+        await this.#parts.files.removeUnknown((uid) => this.#pods.get(uid) !== undefined)
       } catch (error) {
         this.#parts.env.log.warn('what runs on this node could not be listed', { error })
       }
@@ -363,36 +327,19 @@ export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
     }
   }
 
-  #compare(sandboxes: readonly SandboxState[]): void {
-    for (const sandbox of sandboxes) {
-      if (this.#pods.has(sandbox.podUid)) continue
-      const leftover = new PodMemory(podOf(sandbox))
-      leftover.orphaned = true
-      this.#pods.set(sandbox.podUid, leftover)
-      this.#queue.add(sandbox.podUid)
+  async #retryResizes(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#parts.env.clock.sleep(RESIZE_RETRY_MS, signal)
+      this.#resizes.retry()
     }
-    for (const [uid, memory] of this.#pods)
-      if (digest(sandboxes.filter(({ podUid }) => podUid === uid)) !== digest(memory.sandboxes)) this.#queue.add(uid)
   }
 }
 
-const changesRuntime = ({ type }: Step): boolean => type !== 'prepare' && type !== 'get-image'
-
-const digest = (sandboxes: readonly SandboxState[]): string =>
-  sandboxes
-    .map(({ id, ready, containers }) => [id, ready, ...containers.map((state) => `${state.id}${state.state}`).sort()].join())
-    .sort()
-    .join(';')
+/** Those that go on in the background change nothing at once. */
+const changesRuntime = ({ type }: Step): boolean =>
+  !['prepare', 'get-image', 'post-start', 'update-container', 'update-sandbox'].includes(type)
 
 const soonest = (...times: readonly (number | undefined)[]): Outcome => {
   const againInMs = Math.min(...times.map((ms) => ms ?? Infinity))
   return againInMs === Infinity ? SETTLED : { againInMs }
 }
-
-/** What is known of a pod that only its containers tell of. */
-const podOf = ({ podUid, namespace, name, createdAtMs }: SandboxState): Pod => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name, namespace, uid: podUid, resourceVersion: '', creationTimestamp: timestamp(createdAtMs) },
-  spec: { containers: [] },
-})

@@ -1,9 +1,12 @@
-import type { Container, Pod } from '@bramble/api/types/pod'
-import type { ContainerState, SandboxState } from '../runtime/runtime.ts'
+import type { Container, ContainerStatus, Pod, PodStatus } from '@bramble/api/types/pod'
+import type { ContainerState, PodResources, SandboxState } from '../runtime/runtime.ts'
+import { differences, type Given, givenTo, mustRestart } from './resize/given.ts'
+import { containerResources } from './resources.ts'
 import { type Backoff, exitCodeOf, isSidecar, podOutcome } from './restart-policy.ts'
 
 /** Everything that decides what happens to a pod next. Times are monotonic milliseconds. */
 export interface PodView {
+  /** With the resources that this node has set aside for it, which may not be what its spec asks for by now. */
   readonly pod: Pod
   /** Not wanted here any more, though nobody asked to delete it gracefully. */
   readonly orphaned: boolean
@@ -29,7 +32,17 @@ export interface PodView {
   readonly history: ReadonlyMap<string, ContainerState>
   /** It shall not run again, whatever its containers say. */
   readonly outcome?: PodOutcome
+  /** How long its containers get to end then, instead of as long as the pod says. */
+  readonly outcomeGraceMs?: number
+  /** How far the postStart hooks of running containers are, by id; absent: not begun. */
+  readonly postStarts: ReadonlyMap<string, HookProgress>
+  /** What containers were given last, by id. */
+  readonly given: Given
+  /** What the pod as a whole was given last; absent: what it was made with, or it is not known. */
+  readonly podGiven?: PodResources
 }
+
+export type HookProgress = 'running' | 'done' | 'failed'
 
 export interface PodOutcome {
   readonly phase: 'Succeeded' | 'Failed'
@@ -73,10 +86,21 @@ export const hasEnded = (view: Pick<PodView, 'failedStarts'>, state: ContainerSt
 export const endCode = (view: Pick<PodView, 'failedStarts'>, state: ContainerState): number =>
   state.state === 'created' ? 128 : view.failedStarts.has(state.id) ? (state.exitCode ?? 128) : exitCodeOf(state)
 
-/** The newest end of a container, in this sandbox or an earlier one; undefined while it runs or has never run. */
+/** The newest end of a container, in this sandbox or an earlier one; undefined while it runs, has never run, or shall run anew. */
 export function lastEnd(view: PodView, container: Container): { readonly exitCode: number } | undefined {
   const [latest = view.history.get(container.name)] = attemptsOf(currentSandbox(view), container.name)
-  return latest && hasEnded(view, latest) ? { exitCode: endCode(view, latest) } : undefined
+  if (!latest || !hasEnded(view, latest) || isOutdated(view, container, latest)) return undefined
+  return { exitCode: endCode(view, latest) }
+}
+
+/** It was made of something else than what the pod asks for now, and only a new one will do. */
+export const isOutdated = (view: Pick<PodView, 'given'>, container: Container, state: ContainerState): boolean =>
+  state.imageReference !== container.image || isOutgrown(view, container, state)
+
+/** Its resources are to change, and its resize policy wants it started anew for that. */
+export function isOutgrown(view: Pick<PodView, 'given'>, container: Container, state: ContainerState): boolean {
+  const wanted = containerResources(container)
+  return mustRestart(container, differences(givenTo(view.given, state, wanted), wanted))
 }
 
 /** What the pod has come to, if nothing in it shall run again. */
@@ -92,11 +116,17 @@ export function outcomeOf(view: PodView): PodOutcome | undefined {
 export function nextAttempt(view: PodView, name: string): number {
   const [latest = view.history.get(name)] = attemptsOf(currentSandbox(view), name)
   if (latest) return latest.attempt + 1
-  const stored = [...(view.pod.status?.containerStatuses ?? []), ...(view.pod.status?.initContainerStatuses ?? [])].find(
-    (status) => status.name === name,
-  )
+  const stored = storedStatus(view.pod, name)
   return stored?.containerID ? stored.restartCount + 1 : 0
 }
+
+/** What the API last knew of a container when it told this node of the pod. */
+export const storedStatus = ({ status }: Pod, name: string): ContainerStatus | undefined => statusNamed(status, name)
+
+export const statusNamed = (status: PodStatus | undefined, name: string): ContainerStatus | undefined =>
+  [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? []), ...(status?.ephemeralContainerStatuses ?? [])].find(
+    (each) => each.name === name,
+  )
 
 /** Initialization is over once a container that is not part of it exists in the sandbox. */
 export const isInitialized = (view: PodView): boolean =>
@@ -111,5 +141,9 @@ export function initIsDone(view: PodView, init: Container): boolean {
   return latest.state === 'running' && isStarted(view, init, latest)
 }
 
-export const isStarted = (view: Pick<PodView, 'probes'>, container: Container, state: ContainerState): boolean =>
-  container.startupProbe === undefined || (view.probes.get(state.id)?.started ?? false)
+/** Its postStart hook is done and its startup probe has answered well. */
+export const isStarted = (view: Pick<PodView, 'probes' | 'postStarts'>, container: Container, state: ContainerState): boolean =>
+  isHookDone(view, container, state) && (container.startupProbe === undefined || (view.probes.get(state.id)?.started ?? false))
+
+export const isHookDone = ({ postStarts }: Pick<PodView, 'postStarts'>, { lifecycle }: Container, { id }: ContainerState): boolean =>
+  lifecycle?.postStart === undefined || postStarts.get(id) === 'done'

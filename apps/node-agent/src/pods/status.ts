@@ -2,19 +2,29 @@ import { timestamp } from '@bramble/api/duration'
 import type { Container, ContainerStatus, Pod, PodCondition, PodPhase, PodStatus } from '@bramble/api/types/pod'
 import { containerStatus, type StatusContext } from './container-status.ts'
 import { currentSandbox, outcomeOf, type PodOutcome, type PodView } from './pod-view.ts'
+import type { ResizeState } from './resize/resizes.ts'
 import { isSidecar } from './restart-policy.ts'
 import { qosClass } from './resources.ts'
 
 export interface PodStatusContext extends StatusContext {
-  /** What was said of the pod before: transition times and foreign conditions are kept from it. */
-  readonly previous: PodStatus | undefined
+  readonly resize: ResizeState
+  /** Why it is ended before its time. */
+  readonly disruption: Pick<PodCondition, 'reason' | 'message'> | undefined
   readonly hostIp: string
   /** Epoch milliseconds. */
   readonly nowMs: number
 }
 
 /** Conditions that the agent itself states, in kubelet's order. */
-const OWN_CONDITIONS = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']
+const OWN_CONDITIONS = [
+  'PodResizePending',
+  'PodResizeInProgress',
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodScheduled',
+]
 
 /**
  * The status of a pod as kubelet makes it. Pure; the same world gives an equal status, so callers can tell whether to send it.
@@ -24,17 +34,21 @@ const OWN_CONDITIONS = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'Co
 export function podStatus(context: PodStatusContext): PodStatus {
   const { view, previous, hostIp, nowMs } = context
   const { pod } = view
-  const containerStatuses = pod.spec.containers.map((container) => containerStatus(context, container, false))
-  const initContainerStatuses = (pod.spec.initContainers ?? []).map((container) => containerStatus(context, container, true))
-  const outcome = outcomeOf(view)
-  const phase = phaseOf(view, outcome, initContainerStatuses, containerStatuses)
+  const containerStatuses = pod.spec.containers.map((container) => containerStatus(context, container, 'main'))
+  const initContainerStatuses = (pod.spec.initContainers ?? []).map((container) => containerStatus(context, container, 'init'))
+  const ephemeralContainerStatuses = (pod.spec.ephemeralContainers ?? []).map((container) =>
+    containerStatus(context, container, 'ephemeral'),
+  )
+  const end = endOf(view)
+  const { reason, message } = end ?? previous ?? {}
+  const phase = end?.phase ?? phaseOf(view, initContainerStatuses, containerStatuses)
   const sandbox = currentSandbox(view)
-  const podIp = pod.spec.hostNetwork ? (sandbox ? hostIp : undefined) : sandbox?.ready ? sandbox.ip : outcome && previous?.podIP
+  const podIp = pod.spec.hostNetwork ? (sandbox ? hostIp : undefined) : sandbox?.ready ? sandbox.ip : end && previous?.podIP
   return {
     phase,
     conditions: conditionsOf(context, phase, initContainerStatuses, containerStatuses),
-    ...((outcome?.reason ?? previous?.reason) !== undefined && { reason: outcome?.reason ?? previous?.reason }),
-    ...((outcome?.message ?? previous?.message) !== undefined && { message: outcome?.message ?? previous?.message }),
+    ...(reason !== undefined && { reason }),
+    ...(message !== undefined && { message }),
     ...(hostIp !== '' && { hostIP: hostIp, hostIPs: [{ ip: hostIp }] }),
     ...(podIp !== undefined && podIp !== '' && { podIP: podIp, podIPs: [{ ip: podIp }] }),
     startTime: previous?.startTime ?? timestamp(nowMs),
@@ -42,16 +56,18 @@ export function podStatus(context: PodStatusContext): PodStatus {
     ...(pod.metadata.generation !== undefined && { observedGeneration: pod.metadata.generation }),
     ...(initContainerStatuses.length > 0 && { initContainerStatuses }),
     containerStatuses,
+    ...(ephemeralContainerStatuses.length > 0 && { ephemeralContainerStatuses }),
   }
 }
 
-function phaseOf(
-  view: PodView,
-  outcome: PodOutcome | undefined,
-  inits: readonly ContainerStatus[],
-  containers: readonly ContainerStatus[],
-): PodPhase {
-  if (outcome) return anyRuns(view) && outcome.reason === undefined ? 'Running' : outcome.phase
+/** What the pod has come to; not before the last of its containers has ended. Source: kubelet status manager mergePodStatus. */
+function endOf(view: PodView): PodOutcome | undefined {
+  const isRunning = view.sandboxes.some(({ containers }) => containers.some(({ state }) => state === 'running'))
+  return isRunning ? undefined : outcomeOf(view)
+}
+
+/** @see Source: kubelet getPhase. */
+function phaseOf(view: PodView, inits: readonly ContainerStatus[], containers: readonly ContainerStatus[]): PodPhase {
   if (!initIsOver(view.pod, inits) && !containers.some((status) => status.containerID)) return 'Pending'
   const waiting = containers.some(({ state, lastState }) => state?.waiting && !lastState?.terminated)
   if (waiting) return 'Pending'
@@ -61,19 +77,13 @@ function phaseOf(
   return 'Running'
 }
 
-/** Something still has to end before the outcome shows. */
-const anyRuns = ({ sandboxes, pod }: PodView): boolean => {
-  const sidecars = new Set((pod.spec.initContainers ?? []).filter(isSidecar).map(({ name }) => name))
-  return sandboxes.some(({ containers }) => containers.some(({ state, name }) => state === 'running' && !sidecars.has(name)))
-}
-
 const initIsOver = (pod: Pod, statuses: readonly ContainerStatus[]): boolean =>
   incomplete(pod.spec.initContainers ?? [], statuses).length === 0
 
 const incomplete = (inits: readonly Container[], statuses: readonly ContainerStatus[]): readonly string[] =>
   inits.filter((init, index) => (isSidecar(init) ? !statuses[index]?.started : !statuses[index]?.ready)).map(({ name }) => name)
 
-type OwnCondition = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>
+type OwnCondition = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message' | 'observedGeneration'>
 
 function conditionsOf(
   context: PodStatusContext,
@@ -83,29 +93,67 @@ function conditionsOf(
 ): PodCondition[] {
   const { view, previous, nowMs } = context
   const before = previous?.conditions ?? []
-  const foreign = (view.pod.status?.conditions ?? before).filter(({ type }) => !OWN_CONDITIONS.includes(type))
+  const disrupted = disruptionCondition(context)
+  const stated = [...OWN_CONDITIONS, ...disrupted.map(({ type }) => type)]
+  const foreign = (view.pod.status?.conditions ?? before).filter(({ type }) => !stated.includes(type))
   const containersReady = containersReadyCondition(view.pod, phase, inits, containers)
   const sandbox = currentSandbox(view)
+  const hasNetwork = phase !== 'Succeeded' && phase !== 'Failed' && sandbox?.ready === true
   const own: readonly OwnCondition[] = [
+    ...resizeConditions(context.resize),
     {
       type: 'PodReadyToStartContainers',
-      status: sandbox?.ready && (sandbox.ip !== undefined || view.pod.spec.hostNetwork === true) ? 'True' : 'False',
+      status: hasNetwork && (sandbox.ip !== undefined || view.pod.spec.hostNetwork === true) ? 'True' : 'False',
     },
     initializedCondition(view.pod, phase, inits, containers),
     readyCondition(view.pod, foreign, containersReady),
     containersReady,
     before.find(({ type }) => type === 'PodScheduled') ?? { type: 'PodScheduled', status: 'True' },
+    ...disrupted,
   ]
   const now = timestamp(nowMs)
+  const { generation } = view.pod.metadata
   const stamped = own.map((condition): PodCondition => {
     const old = before.find(({ type }) => type === condition.type)
     return {
       lastProbeTime: null,
+      ...(generation !== undefined && condition.type !== 'PodScheduled' && { observedGeneration: generation }),
       ...condition,
       lastTransitionTime: old?.status === condition.status ? (old.lastTransitionTime ?? now) : now,
     }
   })
   return [...stamped, ...foreign]
+}
+
+/** Source: core/v1 PodResizePending and PodResizeInProgress. */
+const resizeConditions = ({ pending, inProgress }: ResizeState): readonly OwnCondition[] => [
+  ...(pending
+    ? [
+        {
+          type: 'PodResizePending',
+          status: 'True' as const,
+          reason: pending.reason,
+          message: pending.message,
+          ...(pending.generation !== undefined && { observedGeneration: pending.generation }),
+        },
+      ]
+    : []),
+  ...(inProgress
+    ? [
+        {
+          type: 'PodResizeInProgress',
+          status: 'True' as const,
+          ...(inProgress.error !== undefined && { reason: 'Error', message: inProgress.error }),
+          ...(inProgress.generation !== undefined && { observedGeneration: inProgress.generation }),
+        },
+      ]
+    : []),
+]
+
+/** As this node says; who else said so before keeps the word. */
+function disruptionCondition({ disruption, previous }: PodStatusContext): readonly OwnCondition[] {
+  const isTold = previous?.conditions?.some(({ type, reason }) => type === 'DisruptionTarget' && reason !== disruption?.reason)
+  return disruption && !isTold ? [{ type: 'DisruptionTarget', status: 'True', ...disruption }] : []
 }
 
 function initializedCondition(

@@ -1,14 +1,21 @@
-import type { Container, Pod } from '@bramble/api/types/pod'
+import type { Container } from '@bramble/api/types/pod'
 import type { Env } from '@bramble/reconcile/env'
 import { type Runtime, RuntimeError } from '../runtime/runtime.ts'
 import { containerConfig, sandboxConfig } from './container-config.ts'
 import { type ConfigSource, makeEnvironment, type PodFacts, type Warn } from './environment.ts'
 import type { PodEvents } from './events.ts'
 import type { ImagePulls } from './images/image-pulls.ts'
-import type { Step } from './plan.ts'
+import type { ContainerStops } from './lifecycle/container-stops.ts'
+import type { PostStarts } from './lifecycle/post-starts.ts'
+import { resizeProblem, type Step } from './plan.ts'
+import { messageOf } from './message-of.ts'
 import { type PodFiles, VolumeError } from './pod-files.ts'
 import type { PodMemory } from './pod-memory.ts'
 import { attemptsOf } from './pod-view.ts'
+import { givenTo, RESOURCES_ANNOTATION, withPart } from './resize/given.ts'
+import type { ResizeStep } from './resize/plan-resize.ts'
+import type { Resizes } from './resize/resizes.ts'
+import { containerResources } from './resources.ts'
 import { nextBackoff } from './restart-policy.ts'
 import { within } from './within.ts'
 
@@ -18,12 +25,14 @@ export interface StepsParts {
   readonly files: PodFiles
   readonly events: PodEvents
   readonly pulls: ImagePulls
+  readonly stops: Pick<ContainerStops, 'stop'>
+  readonly postStarts: Pick<PostStarts, 'run'>
+  readonly resizes: Pick<Resizes, 'failed'>
   readonly source: ConfigSource
   readonly facts: (podIp: string | undefined) => PodFacts
   readonly nodeMemoryBytes: () => number
   readonly hostname: () => string
   readonly logFolder: string
-  readonly wake: (podUid: string) => void
 }
 
 /** A runtime that needs longer than this is stuck. */
@@ -42,7 +51,7 @@ export class PodSteps {
    * @throws when removing failed: the caller tries again with back-off.
    */
   async perform(step: Step, memory: PodMemory, signal: AbortSignal): Promise<boolean> {
-    const { runtime, pulls, files, env } = this.#parts
+    const { runtime, pulls, files, env, stops, postStarts } = this.#parts
     switch (step.type) {
       case 'prepare':
         return this.prepare(memory, signal)
@@ -55,9 +64,15 @@ export class PodSteps {
         return this.#createAndStart(step, memory, signal)
       case 'start':
         return this.#start(memory, step.container, step.id, signal)
-      case 'stop':
-        this.#stop(step, memory, signal)
+      case 'post-start':
+        postStarts.run(step, memory, signal)
         return true
+      case 'stop':
+        stops.stop(step, memory, signal)
+        return true
+      case 'update-container':
+      case 'update-sandbox':
+        return this.#resize(step, memory, signal)
       case 'remove-container':
         memory.keepFailedStart(step.state)
         await within(env.clock, STEP_LIMIT_MS, 'removing a container', signal, () => runtime.removeContainer(step.state.id))
@@ -121,7 +136,7 @@ export class PodSteps {
     } catch (error) {
       signal.throwIfAborted()
       const message = messageOf(error)
-      events.record(memory.pod, 'Warning', 'Failed', `Error: ${message}`, named(memory.pod, container))
+      events.record(memory.pod, 'Warning', 'Failed', `Error: ${message}`, container)
       memory.addProblem(
         container.name,
         error instanceof RuntimeError ? error.reason : 'CreateContainerError',
@@ -131,7 +146,7 @@ export class PodSteps {
       pulls.forget(memory.pod.metadata.uid, container.name)
       return false
     }
-    events.record(memory.pod, 'Normal', 'Created', `Created container: ${container.name}`, named(memory.pod, container))
+    events.record(memory.pod, 'Normal', 'Created', `Created container: ${container.name}`, container)
     memory.problems.delete(container.name)
     pulls.forget(memory.pod.metadata.uid, container.name)
     if (step.endedAtMs !== undefined)
@@ -139,7 +154,7 @@ export class PodSteps {
     return this.#start(memory, container, id, signal)
   }
 
-  async #config({ container, attempt, imageId }: Extract<Step, { type: 'create-and-start' }>, memory: PodMemory) {
+  async #config({ container, attempt, imageId, processesOf }: Extract<Step, { type: 'create-and-start' }>, memory: PodMemory) {
     const { runtime, files, source, facts, nodeMemoryBytes, logFolder, events } = this.#parts
     const { pod } = memory
     const image = await runtime.imageStatus(imageId)
@@ -149,7 +164,7 @@ export class PodSteps {
     const env = makeEnvironment(pod, container, source, podFacts, { warn, files: await files.environmentFiles(pod, container) })
     const mounts = await files.containerMounts(pod, container, attempt, env, podFacts, warn)
     const devices = await files.containerDevices(pod, container)
-    return containerConfig({
+    const config = containerConfig({
       pod,
       container,
       attempt,
@@ -160,6 +175,12 @@ export class PodSteps {
       logRoot: logFolder,
       nodeMemoryBytes: nodeMemoryBytes(),
     })
+    return {
+      ...config,
+      annotations: { ...config.annotations, [RESOURCES_ANNOTATION]: JSON.stringify(config.resources) },
+      ...(container.lifecycle?.stopSignal && { stopSignal: container.lifecycle.stopSignal }),
+      ...(processesOf !== undefined && { processesOf }),
+    }
   }
 
   async #start(memory: PodMemory, container: Container, id: string, signal: AbortSignal): Promise<boolean> {
@@ -171,36 +192,35 @@ export class PodSteps {
       const nowMs = env.clock.monotonicMs()
       memory.failedStarts.set(id, { reason: 'RunContainerError', message: messageOf(error), retryAtMs: nowMs })
       memory.endSeenAtMs.set(id, nowMs)
-      events.record(memory.pod, 'Warning', 'Failed', `Error: ${messageOf(error)}`, named(memory.pod, container))
+      events.record(memory.pod, 'Warning', 'Failed', `Error: ${messageOf(error)}`, container)
       return false
     }
-    events.record(memory.pod, 'Normal', 'Started', `Started container ${container.name}`, named(memory.pod, container))
+    events.record(memory.pod, 'Normal', 'Started', `Started container ${container.name}`, container)
     return true
   }
 
-  /** Goes on in the background: a grace period must not hold up other pods. */
-  #stop({ state, graceMs, message }: Extract<Step, { type: 'stop' }>, memory: PodMemory, signal: AbortSignal): void {
-    const { env, runtime, events, wake } = this.#parts
-    const { pod, stopping } = memory
-    if (!stopping.has(state.id)) events.record(pod, 'Normal', 'Killing', message, named(pod, state))
-    stopping.set(state.id, env.clock.monotonicMs() + graceMs)
-    const stopped = within(env.clock, graceMs + STEP_LIMIT_MS, `stopping container ${state.name}`, signal, () =>
-      runtime.stopContainer(state.id, graceMs),
-    )
-    void stopped.then(
-      () => wake(pod.metadata.uid),
-      async (error: unknown) => {
-        if (signal.aborted) return
-        env.log.warn('a container could not be stopped; trying again', {
-          pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
-          container: state.name,
-          error,
-        })
-        await env.clock.sleep(RETRY_STOP_MS, signal)
-        stopping.delete(state.id)
-        wake(pod.metadata.uid)
-      },
-    )
+  async #resize(step: ResizeStep, memory: PodMemory, signal: AbortSignal): Promise<boolean> {
+    const { env, runtime, resizes } = this.#parts
+    const name = resizeProblem(step.type === 'update-container' ? step.container.name : '')
+    try {
+      await within(env.clock, STEP_LIMIT_MS, 'changing resources', signal, () =>
+        step.type === 'update-container'
+          ? runtime.updateContainer(step.state.id, step.change)
+          : runtime.updateSandbox(step.sandbox.id, step.resources),
+      )
+    } catch (error) {
+      signal.throwIfAborted()
+      memory.addProblem(name, 'ResizeError', messageOf(error), env.clock.monotonicMs())
+      resizes.failed(memory, messageOf(error))
+      return false
+    }
+    memory.problems.delete(name)
+    if (step.type === 'update-sandbox') memory.podGiven = step.resources
+    else {
+      const wanted = containerResources(step.container)
+      memory.given.set(step.state.id, withPart(givenTo(memory.given, step.state, wanted), wanted, step.resource))
+    }
+    return true
   }
 
   async #removeSandbox(
@@ -218,12 +238,3 @@ export class PodSteps {
     await within(env.clock, STEP_LIMIT_MS, 'removing the sandbox', signal, () => runtime.removeSandbox(sandbox.id))
   }
 }
-
-const RETRY_STOP_MS = 1_000
-
-const named = (pod: Pod, { name }: { readonly name: string }): { readonly name: string; readonly isInit: boolean } => ({
-  name,
-  isInit: (pod.spec.initContainers ?? []).some((init) => init.name === name),
-})
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

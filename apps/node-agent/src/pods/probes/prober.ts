@@ -1,20 +1,21 @@
 import type { Container, Pod, Probe } from '@bramble/api/types/pod'
-import type { Clock } from '@bramble/reconcile/env'
+import type { Env } from '@bramble/reconcile/env'
 import { Signal } from '@bramble/reconcile/signal'
-import type { ContainerState, RuntimeService } from '../../runtime/runtime.ts'
+import type { ContainerState } from '../../runtime/runtime.ts'
 import type { ProbeVerdict } from '../pod-view.ts'
-import type { ProbeDialer } from './probe-dialer.ts'
+import { ask, type AskParts } from './ask.ts'
 
 export type ProbeKind = 'startup' | 'liveness' | 'readiness'
 
-export interface ProberParts {
-  readonly clock: Clock
-  readonly runtime: Pick<RuntimeService, 'exec'>
-  readonly dialer: ProbeDialer
+export interface ProberParts extends AskParts {
+  readonly env: Pick<Env, 'clock' | 'random'>
   /** The verdict may have changed. */
   readonly changed: () => void
-  readonly failed: (kind: ProbeKind, message: string) => void
+  readonly told: (kind: ProbeKind, what: 'failed' | 'errored' | 'warning', message: string) => void
 }
+
+/** Agents that start ask what they took over within this time at most, not all at once. */
+const JITTER_MS_MAX = 5_000
 
 /** Asks one running container how it is, until stopped. The startup probe goes first and gates the others. */
 export class Prober {
@@ -22,16 +23,19 @@ export class Prober {
   readonly #state: ContainerState
   readonly #host: string
   readonly #parts: ProberParts
+  readonly #isAdopted: boolean
   readonly #stop = new AbortController()
+  readonly #quiet = new AbortController()
   readonly #answered = new Set<ProbeKind>()
   readonly #startChange = new Signal()
   #verdict: ProbeVerdict
 
-  /** @param host Address of the pod. */
-  constructor(container: Container, state: ContainerState, host: string, parts: ProberParts) {
+  /** @param host Address of the pod. @param isAdopted It ran before this agent did: it is asked at some time of its own. */
+  constructor(container: Container, state: ContainerState, host: string, isAdopted: boolean, parts: ProberParts) {
     this.container = container
     this.#state = state
     this.#host = host
+    this.#isAdopted = isAdopted
     this.#parts = parts
     this.#verdict = { started: container.startupProbe === undefined, ready: container.readinessProbe === undefined }
     for (const [kind, probe] of probesOf(container)) void this.#run(kind, probe)
@@ -47,31 +51,43 @@ export class Prober {
     return this.container.readinessProbe === undefined || this.#answered.has('readiness')
   }
 
+  /** The pod leaves: whether it is ready still matters, whether it lives does not. Source: kubelet StopLivenessAndStartup. */
+  leave(): void {
+    this.#quiet.abort()
+  }
+
   stop(): void {
     this.#stop.abort()
   }
 
   async #run(kind: ProbeKind, probe: Probe): Promise<void> {
-    const { clock } = this.#parts
-    const { signal } = this.#stop
+    const { clock, random } = this.#parts.env
+    const signal = kind === 'readiness' ? this.#stop.signal : AbortSignal.any([this.#stop.signal, this.#quiet.signal])
+    const periodMs = (probe.periodSeconds ?? 10) * 1000
     const sinceMs = Math.max(0, clock.nowMs() - (this.#state.startedAtMs ?? this.#state.createdAtMs))
-    await clock.sleep(Math.max(0, (probe.initialDelaySeconds ?? 0) * 1000 - sinceMs), signal)
+    const delayMs = Math.max(0, (probe.initialDelaySeconds ?? 0) * 1000 - sinceMs)
+    await clock.sleep(this.#isAdopted ? Math.max(delayMs, random() * Math.min(periodMs, JITTER_MS_MAX)) : delayMs, signal)
     while (kind !== 'startup' && !this.#verdict.started && !signal.aborted) await this.#startChange.wait(signal)
     let inARow = 0
     let before: boolean | undefined
     while (!signal.aborted) {
-      const failure = await this.#ask(probe)
+      const answer = await ask(this.#parts, this.container, this.#state.id, this.#host, probe)
       if (signal.aborted) return
-      const good = failure === undefined
-      if (!good) this.#parts.failed(kind, failure)
-      inARow = before === good ? inARow + 1 : 1
-      before = good
-      const first = !this.#answered.has(kind)
-      this.#answered.add(kind)
-      if (inARow >= (good ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3))) this.#conclude(kind, good)
-      if (first) this.#parts.changed()
+      if (answer.type === 'unknown') this.#parts.told(kind, 'errored', answer.why)
+      else {
+        const good = answer.type === 'well'
+        if (!good) this.#parts.told(kind, 'failed', answer.why)
+        else if (answer.warning !== undefined) this.#parts.told(kind, 'warning', answer.warning)
+        inARow = before === good ? inARow + 1 : 1
+        before = good
+        if (inARow >= (good ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3))) this.#conclude(kind, good)
+      }
+      if (!this.#answered.has(kind)) {
+        this.#answered.add(kind)
+        this.#parts.changed()
+      }
       if (kind === 'startup' && this.#verdict.started) return
-      await clock.sleep((probe.periodSeconds ?? 10) * 1000, signal)
+      await clock.sleep(periodMs, signal)
     }
   }
 
@@ -86,42 +102,6 @@ export class Prober {
     this.#verdict = next
     this.#startChange.notify()
     this.#parts.changed()
-  }
-
-  /** @returns why it failed, or undefined when it is well. */
-  async #ask(probe: Probe): Promise<string | undefined> {
-    const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000
-    try {
-      return await this.#askOnce(probe, timeoutMs)
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error)
-    }
-  }
-
-  async #askOnce(probe: Probe, timeoutMs: number): Promise<string | undefined> {
-    const { dialer, runtime } = this.#parts
-    if (probe.httpGet) {
-      const { path = '/', host = this.#host, scheme = 'HTTP', httpHeaders = [], port } = probe.httpGet
-      const { statusCode } = await dialer.http(
-        { scheme, host, port: this.#port(port), path: path.startsWith('/') ? path : `/${path}`, headers: httpHeaders },
-        timeoutMs,
-      )
-      return statusCode >= 200 && statusCode < 400 ? undefined : `HTTP probe failed with statuscode: ${statusCode}`
-    }
-    if (probe.tcpSocket) await dialer.tcp(probe.tcpSocket.host ?? this.#host, this.#port(probe.tcpSocket.port), timeoutMs)
-    else if (probe.grpc) await dialer.grpc(this.#host, probe.grpc.port, probe.grpc.service ?? '', timeoutMs)
-    else if (probe.exec) {
-      const { exitCode, output } = await runtime.exec(this.#state.id, probe.exec.command ?? [], timeoutMs)
-      if (exitCode !== 0) return output
-    }
-    return undefined
-  }
-
-  #port(port: number | string): number {
-    const number =
-      typeof port === 'number' || /^\d+$/.test(port) ? Number(port) : this.container.ports?.find(({ name }) => name === port)?.containerPort
-    if (number === undefined) throw new Error(`couldn't find port: ${port} in container ${this.container.name}`)
-    return number
   }
 }
 

@@ -1,11 +1,13 @@
-import type { Pod } from '@bramble/api/types/pod'
+import type { Container, Pod } from '@bramble/api/types/pod'
 import type { Env } from '@bramble/reconcile/env'
-import type { RuntimeService, SandboxState } from '../../runtime/runtime.ts'
+import type { ContainerState, RuntimeService } from '../../runtime/runtime.ts'
 import type { PodEvents } from '../events.ts'
-import type { ProbeVerdict } from '../pod-view.ts'
-import { isSidecar } from '../restart-policy.ts'
+import type { PodMemory } from '../pod-memory.ts'
+import { isHookDone, type ProbeVerdict } from '../pod-view.ts'
+import { runningTogether } from '../resources.ts'
 import type { ProbeDialer } from './probe-dialer.ts'
-import { probeHost, Prober, probesOf } from './prober.ts'
+import { ProbeSlots } from './probe-slots.ts'
+import { probeHost, type ProbeKind, Prober, probesOf } from './prober.ts'
 
 export interface ProbesParts {
   readonly env: Env
@@ -17,9 +19,15 @@ export interface ProbesParts {
   readonly wake: (podUid: string) => void
 }
 
+const ADOPTION_MS_MAX = 10_000
+/** A command inside costs a process and the runtime's time: a hundred pods must not ask for it at once. */
+const EXEC_MAX = 4
+const NETWORK_MAX = 64
+
 /** One prober for each running container that has probes. */
 export class Probes {
   readonly #parts: ProbesParts
+  readonly #slots = { exec: new ProbeSlots(EXEC_MAX), network: new ProbeSlots(NETWORK_MAX) }
   /** By pod uid, then container id. */
   readonly #probers = new Map<string, Map<string, Prober>>()
   /** Containers that ran before this agent did, and when they were taken over. */
@@ -29,35 +37,28 @@ export class Probes {
     this.#parts = parts
   }
 
-  /** Starts and stops probers so that exactly the running containers are probed. */
-  sync(pod: Pod, sandbox: SandboxState | undefined): void {
+  /** Starts and stops probers so that exactly the running containers are probed whose postStart hook is done. */
+  sync(memory: PodMemory): void {
+    const { pod, sandbox } = memory
     const { uid } = pod.metadata
     const isFirst = !this.#probers.has(uid)
     const probers = this.#probers.get(uid) ?? new Map<string, Prober>()
     this.#probers.set(uid, probers)
     const running = new Map((sandbox?.containers ?? []).filter(({ state }) => state === 'running').map((state) => [state.id, state]))
     for (const [id, prober] of probers) {
+      if (memory.isLeaving || memory.outcome) prober.leave()
       if (running.has(id)) continue
       prober.stop()
       probers.delete(id)
       this.#adopted.delete(id)
     }
-    const host = probeHost(pod, sandbox?.ip, this.#parts.hostIp())
-    for (const container of [...pod.spec.containers, ...(pod.spec.initContainers ?? []).filter(isSidecar)]) {
+    for (const container of runningTogether(pod)) {
       const state = [...running.values()].find(({ name }) => name === container.name)
-      if (!state || probers.has(state.id) || probesOf(container).length === 0) continue
+      if (!state || probers.has(state.id) || probesOf(container).length === 0 || !isHookDone(memory, container, state)) continue
       if (isFirst) this.#adopted.set(state.id, this.#parts.env.clock.monotonicMs())
-      probers.set(
-        state.id,
-        new Prober(container, state, host, {
-          clock: this.#parts.env.clock,
-          runtime: this.#parts.runtime,
-          dialer: this.#parts.dialer,
-          changed: () => this.#parts.wake(uid),
-          failed: (kind, message) =>
-            this.#parts.events.record(pod, 'Warning', 'Unhealthy', `${TITLE[kind]} probe failed: ${message}`, container),
-        }),
-      )
+      const prober = this.#prober(pod, container, state, probeHost(pod, sandbox?.ip, this.#parts.hostIp()), isFirst)
+      if (memory.isLeaving || memory.outcome) prober.leave()
+      probers.set(state.id, prober)
     }
   }
 
@@ -90,7 +91,26 @@ export class Probes {
   stopAll(): void {
     for (const podUid of [...this.#probers.keys()]) this.stop(podUid)
   }
+
+  #prober(pod: Pod, container: Container, state: ContainerState, host: string, isAdopted: boolean): Prober {
+    const { env, runtime, dialer, events, wake } = this.#parts
+    return new Prober(container, state, host, isAdopted, {
+      env,
+      runtime,
+      dialer,
+      slots: this.#slots,
+      changed: () => wake(pod.metadata.uid),
+      told: (kind, what, message) =>
+        events.record(
+          pod,
+          'Warning',
+          what === 'warning' ? 'ProbeWarning' : 'Unhealthy',
+          `${TITLE[kind]} probe ${WORDS[what]}: ${message}`,
+          container,
+        ),
+    })
+  }
 }
 
-const ADOPTION_MS_MAX = 10_000
-const TITLE = { startup: 'Startup', liveness: 'Liveness', readiness: 'Readiness' } as const
+const TITLE: Readonly<Record<ProbeKind, string>> = { startup: 'Startup', liveness: 'Liveness', readiness: 'Readiness' }
+const WORDS = { failed: 'failed', errored: 'errored and resulted in unknown state', warning: 'warning' } as const
