@@ -62,17 +62,19 @@ export async function carryCall(call: Carry, first: ServerFrame, sources: Stream
     source = await openSource(first, sources, until)
     await writer.write({ frame: { $case: 'opened', value: {} } })
     fed = feed(call, source).catch((violation: unknown) => broken.abort(violation))
-    const sent = Promise.all(source.outputs.map(([channel, bytes]) => send(writer, channel, bytes)))
+    const sent = Promise.all(source.outputs.map(([channel, bytes]) => send(writer, channel, bytes, until)))
     const exitCode = await untilAborted(Promise.all([source.ended, sent]), until)
     await writer.write(ended({ exitCode: exitCode[0] }))
   } catch (error) {
-    if (!signal.aborted) await writer.write(ended(failure(broken.signal.aborted ? broken.signal.reason : error, log)))
+    if (!until.aborted) await writer.write(ended(failure(error, log)))
   }
   source?.drop()
   call.end()
-  if (broken.signal.aborted) return call.cancel()
   if (!fed) call.resume()
-  await new Signal().wait(signal)
+  await new Signal().wait(until)
+  if (!broken.signal.aborted) return
+  log.warn('the control plane broke the protocol of streams', { error: broken.signal.reason })
+  call.cancel()
 }
 
 async function openSource({ frame }: ServerFrame, sources: StreamSources, signal: AbortSignal): Promise<Source> {
@@ -110,12 +112,9 @@ function processSource({ stdin, stdout, stderr, resize, ended }: RemoteProcess, 
 function connectionSource(connection: Duplex): Source {
   connection.on('error', () => {})
   return {
-    outputs: [[STDOUT, whileWell(connection)]],
+    outputs: [[STDOUT, inWords(connection)]],
     input: connection,
-    ended: finished(connection).then(
-      () => 0,
-      (error: Error) => Promise.reject(serviceUnavailable(error.message)),
-    ),
+    ended: finished(connection).then(() => 0, refused),
     drop: () => connection.destroy(),
   }
 }
@@ -129,22 +128,37 @@ async function* whileWell(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8
   }
 }
 
-async function send(writer: FrameWriter<NodeFrame>, channel: 1 | 2, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const each of bytes) await writer.bytes(channel, each)
+async function* inWords(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  try {
+    yield* bytes
+  } catch (error) {
+    refused(error)
+  }
+}
+
+function refused(error: unknown): never {
+  throw serviceUnavailable(error instanceof Error ? error.message : String(error))
+}
+
+async function send(writer: FrameWriter<NodeFrame>, channel: 1 | 2, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+  for await (const each of bytes) {
+    await writer.bytes(channel, each)
+    if (signal.aborted) return
+  }
   await writer.close(channel)
 }
 
-/** What comes from the server, until it hangs up. @throws StatusError when it breaks the protocol. */
+/** What comes from the server, until it hangs up. @throws Error that says how it breaks the protocol. */
 async function feed(call: Carry, { input, resize }: Source): Promise<void> {
   let isClosed = input === undefined
   for await (const { frame } of frames(call)) {
     if (frame?.$case === 'resize') resize?.(frame.value)
-    else if (frame?.$case !== 'chunk' && frame?.$case !== 'closed') throw badRequest('only the first frame says what is wanted')
-    else if (isClosed || !input || frame.value.channel !== STDIN) throw badRequest(`channel ${frame.value.channel} is not open`)
+    else if (frame?.$case !== 'chunk' && frame?.$case !== 'closed') throw new Error('only the first frame says what is wanted')
+    else if (isClosed || !input || frame.value.channel !== STDIN) throw new Error(`channel ${frame.value.channel} is not open`)
     else if (frame.$case === 'closed') {
       isClosed = true
       if (!input.destroyed) input.end()
-    } else if (frame.value.data.length > CHUNK_BYTES_MAX) throw badRequest('a chunk is too large')
+    } else if (frame.value.data.length > CHUNK_BYTES_MAX) throw new Error('a chunk is too large')
     else await write(input, frame.value.data)
   }
 }

@@ -99,7 +99,8 @@ export class StreamCarrier {
       {
         'grpc.ssl_target_name_override': SERVER_NAME,
         'grpc.default_authority': SERVER_NAME,
-        'grpc.enable_retries': 0, // a write counts as done when HTTP/2 took it, not when it may be sent again
+        'grpc.enable_retries': 0,
+        'grpc.per_rpc_retry_buffer_size': 1024, // a write is done when HTTP/2 took it, not when it was kept to be sent again
         'grpc.keepalive_time_ms': KEEPALIVE_MS,
         'grpc.keepalive_timeout_ms': KEEPALIVE_ANSWER_MS,
       },
