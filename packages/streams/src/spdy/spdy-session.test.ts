@@ -6,6 +6,7 @@ import { test, type TestContext } from 'node:test'
 import { systemClock } from '@bramble/reconcile/env'
 import { seeded } from '@bramble/reconcile/sim/seeded'
 import { encodeFrame } from './frames.ts'
+import { HeaderWriter } from './header-block.ts'
 import { SpdySession, type SessionOptions } from './spdy-session.ts'
 import type { SpdyStream } from './spdy-stream.ts'
 
@@ -54,6 +55,18 @@ test('bytes of many streams arrive in order and whole, however slowly they are r
     assert.ok(Buffer.concat(seen).equals(sent), `stream ${index}`)
   }
   await Promise.all(Array.from({ length: 12 }, (_, index) => talk(index)))
+})
+
+test('what came before the connection closed is heard, however long its parts take to read', async (t) => {
+  const [near, far] = duplexPair()
+  near.on('end', () => near.destroy())
+  const session = new SpdySession(near, { side: 'client', clock })
+  t.after(() => session.destroy())
+  const opening = session.open(named('error'))
+  const answer = { type: 'syn-reply', streamId: 1, block: new HeaderWriter().write(new Map()), fin: false } as const
+  far.end(Buffer.concat([encodeFrame(answer), encodeFrame({ type: 'data', streamId: 1, bytes: Buffer.from('exit 7'), fin: true })]))
+  const stream = await opening
+  assert.equal(await text(stream), 'exit 7')
 })
 
 test('a reader that stands still holds the sender back', async (t) => {

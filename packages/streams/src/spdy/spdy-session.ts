@@ -52,6 +52,7 @@ export class SpdySession {
   #heldBytes = 0
   #peerLeaves = false
   #dropped = false
+  #taken: Promise<void> = Promise.resolve()
 
   constructor(transport: Duplex, options: SessionOptions) {
     this.#transport = transport
@@ -59,7 +60,10 @@ export class SpdySession {
     this.#nextId = options.side === 'client' ? 1 : 2
     transport.on('drain', () => this.#unblock())
     transport.on('error', () => {}) // the reading below rejects
-    transport.on('close', () => this.#leave()) // also when nothing is being read
+    transport.on('close', () => {
+      this.#unblock()
+      void this.#taken.then(() => this.#leave()) // also when nothing is being read; what has come is taken first
+    })
     this.ended = this.#read()
     void this.#ping()
   }
@@ -111,7 +115,11 @@ export class SpdySession {
   async #read(): Promise<Error | undefined> {
     let error: Error | undefined
     try {
-      for await (const bytes of this.#transport) await this.#takeAll(bytes)
+      for await (const bytes of this.#transport) {
+        const taken = this.#takeAll(bytes)
+        this.#taken = taken.catch(() => {})
+        await taken
+      }
       if (!this.#decoder.settled) error = new SpdyError('the connection ended within a frame')
     } catch (thrown) {
       if (!this.#dropped) error = thrown instanceof Error ? thrown : new Error(String(thrown))
@@ -200,7 +208,7 @@ export class SpdySession {
 
   /** Each stream has at most one write under way, and they take turns when the connection is full. */
   #sendData(streamId: number, bytes: Buffer, fin: boolean, done: (error?: Error | null) => void): void {
-    if (this.#over.signal.aborted) return done(new Error('the session is over'))
+    if (this.#isOver) return done(new Error('the session is over'))
     if (this.#transport.writableNeedDrain) {
       this.#blocked.push(() => this.#sendData(streamId, bytes, fin, done))
       return
@@ -213,7 +221,7 @@ export class SpdySession {
   }
 
   #unblock(): void {
-    while (this.#blocked.length > 0 && (this.#over.signal.aborted || !this.#transport.writableNeedDrain)) this.#blocked.shift()!()
+    while (this.#blocked.length > 0 && (this.#isOver || !this.#transport.writableNeedDrain)) this.#blocked.shift()!()
   }
 
   #answer(frame: Exclude<Frame, { type: 'unknown' }>): void {
@@ -224,6 +232,10 @@ export class SpdySession {
 
   #send(frame: Exclude<Frame, { type: 'unknown' }>): void {
     if (this.#transport.writable) this.#transport.write(encodeFrame(frame))
+  }
+
+  get #isOver(): boolean {
+    return this.#over.signal.aborted || this.#transport.destroyed
   }
 
   #leave(): void {
