@@ -18,6 +18,7 @@ import type { PodFiles } from './pods/pod-files.ts'
 import { PodReconciler } from './pods/pod-reconciler.ts'
 import type { ProbeDialer } from './pods/probes/probe-dialer.ts'
 import { PodStreams } from './pods/streams/pod-streams.ts'
+import { ReleasedVolumes } from './pods/volumes/local-path/released-volumes.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import type { AssignedStore } from './state/assigned.ts'
 import { AssignedIndex } from './state/assigned-index.ts'
@@ -80,6 +81,7 @@ async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
   await running.start()
   await allOrNone(signal, [
     (until) => running.pods.run(until),
+    (until) => running.volumes.run(until),
     (until) => running.proxy.run(until),
     (until) => running.followNetwork(until),
     (until) => running.saveAssignments(until),
@@ -92,6 +94,7 @@ async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
 class RunningAgent {
   readonly pods: PodReconciler
   readonly proxy: ProxyReconciler
+  readonly volumes: ReleasedVolumes
   readonly #parts: AgentParts
   readonly #outbox: StatusOutbox
   readonly #reporter: NodeReporter
@@ -108,6 +111,7 @@ class RunningAgent {
     this.#outbox = outbox
     this.#reporter = reporter
     this.proxy = new ProxyReconciler(proxy, env)
+    this.volumes = new ReleasedVolumes({ env, files, send: (report) => outbox.put(report) })
     this.pods = new PodReconciler({
       env,
       nodeName: settings.node.nodeName,
@@ -270,6 +274,7 @@ class RunningAgent {
     const { podNetwork, serviceNetwork } = this.#parts.settings
     this.#index.set(assigned)
     this.pods.assign(this.#index.pods().filter((pod) => pod.spec.nodeName === nodeName))
+    this.volumes.set(this.#index.persistentVolumes())
     this.proxy.set(() =>
       serviceTable({ nodeName, podNetwork, serviceNetwork, services: this.#index.services(), slices: this.#index.slices() }),
     )

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { VOLUME_FOLDER } from '@bramble/api/types/volume'
 import { MqttLink } from '@bramble/link/mqtt/mqtt-link'
 import { allOrNone } from '@bramble/reconcile/all-or-none'
 import { type Env, systemEnv } from '@bramble/reconcile/env'
@@ -57,6 +58,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
   if (membership.isNew) return becomeAnew()
   const { nodeName, server, mqttPort, podNetwork, serviceNetwork } = membership.identity
 
+  const volumeFolder = join(folder, 'volumes')
   const mounter = new HostMounter()
   await mountInMemory(RUN_FOLDER, mounter)
   const network = new CniNetwork({ memory: new AddressMemory(join(folder, 'addresses.json')) })
@@ -80,7 +82,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
       dataFolder: join(folder, 'pods'),
       runFolder: RUN_FOLDER,
       logFolder: config.podLogDirectory,
-      volumeFolder: join(folder, 'volumes'),
+      volumeFolder,
       dns: { domain: 'cluster.local' },
       clock: env.clock,
       mounter,
@@ -89,7 +91,13 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
     hookMarks: new DiskHookMarks('/run/bramble/hooks'),
     streams: (sources) => new StreamCarrier(() => membership.identity, sources, env),
     settings: {
-      node: { nodeName, version: manifest.version, labels: config.labels, ...(config.nodeIp !== undefined && { nodeIp: config.nodeIp }) },
+      node: {
+        nodeName,
+        version: manifest.version,
+        labels: config.labels,
+        annotations: { [VOLUME_FOLDER]: volumeFolder },
+        ...(config.nodeIp !== undefined && { nodeIp: config.nodeIp }),
+      },
       podNetwork,
       serviceNetwork,
       logFolder: config.podLogDirectory,

@@ -53,14 +53,23 @@ export class NodeReporter {
       hostname: this.#inventory.hostname,
       hostIp: addresses.find(({ type }) => type === 'InternalIP')?.address ?? '',
       memoryBytes: this.#inventory.memoryBytes,
-      allocatable: { cpuMillis: cpuMillis(allocatable.cpu), memoryBytes: memoryBytes(allocatable.memory) },
+      allocatable: {
+        cpuMillis: cpuMillis(allocatable.cpu),
+        memoryBytes: memoryBytes(allocatable.memory),
+        ephemeralStorageBytes: memoryBytes(allocatable['ephemeral-storage']),
+      },
     }
   }
 
   /** Tells everything, as to a server that has forgotten. */
   tell(): void {
     const { settings, send } = this.#parts
-    send({ type: 'node-status', labels: nodeLabels(this.#inventory, settings), annotations: {}, status: this.#status })
+    send({
+      type: 'node-status',
+      labels: nodeLabels(this.#inventory, settings),
+      annotations: settings.annotations ?? {},
+      status: this.#status,
+    })
   }
 
   /** @returns whether something other than the measured use has changed. */

@@ -8,6 +8,7 @@ export interface NodeStatusSettings {
   readonly version: string
   /** From `--label`; they win over what was found out. */
   readonly labels: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
   /** Overrides the address of the default route. */
   readonly nodeIp?: string
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Container, Pod, ProjectedSource, Volume } from '@bramble/api/types/pod'
+import type { PersistentVolume } from '@bramble/api/types/volume'
 import type { ContainerState, Device, Mount } from '../runtime/runtime.ts'
 import type { ConfigSource, EnvEntry, PodFacts, Warn } from './environment.ts'
 
@@ -38,6 +39,12 @@ export interface PodFiles {
   removePod(pod: Pick<Pod, 'metadata'>): Promise<void>
   /** Everything of pods that are not known: left by an agent that died while it removed them. */
   removeUnknown(isKnown: (podUid: string) => boolean): Promise<void>
+  /**
+   * The folder of a volume of the cluster's own provisioner, with all that is in it; absent = success.
+   * @returns false while a pod of this node has it.
+   * @throws Error when it must not be removed, or cannot be.
+   */
+  removeVolume(volume: PersistentVolume): Promise<boolean>
 }
 
 export interface PodDiskUsage {

@@ -32,6 +32,9 @@ export class AssignedIndex {
   slices(): readonly EndpointSlice[] {
     return this.#all<EndpointSlice>('EndpointSlice')
   }
+  persistentVolumes(): readonly PersistentVolume[] {
+    return this.#all<PersistentVolume>('PersistentVolume')
+  }
   configMap(namespace: string, name: string): ConfigMap | undefined {
     return this.#assigned?.objects.get(`ConfigMap ${objectKey(namespace, name)}`) as ConfigMap | undefined
   }

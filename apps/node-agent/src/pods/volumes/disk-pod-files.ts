@@ -1,8 +1,8 @@
-import { mkdir, readdir, realpath, rm } from 'node:fs/promises'
+import { mkdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Container, Pod, Volume } from '@bramble/api/types/pod'
+import type { PersistentVolume } from '@bramble/api/types/volume'
 import { type Clock, systemClock } from '@bramble/reconcile/env'
-import { isMissing } from '../../host/files.ts'
 import type { ContainerState, Device, Mount } from '../../runtime/runtime.ts'
 import { containerLogPath, podLogFolder } from '../container-config.ts'
 import type { ConfigSource, EnvEntry, PodFacts, Warn } from '../environment.ts'
@@ -13,9 +13,11 @@ import { lastWords, makeOwnFiles, removeLastWords } from './container-files.ts'
 import { containerDevices, volumeMounts } from './container-mounts.ts'
 import { diskUsage, fileSystemUsage } from './disk-usage.ts'
 import { environmentFiles } from './environment-files.ts'
+import { isVolumeUsed, removeVolumeFolder } from './local-path/remove-folder.ts'
 import { HostMounter } from './mounts/host-mounter.ts'
 import type { Mounter } from './mounts/mounter.ts'
 import { deleteTree, removeTree } from './mounts/remove-tree.ts'
+import { namesIn } from './names-in.ts'
 import type { DnsSettings } from './resolv-conf.ts'
 import { SlowWork } from './slow-work.ts'
 import type { PreparedVolume, VolumeTools, VolumeType } from './volume-type.ts'
@@ -141,6 +143,12 @@ export class DiskPodFiles implements PodFiles {
       if (left.has(name.slice(name.lastIndexOf('_') + 1))) await deleteTree(join(logFolder, name))
   }
 
+  async removeVolume(volume: PersistentVolume): Promise<boolean> {
+    if (await isVolumeUsed(volume.metadata.name, join(this.#settings.runFolder, 'pods'))) return false
+    await removeVolumeFolder(volume, this.#tools.volumeFolder, this.#tools.mounter)
+    return true
+  }
+
   async #prepareVolume(pod: Pod, volume: Volume, source: ConfigSource, facts: PodFacts, folders: PodFolders): Promise<PreparedVolume> {
     const { field, persistent, readOnly } = resolveVolume(pod, volume, source, facts)
     const stage = persistent?.spec.volumeMode === 'Block' ? 'map' : 'mount'
@@ -222,12 +230,3 @@ const placesOf = (
   runFolder: join(run, 'volumes', type.field, name),
   dataFolder: join(data, 'volumes', type.field, name),
 })
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
-}

@@ -59,4 +59,8 @@ export class MemoryPodFiles implements PodFiles {
   async removeUnknown(isKnown: (podUid: string) => boolean): Promise<void> {
     for (const uid of this.volumes.keys()) if (!isKnown(uid)) this.volumes.delete(uid)
   }
+
+  async removeVolume(): Promise<boolean> {
+    return true
+  }
 }
