@@ -80,6 +80,13 @@ export async function look(): Promise<Seen> {
   }
 }
 
+/** Groups outlive the host whose processes were in them. */
+export async function removeGroups(): Promise<void> {
+  await runCommand('find', ['/sys/fs/cgroup', '-depth', '-path', `*/${CGROUP}*`, '-type', 'd', '-exec', 'rmdir', '{}', ';'], {
+    exitCodes: 'any',
+  })
+}
+
 /** What pods leave on a node beside their containers, by kind; all empty when no pod is there. */
 export async function traces(folder: string): Promise<Readonly<Record<string, readonly string[]>>> {
   const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n')

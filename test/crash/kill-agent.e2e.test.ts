@@ -11,8 +11,7 @@ import { startDetached } from '../../apps/node-agent/src/host/exec.ts'
 import { insidePrivateHost, privateHostTest } from '../../apps/node-agent/src/host/private-host.ts'
 import { BUSYBOX_IMAGE, buildImages } from '../../tools/images/build.ts'
 import { waitFor } from '../e2e/wait.ts'
-import { removeGroups } from '../e2e/lab/groups.ts'
-import { aPod, assign, CGROUP, leaving, look, traces } from './crash-world.ts'
+import { aPod, assign, leaving, look, removeGroups, traces } from './crash-world.ts'
 import type { KillPoint } from './kill-point.ts'
 
 // KILLS=200 SEED=1 node bin/node.cjs --test test/crash/kill-agent.e2e.test.ts
@@ -33,9 +32,9 @@ if (insidePrivateHost()) {
   before(async () => void (await buildImages({ names: [BUSYBOX_IMAGE] })))
   it(`an agent killed ${KILLS} times (seed ${SEED}) loses no container, doubles none, and leaves nothing behind`, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'bramble-crash-'))
-    await removeGroups(CGROUP) // of a run that was killed
+    await removeGroups() // of a run that was killed
     t.after(async () => {
-      await removeGroups(CGROUP)
+      await removeGroups()
       await rm(folder, { recursive: true })
     })
     await new CrashTest(folder).run()

@@ -128,8 +128,8 @@ export class DiskPodFiles implements PodFiles {
   }
 
   async removePod(pod: Pick<Pod, 'metadata'>): Promise<void> {
+    await deleteTree(podLogFolder(this.#settings.logFolder, pod)) // first: by the other folders an agent that dies here finds the pod again
     await this.#removeVolumes(pod.metadata.uid)
-    await deleteTree(podLogFolder(this.#settings.logFolder, pod))
   }
 
   async removeUnknown(isKnown: (podUid: string) => boolean): Promise<void> {
@@ -138,9 +138,9 @@ export class DiskPodFiles implements PodFiles {
       [...(await namesIn(join(runFolder, 'pods'))), ...(await namesIn(join(dataFolder, 'pods')))].filter((uid) => !isKnown(uid)),
     )
     if (left.size === 0) return
-    for (const uid of left) await this.#removeVolumes(uid)
     for (const name of await namesIn(logFolder))
       if (left.has(name.slice(name.lastIndexOf('_') + 1))) await deleteTree(join(logFolder, name))
+    for (const uid of left) await this.#removeVolumes(uid)
   }
 
   async removeVolume(volume: PersistentVolume): Promise<boolean> {
