@@ -17,8 +17,9 @@ import { HostMounter } from './pods/volumes/mounts/host-mounter.ts'
 import { mountInMemory } from './pods/volumes/mounts/memory-folder.ts'
 import { DiskHookMarks } from './pods/lifecycle/disk-hook-marks.ts'
 import { socketDialer } from './pods/probes/socket-dialer.ts'
-import { RUNTIMES } from './runtime/all.ts'
+import { openRuntime } from './runtime/all.ts'
 import { AssignedFile } from './state/assigned-file.ts'
+import { deviceSeal } from './transport/device-seal.ts'
 import { Membership } from './transport/membership.ts'
 import { StreamCarrier } from './transport/stream-carrier.ts'
 import manifest from '../../../package.json' with { type: 'json' }
@@ -72,12 +73,12 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
       keepaliveSeconds: config.keepaliveSeconds,
       env,
     }),
-    runtime: RUNTIMES[config.runtime]!({ clock: env.clock, log: env.log, network }),
+    runtime: await openRuntime(config.runtime, { clock: env.clock, log: env.log, network }, join(folder, 'runtime')),
     proxy: new IptablesProxy(env.clock),
     routes: new HostRoutes(serviceNetwork, env),
     podNetwork: network,
     facts: new SiFacts(folder, env.clock),
-    assigned: new AssignedFile(join(folder, 'assigned.json'), env.log),
+    assigned: new AssignedFile(join(folder, 'assigned.json'), deviceSeal(membership.identity.key), env.log),
     files: new DiskPodFiles({
       dataFolder: join(folder, 'pods'),
       runFolder: RUN_FOLDER,
@@ -101,6 +102,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
       podNetwork,
       serviceNetwork,
       logFolder: config.podLogDirectory,
+      localPort: config.localPort,
     },
   })
   await allOrNone(signal, [(stop) => agent.run(stop), (stop) => membership.keep(stop)])
