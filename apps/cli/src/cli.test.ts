@@ -105,7 +105,7 @@ const misuse: readonly { readonly name: string; readonly args: readonly string[]
     name: "an agent's bad values",
     args: ['agent', '--server', 'http://x', '--node-name', 'Pi_1', '--label', 'a b', '--runtime', 'docker'],
     stderr:
-      /^bramble: --server: "http:\/\/x" must be the address .*\nbramble: --node-name: "Pi_1" must be .*\nbramble: --label: "a b" must be .*\nbramble: --runtime: "docker" must be podman/,
+      /^bramble: --server: "http:\/\/x" must be the address .*\nbramble: --node-name: "Pi_1" must be .*\nbramble: --label: "a b" must be .*\nbramble: --runtime: "docker" must be auto, podman/,
   },
   {
     name: 'a config file that is not there',

@@ -7,7 +7,7 @@ import { HostRoutes } from './network/routes/host-routes.ts'
 import { IptablesProxy } from './network/service-proxy/iptables/iptables-proxy.ts'
 import { HostMounter } from './pods/volumes/mounts/host-mounter.ts'
 import { removeTree, unmountWithin } from './pods/volumes/mounts/remove-tree.ts'
-import { RUNTIMES } from './runtime/all.ts'
+import { openEveryRuntime } from './runtime/all.ts'
 
 /** Where everything of ours that a reboot would empty is. */
 const STATE_FOLDER = '/run/bramble'
@@ -19,14 +19,19 @@ const STATE_FOLDER = '/run/bramble'
  */
 export async function cleanNode(what: 'pods' | 'all', config: AgentConfig, env: Env): Promise<void> {
   const network = new CniNetwork()
-  const runtime = RUNTIMES[config.runtime]!({ clock: env.clock, log: env.log, network })
-  const { ready, reason } = await runtime.status()
-  if (ready)
+  let ready = true
+  for (const runtime of await openEveryRuntime(config.runtime, { clock: env.clock, log: env.log, network })) {
+    const status = await runtime.status()
+    ready &&= status.ready
+    if (!status.ready) {
+      env.log.warn('containers were not looked for', { runtime: runtime.name, reason: status.reason })
+      continue
+    }
     for (const sandbox of await runtime.observe()) {
       await runtime.removeSandbox(sandbox.id)
       await rm(join(config.podLogDirectory, `${sandbox.namespace}_${sandbox.name}_${sandbox.podUid}`), { recursive: true, force: true })
     }
-  else env.log.warn('containers were not looked for', { reason })
+  }
   for (const { podUid } of await network.list()) await network.remove(podUid)
   const mounter = new HostMounter()
   const podFolder = join(config.dataDirectory, 'agent', 'pods')

@@ -67,10 +67,11 @@ export const AGENT_SETTINGS: readonly Setting[] = [
     name: 'runtime',
     kind: 'text',
     value: 'NAME',
-    default: 'podman',
-    pattern: /^(podman|fake)$/,
-    rule: 'must be podman, or fake for a hollow node',
-    description: 'container runtime',
+    default: 'auto',
+    pattern: /^(auto|podman|containerd|fake|unix:\/\/\/\S+)$/,
+    rule: 'must be auto, podman, containerd, the socket of a runtime that speaks CRI such as unix:///run/crio/crio.sock, or fake for a hollow node',
+    description:
+      'container runtime: podman, containerd, or the socket of one that speaks CRI, unix:///…; auto takes the first that is there',
   },
   {
     name: 'pod-log-dir',
@@ -80,6 +81,15 @@ export const AGENT_SETTINGS: readonly Setting[] = [
     pattern: /^\//,
     rule: 'must be an absolute path',
     description: 'folder of container logs, in CRI format',
+  },
+  {
+    name: 'local-port',
+    kind: 'integer',
+    value: 'PORT',
+    default: 10255,
+    min: 0,
+    max: 65535,
+    description: "TCP port on 127.0.0.1 of this node's own pages, such as /metrics; 0 for none",
   },
   {
     name: 'keepalive',
@@ -112,6 +122,7 @@ export interface AgentConfig {
   readonly labels: Readonly<Record<string, string>>
   readonly runtime: string
   readonly podLogDirectory: string
+  readonly localPort: number
   readonly keepaliveSeconds: number
   readonly logLevel: string
 }
@@ -130,6 +141,7 @@ export function parseAgentConfig(given: Readonly<Record<string, unknown>>): Agen
     labels: Object.fromEntries((values['label'] as readonly string[]).map((label) => label.split('=', 2) as [string, string])),
     runtime: values['runtime'] as string,
     podLogDirectory: values['pod-log-dir'] as string,
+    localPort: values['local-port'] as number,
     keepaliveSeconds: values['keepalive'] as number,
     logLevel: values['log-level'] as string,
   }
