@@ -4,7 +4,6 @@ import type { TestContext } from 'node:test'
 
 /** A line to a server of loopback that tests cut, stop and count. */
 export interface CuttingProxy {
-  readonly port: number
   readonly address: string
   /** Bytes that came from the server, in all. */
   downBytes(): number
@@ -20,8 +19,9 @@ export interface CuttingProxy {
   mend(): void
 }
 
-/** Runs until the test ends. */
-export async function startProxy(t: Pick<TestContext, 'after'>, targetPort: number): Promise<CuttingProxy> {
+/** Runs until the test ends, on the same host. */
+export async function startProxy(t: Pick<TestContext, 'after'>, address: string): Promise<CuttingProxy> {
+  const [host, targetPort] = address.split(':') as [string, string]
   const sockets = new Set<Socket>()
   const requests: string[] = []
   let [down, leftBytes, stalled] = [0, Infinity, false]
@@ -29,7 +29,7 @@ export async function startProxy(t: Pick<TestContext, 'after'>, targetPort: numb
 
   const server = createServer((client) => {
     if (leftBytes <= 0) return void client.destroy()
-    const upstream = connect(targetPort, '127.0.0.1')
+    const upstream = connect(Number(targetPort), host)
     for (const socket of [client, upstream]) {
       sockets.add(socket)
       socket.on('error', () => {}) // both ends close
@@ -54,7 +54,7 @@ export async function startProxy(t: Pick<TestContext, 'after'>, targetPort: numb
         client.once('drain', () => stalled || upstream.resume())
       }
     })
-  }).listen(0, '127.0.0.1')
+  }).listen(0, host)
   await once(server, 'listening')
   t.after(() => {
     endAll()
@@ -62,8 +62,7 @@ export async function startProxy(t: Pick<TestContext, 'after'>, targetPort: numb
   })
   const { port } = server.address() as { port: number }
   return {
-    port,
-    address: `127.0.0.1:${port}`,
+    address: `${host}:${port}`,
     requests,
     downBytes: () => down,
     open: () => sockets.size / 2,

@@ -25,6 +25,8 @@ export interface RuntimeUnderTest {
 }
 
 const MIB = 1 << 20
+/** Of registries without TLS that a node may use; others are on 127.0.0.1. */
+export const PLAIN_HOST = '127.0.0.2'
 const PAUSE_MS = 20
 const WAIT_MS_MAX = 60_000
 
@@ -51,14 +53,12 @@ export function registryPromises(it: typeof declare, under: RuntimeUnderTest): v
   })
 
   it('a plain registry is used when the node is set up for it, and refused in words when it is not', async (t) => {
-    const registry = await startRegistry(t)
-    await registry.push('web', '1', { layers: [noise('a', 1000)] })
-    const node = aNode(under, t)
-    assert.match(
-      await node.failure(`${registry.address}/web:1`),
-      /HTTP response to HTTPS client|first record does not look like a TLS handshake/,
-    )
+    const unknown = await startRegistry(t)
+    const registry = await startRegistry(t, { host: PLAIN_HOST })
+    for (const each of [unknown, registry]) await each.push('web', '1', { layers: [noise('a', 1000)] })
     await under.allowPlain(registry.address)
+    const node = aNode(under, t)
+    assert.match(await node.failure(`${unknown.address}/web:1`), /HTTP response to HTTPS client|first record does not look like a TLS/)
     const pulled = await node.success(`${registry.address}/web:1`)
     assert.match(pulled, /^Successfully pulled image ".*" in [\d.]+m?s \([\d.]+m?s including waiting\)\. Image size: \d+ bytes\.$/)
   })
@@ -69,7 +69,7 @@ export function registryPromises(it: typeof declare, under: RuntimeUnderTest): v
   })
 
   it('an image for another machine is refused in words', async (t) => {
-    const registry = await startRegistry(t)
+    const registry = await startRegistry(t, { host: PLAIN_HOST })
     await under.allowPlain(registry.address)
     await registry.push('web', '1', { layers: [noise('a', 1000)], architecture: 's390x' })
     const node = aNode(under, t, {
@@ -79,8 +79,8 @@ export function registryPromises(it: typeof declare, under: RuntimeUnderTest): v
   })
 
   it('a registry that goes silent is given up, and its connections are closed', async (t) => {
-    const registry = await startRegistry(t)
-    const proxy = await startProxy(t, registry.port)
+    const registry = await startRegistry(t, { host: PLAIN_HOST })
+    const proxy = await startProxy(t, registry.address)
     await under.allowPlain(proxy.address)
     await registry.push('web', '1', { layers: [noise('a', 40 * MIB)] })
     const node = aNode(under, t, { stallMs: 2_000 })
@@ -92,8 +92,8 @@ export function registryPromises(it: typeof declare, under: RuntimeUnderTest): v
   })
 
   it('after a cut in the middle of a layer the next try fetches no layer again that was complete', async (t) => {
-    const registry = await startRegistry(t)
-    const proxy = await startProxy(t, registry.port)
+    const registry = await startRegistry(t, { host: PLAIN_HOST })
+    const proxy = await startProxy(t, registry.address)
     await under.allowPlain(proxy.address)
     const [first, second, big] = [await busyboxLayer(), noise('b', 2 * MIB), noise('c', 30 * MIB)]
     await registry.push('web', '1', { layers: [first, second, big] })
@@ -111,7 +111,7 @@ export function registryPromises(it: typeof declare, under: RuntimeUnderTest): v
   })
 
   it('what nothing needs is removed from a real store, what containers need is not', async (t) => {
-    const registry = await startRegistry(t)
+    const registry = await startRegistry(t, { host: PLAIN_HOST })
     await under.allowPlain(registry.address)
     const node = aNode(under, t)
     const names = ['used', 'wanted', 'idle'].map((name) => `${registry.address}/${name}:1`)

@@ -23,11 +23,13 @@ const START_MS_MAX = 20_000
 export interface RegistryOptions {
   readonly login?: true
   readonly tls?: true
+  /** One of loopback. Default 127.0.0.1. */
+  readonly host?: string
 }
 
 export interface Registry {
   readonly port: number
-  /** `127.0.0.1:<port>`. */
+  /** `<host>:<port>`. */
   readonly address: string
   /** PEM of the authority that signed its certificate; undefined without TLS. */
   readonly authority: string | undefined
@@ -44,24 +46,25 @@ export interface TestImage {
 /** Runs until the test ends. */
 export async function startRegistry(t: Pick<TestContext, 'after'>, options: RegistryOptions = {}): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'bramble-registry-'))
-  const port = await freePort()
+  const { host = '127.0.0.1' } = options
+  const port = await freePort(host)
   const authority = options.tls ? await makeCertificate(folder) : undefined
   await writeFile(join(folder, 'htpasswd'), HTPASSWD, { mode: 0o600 })
-  await writeFile(join(folder, 'config.json'), JSON.stringify(settings(folder, port, options)))
+  await writeFile(join(folder, 'config.json'), JSON.stringify(settings(folder, `${host}:${port}`, options)))
   const child = startDetached('docker-registry', ['serve', join(folder, 'config.json')], { outputPath: join(folder, 'log') })
   t.after(async () => {
     process.kill(child.pid, 'SIGKILL')
     await child.ended
     await rm(folder, { recursive: true })
   })
-  const place: Place = { port, ...(authority !== undefined && { authority }), ...(options.login && LOGIN) }
+  const place: Place = { host, port, ...(authority !== undefined && { authority }), ...(options.login && LOGIN) }
   for (const untilMs = performance.now() + START_MS_MAX; ; ) {
     const answer = await send(place, 'GET', '/v2/').catch(() => undefined)
     if (answer?.status === 200) break
     if (performance.now() > untilMs) assert.fail(`the registry does not answer: ${await readFile(join(folder, 'log'), 'utf8')}`)
     await systemClock.sleep(50)
   }
-  return { port, address: `127.0.0.1:${port}`, authority, push: (repository, tag, image) => push(place, repository, tag, image) }
+  return { port, address: `${host}:${port}`, authority, push: (repository, tag, image) => push(place, repository, tag, image) }
 }
 
 /** A layer that is about so large, on the wire as well. */
@@ -73,9 +76,9 @@ export const layerOf = (files: readonly TarEntry[]): Buffer => tar(files)
 /** A small system that can run. */
 export const busyboxLayer = async (): Promise<Buffer> => tar(await busyboxFiles())
 
-/** A port of loopback that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
+/** A port that nobody listens on. */
+async function freePort(host: string): Promise<number> {
+  const server = createServer().listen(0, host)
   await once(server, 'listening')
   const { port } = server.address() as { port: number }
   server.close()
@@ -83,12 +86,12 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-const settings = (folder: string, port: number, { login, tls }: RegistryOptions): unknown => ({
+const settings = (folder: string, address: string, { login, tls }: RegistryOptions): unknown => ({
   version: '0.1',
   log: { level: 'warn', accesslog: { disabled: true } },
   storage: { filesystem: { rootdirectory: join(folder, 'data') } },
   http: {
-    addr: `127.0.0.1:${port}`,
+    addr: address,
     secret: 'test',
     ...(tls && { tls: { certificate: join(folder, 'server.crt'), key: join(folder, 'server.key') } }),
   },
@@ -109,6 +112,7 @@ async function makeCertificate(folder: string): Promise<string> {
 // ── the registry's protocol, as far as it takes to put an image there ─────────
 
 interface Place {
+  readonly host: string
   readonly port: number
   readonly authority?: string
   readonly username?: string
@@ -154,9 +158,15 @@ async function pushBlob(place: Place, repository: string, blob: Buffer): Promise
 
 export const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 
-function send({ port, authority, username, password }: Place, method: string, path: string, body?: Buffer, type?: string): Promise<Answer> {
+function send(
+  { host, port, authority, username, password }: Place,
+  method: string,
+  path: string,
+  body?: Buffer,
+  type?: string,
+): Promise<Answer> {
   const options: RequestOptions = {
-    host: '127.0.0.1',
+    host,
     port,
     method,
     path,
