@@ -6,6 +6,7 @@ import type { StatusReport } from '@bramble/link/link'
 import { simEnv } from '@bramble/reconcile/sim/sim-env'
 import { FakeRuntime } from '../runtime/fake/fake-runtime.ts'
 import type { ConfigSource } from './environment.ts'
+import { MemoryHookMarks } from './lifecycle/hook-marks.ts'
 import { PodReconciler } from './pod-reconciler.ts'
 import { FakeDialer } from './probes/fake-dialer.ts'
 import { MemoryPodFiles } from './volumes/memory-pod-files.ts'
@@ -96,6 +97,9 @@ export class PodWorld {
   readonly runtime: FakeRuntime
   readonly files = new MemoryPodFiles()
   readonly dialer = new FakeDialer()
+  readonly hookMarks = new MemoryHookMarks()
+  /** Whether agents know a folder of static pods. */
+  hasStaticPods = false
   readonly configs = new FakeConfigs()
   readonly reports: StatusReport[] = []
   reconciler!: PodReconciler
@@ -122,6 +126,8 @@ export class PodWorld {
       files: this.files,
       dialer: this.dialer,
       source: this.configs,
+      hookMarks: this.hookMarks,
+      hasStaticPods: this.hasStaticPods,
       logFolder: '/var/log/pods',
       node: () => ({ hostname: 'pi-1', hostIp: '192.0.2.1', memoryBytes: 2 ** 32, allocatable: { cpuMillis: 3900, memoryBytes: 2 ** 31 } }),
       send: (report) => this.reports.push(report),

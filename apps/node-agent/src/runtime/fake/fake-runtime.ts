@@ -7,6 +7,7 @@ import {
   type ContainerState,
   type ContainerResources,
   type ImageState,
+  type PodResources,
   type RegistryLogin,
   type Runtime,
   RuntimeError,
@@ -50,6 +51,9 @@ export type FakeOperation =
   | 'removeSandbox'
   | 'pullImage'
   | 'observe'
+  | 'exec'
+  | 'updateContainer'
+  | 'updateSandbox'
 
 /**
  * A runtime over maps: a real implementation, not a mock. Tests script what processes do (`fake-script.ts`), crash them, reboot the
@@ -59,6 +63,10 @@ export class FakeRuntime implements Runtime {
   readonly name = 'fake'
   /** What containers printed, by log path, in CRI log format. */
   readonly logs = new Map<string, string>()
+  /** Commands that were run inside containers, in order. */
+  readonly execs: string[] = []
+  /** What containers and pods (`pod`) were given besides at their start, in order: `main memory=64Mi`. */
+  readonly updates: string[] = []
   ready = true
   readonly #options: FakeRuntimeOptions
   readonly #clock: Clock
@@ -239,13 +247,17 @@ export class FakeRuntime implements Runtime {
   ): Promise<{ readonly exitCode: number; readonly output: string }> {
     if (this.#container(containerId)?.state.state !== 'running')
       throw new RuntimeError('RuntimeUnavailable', `container ${containerId} is not running`)
+    this.#mayFail('exec')
+    note(this.execs, command.join(' '))
+    const { death } = this.#container(containerId)!
     const script = fakeScript(command)
     const output: string[] = []
     let leftMs = timeoutMs
     for (const action of script.actions) {
       if (action.type === 'print') output.push(`${action.text}\n`)
       else if (action.type === 'sleep') {
-        await this.#clock.sleep(Math.min(action.ms, leftMs))
+        await this.#clock.sleep(Math.min(action.ms, leftMs), death.signal)
+        if (death.signal.aborted) return { exitCode: 137, output: output.join('') }
         leftMs -= action.ms
         if (leftMs <= 0) throw new RuntimeError('ExecTimeout', `command "${command.join(' ')}" timed out after ${timeoutMs} ms`)
       }
@@ -254,12 +266,17 @@ export class FakeRuntime implements Runtime {
   }
 
   async updateContainer(id: string, resources: ContainerResources): Promise<void> {
+    this.#mayFail('updateContainer')
     const container = this.#container(id)
     if (container?.state.state !== 'running') throw new RuntimeError('ResizeError', `container ${id} is not running`)
     container.state.resources = { ...container.state.resources, ...resources }
+    note(this.updates, `${container.state.name} ${shown(resources)}`)
   }
 
-  async updateSandbox(): Promise<void> {}
+  async updateSandbox(_id: string, resources: PodResources): Promise<void> {
+    this.#mayFail('updateSandbox')
+    note(this.updates, `pod ${shown(resources)}`)
+  }
 
   async openExec(containerId: string, command: readonly string[], stdio: Stdio, signal: AbortSignal): Promise<RemoteProcess> {
     if (this.#container(containerId)?.state.state !== 'running')
@@ -368,3 +385,15 @@ export class FakeRuntime implements Runtime {
     if (error) throw error
   }
 }
+
+/** The newest of many. */
+const note = (notes: string[], text: string): void => void (notes.push(text) > 1_000 && notes.shift())
+
+const shown = ({ cpuRequestMillis: cpu, cpuLimitMillis: cpuLimit, memoryLimitBytes: memory }: ContainerResources): string =>
+  [
+    cpu !== undefined && `cpu=${cpu}m`,
+    cpuLimit !== undefined && `cpuLimit=${cpuLimit}m`,
+    memory !== undefined && `memory=${memory / 2 ** 20}Mi`,
+  ]
+    .filter((text) => text !== false)
+    .join(' ')
