@@ -1,3 +1,4 @@
+import type { ObjectKey } from '@bramble/api/object'
 import type { Node } from '@bramble/api/types/node'
 import { isTerminal, type Pod } from '@bramble/api/types/pod'
 import { NodeView } from './node-view.ts'
@@ -8,6 +9,8 @@ export class ClusterView {
   readonly #nodes = new Map<string, NodeView>()
   /** Node name of each pod that counts, by uid. */
   readonly #placed = new Map<string, string>()
+  /** How many of them mount a claim. */
+  readonly #claimUsers = new Map<ObjectKey, number>()
   #sorted: readonly NodeView[] | undefined
 
   /** Nodes that exist, by name. */
@@ -48,15 +51,31 @@ export class ClusterView {
     const nodeName = this.#placed.get(uid)
     if (nodeName === undefined) return
     this.#placed.delete(uid)
-    this.#view(nodeName).removePod(uid)
+    this.#countClaims(this.#view(nodeName).removePod(uid), -1)
     this.#forgetIfEmpty(nodeName)
+  }
+
+  /** How many pods with a node, or about to have one, mount the claim. */
+  usersOf(claim: ObjectKey): number {
+    return this.#claimUsers.get(claim) ?? 0
   }
 
   #place(needs: PodNeeds, nodeName: string): void {
     const { uid } = needs.pod.metadata
     if (this.#placed.get(uid) !== nodeName) this.removePod(uid)
     this.#placed.set(uid, nodeName)
-    this.#view(nodeName).addPod(needs)
+    const view = this.#view(nodeName)
+    this.#countClaims(view.removePod(uid), -1)
+    view.addPod(needs)
+    this.#countClaims(needs, 1)
+  }
+
+  #countClaims(needs: PodNeeds | undefined, sign: 1 | -1): void {
+    for (const claim of needs?.claims ?? []) {
+      const count = this.usersOf(claim) + sign
+      if (count === 0) this.#claimUsers.delete(claim)
+      else this.#claimUsers.set(claim, count)
+    }
   }
 
   #view(name: string): NodeView {

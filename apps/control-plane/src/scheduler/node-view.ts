@@ -19,6 +19,9 @@ export class NodeView {
   get podCount(): number {
     return this.#pods.size
   }
+  pods(): Iterable<PodNeeds> {
+    return this.#pods.values()
+  }
   get podsMax(): number {
     return this.#allocatable.get('pods') ?? PODS_MAX
   }
@@ -55,12 +58,14 @@ export class NodeView {
     this.#hostPorts.push(...needs.hostPorts)
   }
 
-  removePod(uid: string): void {
+  /** @returns What it had, if it was here. */
+  removePod(uid: string): PodNeeds | undefined {
     const needs = this.#pods.get(uid)
-    if (!needs) return
+    if (!needs) return undefined
     this.#pods.delete(uid)
     this.#count(needs, -1)
     for (const port of needs.hostPorts) this.#hostPorts.splice(this.#hostPorts.indexOf(port), 1)
+    return needs
   }
 
   #count({ requests, ownerUid }: PodNeeds, sign: 1 | -1): void {

@@ -50,12 +50,16 @@ export function place(needs: PodNeeds, views: readonly NodeView[], { filters, sc
  * @see Source: kube-scheduler pkg/scheduler/framework types.go, FitError.Error.
  */
 function explain(needs: PodNeeds, views: readonly NodeView[], filters: readonly Filter[]): string {
-  if (views.length === 0) return 'no nodes available to schedule pods'
+  if (views.length === 0) return noneAvailable(0, '')
   const counts = new Map<string, number>()
   for (const view of views) {
     const reasons = filters.find((filter) => !filter.check(needs, view))!.explain(needs, view)
     for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1)
   }
   const list = [...counts].map(([reason, count]) => `${count} ${reason}`).sort()
-  return `0/${views.length} nodes are available: ${list.join(', ')}.`
+  return noneAvailable(views.length, list.join(', '))
 }
+
+/** Why none of so many nodes will do. */
+export const noneAvailable = (count: number, why: string): string =>
+  count === 0 ? 'no nodes available to schedule pods' : `0/${count} nodes are available: ${why}.`

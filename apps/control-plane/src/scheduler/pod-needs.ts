@@ -1,6 +1,8 @@
+import type { ObjectKey } from '@bramble/api/object'
 import { controllerOf } from '@bramble/api/owner'
 import { quantityValue } from '@bramble/api/quantity'
 import type { Container, Pod, ResourceList } from '@bramble/api/types/pod'
+import { claimsOf, type VolumeNeeds } from './volumes/volume-needs.ts'
 
 /** Amounts by resource name: cpu in thousandths of a core, everything else in its own unit (bytes, pieces). */
 export type Amounts = ReadonlyMap<string, number>
@@ -17,6 +19,10 @@ export interface PodNeeds {
   readonly requests: Amounts
   readonly hostPorts: readonly HostPort[]
   readonly ownerUid: string | undefined
+  /** The claims that it mounts. */
+  readonly claims: readonly ObjectKey[]
+  /** What these mean for where it can go; only while a node is being looked for. */
+  readonly volumes?: VolumeNeeds
 }
 
 export const needsOf = (pod: Pod): PodNeeds => ({
@@ -24,6 +30,7 @@ export const needsOf = (pod: Pod): PodNeeds => ({
   requests: podRequests(pod),
   hostPorts: hostPortsOf(pod),
   ownerUid: controllerOf(pod)?.uid,
+  claims: claimsOf(pod),
 })
 
 /** Resources as numbers; what is no quantity counts as 0. */
@@ -37,8 +44,9 @@ export function amounts(list: ResourceList | undefined): Map<string, number> {
 }
 
 /**
- * What the scheduler sets aside: the containers together, or the most that any moment of the start needs, plus overhead.
- * @see Source: kubernetes.io "Sidecar Containers", "Resource sharing within containers".
+ * What the scheduler sets aside: the containers together, or the most that any moment of the start needs; what the pod asks for as a
+ * whole comes first; plus overhead.
+ * @see Source: kubernetes.io "Sidecar Containers", "Resource sharing within containers"; component-helpers resource PodRequests.
  */
 function podRequests({ spec }: Pod): Amounts {
   const total = new Map<string, number>()
@@ -53,6 +61,8 @@ function podRequests({ spec }: Pod): Amounts {
   }
   add(total, sidecars)
   atLeast(total, start)
+  const whole = amounts({ ...spec.resources?.limits, ...spec.resources?.requests })
+  for (const [name, amount] of whole) total.set(name, amount)
   add(total, amounts(spec.overhead))
   return total
 }

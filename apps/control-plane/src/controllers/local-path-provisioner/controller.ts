@@ -24,7 +24,16 @@ export const localPathProvisioner: ControllerDefinition = {
   name: 'local-path-provisioner',
   component: COMPONENT,
   primary: persistentVolumeClaims,
-  wakes: [],
+  wakes: [
+    wake(nodes, ({ type, object: { metadata } }, client) =>
+      type === 'DELETED'
+        ? client
+            .list(persistentVolumeClaims)
+            .filter((claim) => annotation(claim, SELECTED_NODE) === metadata.name && !claim.spec.volumeName)
+            .map(keyOf)
+        : [],
+    ),
+  ],
   concurrency: 2,
   create: (deps) => new ClaimReconciler(deps),
 }
