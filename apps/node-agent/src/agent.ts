@@ -21,6 +21,10 @@ import { PodStreams } from './pods/streams/pod-streams.ts'
 import { ReleasedVolumes } from './pods/volumes/local-path/released-volumes.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import type { AssignedStore } from './state/assigned.ts'
+import { AgentServer } from './server/agent-server.ts'
+import { healthRoutes } from './server/health-routes.ts'
+import { logRoutes } from './server/log-routes.ts'
+import { podRoutes } from './server/pod-routes.ts'
 import { AssignedIndex } from './state/assigned-index.ts'
 import type { StreamSources } from './transport/carry-call.ts'
 
@@ -33,6 +37,8 @@ export interface AgentSettings {
   readonly serviceNetwork: string
   /** Where containers' logs are kept, e.g. /var/log/pods. */
   readonly logFolder: string
+  /** Of this node's own pages, on 127.0.0.1; absent or 0: none. */
+  readonly localPort?: number
 }
 
 export interface AgentParts {
@@ -87,6 +93,7 @@ async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
     (until) => running.saveAssignments(until),
     (until) => reporter.run(() => running.pods.wakeAll(), until),
     (until) => running.keepSession(until),
+    (until) => running.server.run(settings.localPort ?? 0, until),
   ])
 }
 
@@ -95,6 +102,7 @@ class RunningAgent {
   readonly pods: PodReconciler
   readonly proxy: ProxyReconciler
   readonly volumes: ReleasedVolumes
+  readonly server: AgentServer
   readonly #parts: AgentParts
   readonly #outbox: StatusOutbox
   readonly #reporter: NodeReporter
@@ -126,11 +134,16 @@ class RunningAgent {
       beforeLeaving: () => this.#save().catch((error: unknown) => env.log.warn('a pod leaves before that is saved', { error })),
     })
     const streams = new PodStreams(this.pods, runtime)
+    const logs = podLogs(this.pods, env.clock)
+    this.server = new AgentServer(
+      [...healthRoutes(() => reporter.notReady), ...podRoutes(this.pods), ...logRoutes(this.pods, logs, env.clock)],
+      env.log,
+    )
     const carrier = parts.streams?.({
-      logs: podLogs(this.pods, env.clock),
+      logs,
       exec: (request, until) => streams.exec(request, until),
       attach: (request, until) => streams.attach(request, until),
-      forward: (request, until) => streams.forward(request, until),
+      forward: (request, until) => (request.podUid === '' ? this.server.connect() : streams.forward(request, until)),
     })
     this.#carry = async (request, signal) => carrier?.carry(request, signal)
   }

@@ -47,6 +47,12 @@ export class NodeReporter {
     return new NodeReporter(parts, inventory, usage, { name: parts.runtime.name, ...runtime })
   }
 
+  /** Why no pod can run here; undefined when they can. */
+  get notReady(): string | undefined {
+    const ready = this.#status.conditions?.find(({ type }) => type === 'Ready')
+    return ready?.status === 'True' ? undefined : (ready?.message ?? 'not known yet')
+  }
+
   get nodeFacts(): NodeFacts {
     const { allocatable = {}, addresses = [] } = this.#status
     return {
