@@ -15,6 +15,8 @@ import {
   statusNamed,
 } from './pod-view.ts'
 import { mountStatuses, resourceStatus } from './container-status-details.ts'
+import { givenTo } from './resize/given.ts'
+import { containerResources } from './resources.ts'
 import { isSidecar } from './restart-policy.ts'
 
 /** What a status needs besides the view that the plan was made from. */
@@ -60,7 +62,8 @@ export function containerStatus(context: StatusContext, container: Container, so
     imageID: latest.annotations[IMAGE_DIGEST_ANNOTATION] ?? latest.image,
     containerID: `${context.runtimeName}://${latest.id}`,
     ...(sort !== 'ephemeral' && { started: running && isStarted(view, container, latest) }),
-    ...(sort !== 'ephemeral' && resourceStatus(container, running ? view.given.get(latest.id) : undefined)),
+    ...(sort !== 'ephemeral' &&
+      resourceStatus(container, running ? givenTo(view.given, latest, containerResources(container)) : undefined)),
     ...mountStatuses(container),
   }
 }
