@@ -1,7 +1,7 @@
-import { pipeline } from 'node:stream/promises'
 import type { Readable, Writable } from 'node:stream'
 import type { Clock } from '@bramble/reconcile/env'
 import { StatusError } from '@bramble/api/status-error'
+import { copy } from '../copy.ts'
 import { IdleLimit } from '../idle-limit.ts'
 import type { RemoteProcess, Stdio } from '../remote-process.ts'
 import { acceptSpdy, checkHandshake, negotiated, offeredStreamProtocols, type UpgradeRequest } from '../upgrade-request.ts'
@@ -88,7 +88,7 @@ async function follow(
   const done = new AbortController()
   const leaving = AbortSignal.any([client.gone, done.signal, ...(signal ? [signal] : [])])
   client.onResize((size) => process.resize(size))
-  if (client.stdin && process.stdin) pump(client.stdin, process.stdin, idle).catch(() => {}) // either has heard enough: output goes on
+  if (client.stdin && process.stdin) copy(client.stdin, process.stdin, idle).catch(() => {}) // either has heard enough: output goes on
   const outputs = [pumped(process.stdout, client.stdout, idle), pumped(process.stderr, client.stderr, idle)]
   const finished = Promise.all([process.ended, ...outputs]).then(
     ([{ exitCode }]): CommandEnd => ({ status: encodeEnd({ exitCode }), text: endText(exitCode) }),
@@ -107,18 +107,6 @@ const STOPPED = new StatusError(503, 'ServiceUnavailable', 'the server is stoppi
 const endText = (exitCode: number): string => (exitCode === 0 ? '' : `command terminated with non-zero exit code: exit status ${exitCode}`)
 
 const pumped = async (from: Readable | undefined, to: Writable | undefined, idle: IdleLimit): Promise<void> => {
-  if (from && to) await pump(from, to, idle)
+  if (from && to) await copy(from, to, idle)
   else from?.resume()
 }
-
-const pump = (from: Readable, to: Writable, idle: IdleLimit): Promise<void> =>
-  pipeline(
-    from,
-    async function* (chunks: AsyncIterable<Buffer>) {
-      for await (const chunk of chunks) {
-        idle.touch()
-        yield chunk
-      }
-    },
-    to,
-  )

@@ -3,12 +3,11 @@ import { StatusError } from '@bramble/api/status-error'
 import type { ProcessEnd, RemoteProcess, Stdio } from '../remote-process.ts'
 import type { SpdySession } from '../spdy/spdy-session.ts'
 import type { SpdyStream } from '../spdy/spdy-stream.ts'
-import { openSpdySession } from '../spdy/spdy-upgrade.ts'
+import { withSpdySession } from '../spdy/spdy-upgrade.ts'
 import { decodeEnd } from './status-frame.ts'
 
 /** Version 5 differs over WebSocket only; every container runtime speaks this one. */
 const PROTOCOL = 'v4.channel.k8s.io'
-const OPEN_MS = 30_000
 const END_BYTES_MAX = 64 * 1024
 
 /**
@@ -21,24 +20,9 @@ export async function openRemoteProcess(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<RemoteProcess> {
-  const limit = new AbortController()
-  const opening = AbortSignal.any([signal, limit.signal])
-  void clock
-    .sleep(OPEN_MS, opening)
-    .then(() => limit.abort(new StatusError(504, 'Timeout', 'Timeout: the container runtime opens no streams')))
-  try {
-    const { session } = await openSpdySession({ ...target, protocols: [PROTOCOL] }, { clock }, opening)
-    try {
-      return followed(session, await openStreams(session, stdio, opening), signal)
-    } catch (error) {
-      session.destroy()
-      throw error
-    }
-  } catch (error) {
-    throw limit.signal.aborted && !signal.aborted ? limit.signal.reason : error
-  } finally {
-    limit.abort()
-  }
+  return withSpdySession({ ...target, protocols: [PROTOCOL] }, clock, signal, async (session, opening) =>
+    followed(session, await openStreams(session, stdio, opening), signal),
+  )
 }
 
 interface Streams {

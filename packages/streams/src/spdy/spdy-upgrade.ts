@@ -1,6 +1,7 @@
 import { type IncomingMessage, request } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { StatusError } from '@bramble/api/status-error'
+import type { Clock } from '@bramble/reconcile/env'
+import { StatusError, timedOut } from '@bramble/api/status-error'
 import { SpdySession, type SessionOptions } from './spdy-session.ts'
 
 const ANSWER_BYTES_MAX = 4096
@@ -27,6 +28,38 @@ export async function openSpdySession(
   const protocol = response.headers['x-stream-protocol-version']
   const session = new SpdySession(socket, { ...options, side: 'client' })
   return { session, protocol: typeof protocol === 'string' ? protocol : '' }
+}
+
+const OPEN_MS = 30_000
+
+/**
+ * Opens a session, and in it what `begin` needs. @throws what either throws, the session gone; StatusError 504 when both take more than 30 s.
+ * @param begin Its signal aborts at the limit as well.
+ */
+export async function withSpdySession<T>(
+  target: UpgradeTarget,
+  clock: Clock,
+  signal: AbortSignal,
+  begin: (session: SpdySession, opening: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = new AbortController()
+  const done = new AbortController()
+  const opening = AbortSignal.any([signal, limit.signal])
+  void clock.sleep(OPEN_MS, done.signal).then(() => limit.abort())
+  try {
+    const { session } = await openSpdySession(target, { clock }, opening)
+    try {
+      return await begin(session, opening)
+    } catch (error) {
+      session.destroy()
+      throw error
+    }
+  } catch (error) {
+    if (limit.signal.aborted) throw timedOut('the container runtime opens no streams')
+    throw error
+  } finally {
+    done.abort()
+  }
 }
 
 function upgraded(target: UpgradeTarget, signal: AbortSignal): Promise<{ readonly response: IncomingMessage; readonly socket: Duplex }> {
