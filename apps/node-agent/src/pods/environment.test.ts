@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Container, EnvVar } from '@bramble/api/types/pod'
 import type { Service } from '@bramble/api/types/service'
+import { podField } from './downward.ts'
 import { expand, makeEnvironment, type PodFacts } from './environment.ts'
 import { aContainer, aPod, FakeConfigs } from './pods-harness.ts'
 
@@ -9,8 +10,9 @@ const FACTS: PodFacts = {
   nodeName: 'pi-1',
   hostIp: '192.0.2.1',
   podIp: '10.42.0.5',
-  allocatable: { cpuMillis: 3900, memoryBytes: 2 ** 30 },
+  allocatable: { cpuMillis: 3900, memoryBytes: 2 ** 30, ephemeralStorageBytes: 2 ** 34 },
 }
+const FILES = new Map([['made/a.env', 'EMPTY=\r\nCOLOUR=green # of course\nCOLOUR=red\n']])
 const aService = (name: string, namespace: string, ip: string): Service => ({
   metadata: { name, namespace, uid: name, resourceVersion: '1', creationTimestamp: '' },
   spec: {
@@ -34,10 +36,14 @@ function made(container: Partial<Container>, linked = false): Record<string, str
   )
   const pod = aPod(
     'web',
-    { enableServiceLinks: linked, serviceAccountName: 'robot' },
+    {
+      enableServiceLinks: linked,
+      serviceAccountName: 'robot',
+      containers: [aContainer('main'), aContainer('other', { resources: { limits: { cpu: '250m' } } })],
+    },
     { labels: { app: 'web', 'x/y': 'z' }, annotations: { note: 'n' } },
   )
-  const env = makeEnvironment(pod, aContainer('main', container), configs, FACTS)
+  const env = makeEnvironment(pod, aContainer('main', container), configs, FACTS, { files: FILES })
   return Object.fromEntries(env.map(({ name, value }) => [name, value]).filter(([name]) => linked || !name!.startsWith('KUBERNETES_')))
 }
 
@@ -119,6 +125,42 @@ const cases: readonly { readonly name: string; readonly container: Partial<Conta
     env: { L: 'app="web"\nx/y="z"', A: 'note="n"' },
   },
   {
+    name: 'addresses in the plural, one label of many',
+    container: { env: [field('P', 'status.podIPs'), field('H', 'status.hostIPs'), field('A', "metadata.annotations['note']")] },
+    env: { P: '10.42.0.5', H: '192.0.2.1', A: 'n' },
+  },
+  {
+    name: 'storage, huge pages, what another container has, and what the node gives where there is no limit',
+    container: {
+      resources: { requests: { 'ephemeral-storage': '1500Mi', 'hugepages-2Mi': '4Mi' } },
+      env: [
+        resource('E', 'requests.ephemeral-storage', '1Gi'),
+        resource('H', 'requests.hugepages-2Mi', '2Mi'),
+        resource('L', 'limits.ephemeral-storage', '1Gi'),
+        resource('C', 'limits.cpu', '1m'),
+        resource('M', 'limits.memory', '1Mi'),
+        resource('N', 'requests.cpu'),
+        { name: 'O', valueFrom: { resourceFieldRef: { containerName: 'other', resource: 'limits.cpu', divisor: '1m' } } },
+      ],
+    },
+    env: { E: '2', H: '2', L: '16', C: '3900', M: '1024', N: '0', O: '250' },
+  },
+  {
+    name: 'a line of a file: the first of its key, without a comment',
+    container: {
+      env: [
+        { name: 'F', valueFrom: { fileKeyRef: { volumeName: 'made', path: 'a.env', key: 'COLOUR' } } },
+        { name: 'O', valueFrom: { fileKeyRef: { volumeName: 'made', path: 'a.env', key: 'EMPTY', optional: true } } },
+      ],
+    },
+    env: { F: 'green ' },
+  },
+  {
+    name: 'a value wins over a source',
+    container: { env: [{ name: 'A', value: 'mine', valueFrom: { configMapKeyRef: { name: 'no', key: 'no' } } }] },
+    env: { A: 'mine' },
+  },
+  {
     name: 'resources in units of the divisor, rounded up',
     container: {
       resources: { limits: { cpu: '1500m' }, requests: { memory: '100Mi' } },
@@ -140,6 +182,31 @@ const refusals: readonly { readonly name: string; readonly container: Partial<Co
     name: 'a missing Secret key',
     container: { env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 'sec', key: 'no' } } }] },
     message: "couldn't find key no in Secret default/sec",
+  },
+  {
+    name: 'a field that there is not',
+    container: { env: [field('A', 'spec.containers')] },
+    message: 'field label not supported: spec.containers',
+  },
+  {
+    name: 'a resource that there is not',
+    container: { env: [resource('A', 'limits.gpu')] },
+    message: 'unsupported container resource : limits.gpu',
+  },
+  {
+    name: 'a container that there is not',
+    container: { env: [{ name: 'A', valueFrom: { resourceFieldRef: { containerName: 'no', resource: 'limits.cpu' } } }] },
+    message: 'container no not found',
+  },
+  {
+    name: 'a file that cannot be read',
+    container: { env: [{ name: 'A', valueFrom: { fileKeyRef: { volumeName: 'made', path: 'no', key: 'A' } } }] },
+    message: "couldn't parse env file",
+  },
+  {
+    name: 'a key that is not in the file',
+    container: { env: [{ name: 'A', valueFrom: { fileKeyRef: { volumeName: 'made', path: 'a.env', key: 'A' } } }] },
+    message: 'environment variable key "A" not found in file "a.env"',
   },
   {
     name: 'a missing ConfigMap key',
@@ -165,6 +232,37 @@ test('services of the own namespace are linked, kubernetes always', () => {
     ],
     ['10.43.0.9', '80', '53', 'tcp://10.43.0.9:80', '10.43.0.9', '10.43.0.1', undefined, undefined],
   )
+})
+
+test('keys that cannot be variables are left out, and told', () => {
+  const configs = new FakeConfigs()
+  configs.setConfigMap('cfg', { ä: '1', good: '2', 'a=b': '3' })
+  const told: string[] = []
+  const container = aContainer('main', { envFrom: [{ prefix: 'P', configMapRef: { name: 'cfg' } }] })
+  const env = makeEnvironment(aPod('web'), container, configs, FACTS, { warn: (...warning) => told.push(warning.join(': ')) })
+  assert.deepEqual(env, [{ name: 'Pgood', value: '2' }])
+  assert.deepEqual(told, [
+    'InvalidEnvironmentVariableNames: Keys [Pa=b, Pä] from the EnvFrom configMap default/cfg were skipped since they are considered invalid environment variable names.',
+  ])
+})
+
+test('labels are quoted as Go does', () => {
+  const pod = aPod('web', {}, { annotations: { b: 'x', a: 'say "hi" \\\n\t\u0001\u200b€' } })
+  assert.equal(podField(pod, 'metadata.annotations', FACTS), 'a="say \\"hi\\" \\\\\\n\\t\\x01\\u200b€"\nb="x"')
+})
+
+test('of two services called kubernetes that of the own namespace is shown; without links only the other', () => {
+  const configs = new FakeConfigs()
+  configs.serviceList.push(
+    aService('kubernetes', 'shop', '10.43.0.7'),
+    aService('web', 'shop', 'fd00::7'),
+    aService('kubernetes', 'default', '10.43.0.1'),
+  )
+  const pod = aPod('web', { enableServiceLinks: true }, { namespace: 'shop' })
+  const env = new Map(makeEnvironment(pod, aContainer('main'), configs, FACTS).map(({ name, value }) => [name, value]))
+  assert.deepEqual([env.get('KUBERNETES_SERVICE_HOST'), env.get('WEB_PORT')], ['10.43.0.7', 'tcp://[fd00::7]:80'])
+  const without = makeEnvironment(aPod('web', { enableServiceLinks: false }, { namespace: 'shop' }), aContainer('main'), configs, FACTS)
+  assert.equal(without.find(({ name }) => name === 'KUBERNETES_SERVICE_HOST')?.value, '10.43.0.1')
 })
 
 for (const [text, expanded] of [

@@ -1,6 +1,5 @@
 import type { Pod } from '@bramble/api/types/pod'
-
-const HOSTNAME_MAX = 63
+import { podHostname } from '../hostname.ts'
 
 /**
  * /etc/hosts of a pod.
@@ -10,12 +9,12 @@ const HOSTNAME_MAX = 63
  * @see Source: kubelet managedHostsFileContent, nodeHostsFileContent, GeneratePodHostNameAndDomain.
  */
 export function hostsFile(pod: Pod, podIp: string, hostFile: string, domain: string): string {
-  const { hostAliases = [], hostNetwork, hostname, hostnameOverride, subdomain } = pod.spec
+  const { hostAliases = [], hostNetwork } = pod.spec
   const aliases = hostAliases.map(({ ip, hostnames = [] }) => `${ip}\t${hostnames.join('\t')}\n`)
   const added = aliases.length === 0 ? '' : `\n# Entries added by HostAliases.\n${aliases.join('')}`
   if (hostNetwork) return `# Kubernetes-managed hosts file (host network).\n${hostFile}${added}`
-  const name = shortName(hostnameOverride ?? hostname ?? pod.metadata.name)
-  const full = subdomain && hostnameOverride === undefined ? `${name}.${subdomain}.${pod.metadata.namespace}.svc.${domain}\t` : ''
+  const { label, domain: own } = podHostname({ ...pod, spec: { ...pod.spec, setHostnameAsFQDN: false } }, domain, '')
+  const names = own === undefined ? label : `${label}.${own}\t${label}`
   return `# Kubernetes-managed hosts file.
 127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
@@ -23,7 +22,5 @@ fe00::0\tip6-localnet
 fe00::0\tip6-mcastprefix
 fe00::1\tip6-allnodes
 fe00::2\tip6-allrouters
-${podIp === '' ? '' : `${podIp}\t${full}${name}\n`}${added}`
+${podIp === '' ? '' : `${podIp}\t${names}\n`}${added}`
 }
-
-const shortName = (name: string): string => (name.length <= HOSTNAME_MAX ? name : name.slice(0, HOSTNAME_MAX).replace(/[-.]+$/, ''))
