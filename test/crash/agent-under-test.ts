@@ -14,7 +14,7 @@ import { Executioner, type KillPoint } from './kill-point.ts'
 // Arguments: folder, kill point as JSON (none: it lives).
 
 const [folder, point] = process.argv.slice(2) as [string, string?]
-const env = systemEnv('agent-under-test', 'error')
+const env = systemEnv('agent-under-test', 'warn')
 const executioner = new Executioner(point === undefined ? undefined : (JSON.parse(point) as KillPoint), (ms) => env.clock.sleep(ms))
 
 const facts: SystemFacts = {
@@ -49,9 +49,7 @@ const network = new CniNetwork()
 await createAgent({
   env,
   link: {
-    open: async () => {
-      throw new Error('the cable is out')
-    },
+    open: (_hello, signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
   },
   runtime: executioner.watch(new PodmanRuntime({ network, clock: env.clock, log: env.log, cgroupName: 'brt-crash' })),
   proxy: new RecordingProxy(),

@@ -114,7 +114,7 @@ class CrashTest {
         {
           limitMs: LIMIT_MS,
           explain: async () =>
-            `${JSON.stringify(await look())}\n${JSON.stringify(await traces(this.#folder), null, 1)}\n${await readFile(outputPath, 'utf8')}`,
+            `leaving: ${[...this.#wanted.values()].filter(({ metadata }) => metadata.deletionTimestamp).map(({ metadata }) => metadata.name)}\n${JSON.stringify(await look())}\n${JSON.stringify(await traces(this.#folder), null, 1)}\n${await readFile(outputPath, 'utf8')}`,
         },
       )
     } finally {
