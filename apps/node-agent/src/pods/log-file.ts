@@ -1,5 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { isMissing } from '../host/files.ts'
+import { LogFormat, NEWLINE } from './log-format.ts'
 
 export interface LogOptions {
   readonly timestamps: boolean
@@ -9,6 +10,8 @@ export interface LogOptions {
   readonly sinceTimeMs?: number
   /** Ends after so many bytes. */
   readonly limitBytes?: number
+  /** Only what was printed there. */
+  readonly stream?: 'stdout' | 'stderr'
 }
 
 /** What a follower must know about the writer. */
@@ -22,41 +25,42 @@ export interface LogWriter {
 const BLOCK_BYTES = 64 * 1024
 
 /**
- * What a container printed, from a file in CRI log format. A missing file is an empty one; a file that is replaced or truncated
- * meanwhile is read on from its new start.
+ * What a container printed, from a file in CRI log format. A missing file is an empty one. Long lines are handed on in pieces, as they
+ * are read.
  *
- * @param follow Reads on until the writer has ended or `signal` aborts; absent: to the end of what is there.
+ * @param follow Reads on until the writer has ended or `signal` aborts; a file that was rotated away is read to its end, then the new one
+ * from its beginning. Absent: what is there when it is opened, and no more.
  * @see Source: Kubernetes "CRI: log format", tags P (partial line) and F (full line).
  */
 export async function* readLogFile(path: string, options: LogOptions, signal: AbortSignal, follow?: LogWriter): AsyncGenerator<Uint8Array> {
   const format = new LogFormat(options)
   const done = new AbortController()
-  let file: FileHandle | undefined
-  let position = 0
+  let log: OpenLog | undefined
+  let tailLines = options.tailLines
   try {
     while (!signal.aborted) {
       const ended = follow?.ended() ?? true
       const changed = follow?.change(AbortSignal.any([signal, done.signal])) // asked before reading, so that no change is missed
-      const next = await openIfReplaced(path, file, position)
-      if (next !== file) {
-        await file?.close()
-        position = file === undefined && next ? await tailStart(next, options.tailLines) : 0
-        file = next
-      }
-      for (;;) {
-        const block = file && (await file.read(Buffer.alloc(BLOCK_BYTES), 0, BLOCK_BYTES, position))
-        if (!block || block.bytesRead === 0 || signal.aborted) break
-        position += block.bytesRead
-        const text = format.add(block.buffer.subarray(0, block.bytesRead))
-        if (text.length > 0) yield text
-        if (format.full) return
+      log ??= await OpenLog.open(path, tailLines)
+      tailLines = undefined
+      if (log && !follow) log.untilBytes = await log.size()
+      for (let isLast = false; log && !isLast; ) {
+        isLast = !follow || !(await log.isReplaced(path)) // asked before reading: then nothing is written to it any more
+        for (let block = await log.next(); block.length > 0 && !signal.aborted; block = await log.next()) {
+          const text = format.add(block)
+          if (text.length > 0) yield text
+          if (format.full) return
+        }
+        if (signal.aborted || isLast) break
+        await log.close()
+        log = await OpenLog.open(path)
       }
       if (ended) return
       await changed
     }
   } finally {
     done.abort()
-    await file?.close()
+    await log?.close()
   }
 }
 
@@ -67,20 +71,46 @@ export async function lastLines(path: string, lines: number): Promise<string> {
   return Buffer.concat(blocks).toString('utf8')
 }
 
-/** The same handle as long as it is the file of that name and has not become shorter than what was read. */
-async function openIfReplaced(path: string, file: FileHandle | undefined, position: number): Promise<FileHandle | undefined> {
-  let next: FileHandle
-  try {
-    next = await open(path, 'r')
-  } catch (error) {
-    if (isMissing(error)) return file
-    throw error
+/** A log file that is read, whatever happens to its name. */
+class OpenLog {
+  /** Where reading ends. */
+  untilBytes = Infinity
+  readonly #file: FileHandle
+  #position: number
+
+  private constructor(file: FileHandle, position: number) {
+    this.#file = file
+    this.#position = position
   }
-  if (!file) return next
-  const [now, before] = [await next.stat(), await file.stat()]
-  if (now.ino !== before.ino || now.size < position) return next
-  await next.close()
-  return file
+
+  /** At its beginning, or where the last `lines` lines begin; undefined when there is none. */
+  static async open(path: string, lines?: number): Promise<OpenLog | undefined> {
+    const file = await open(path, 'r').catch(missing)
+    return file && new OpenLog(file, await tailStart(file, lines))
+  }
+
+  size = async (): Promise<number> => (await this.#file.stat()).size
+
+  /** Another file has its name now, or it was made shorter than what was read. */
+  async isReplaced(path: string): Promise<boolean> {
+    const [now, own] = [await stat(path).catch(missing), await this.#file.stat()]
+    return own.size < this.#position || (now !== undefined && now.ino !== own.ino)
+  }
+
+  /** Empty at the end. */
+  async next(): Promise<Buffer> {
+    const length = Math.min(BLOCK_BYTES, this.untilBytes - this.#position)
+    if (length <= 0) return Buffer.alloc(0)
+    const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(length), 0, length, this.#position)
+    this.#position += bytesRead
+    return buffer.subarray(0, bytesRead)
+  }
+
+  close = (): Promise<void> => this.#file.close()
+}
+
+function missing(error: unknown): undefined {
+  if (!isMissing(error)) throw error
 }
 
 /** Where the last `lines` lines begin. */
@@ -96,62 +126,4 @@ async function tailStart(file: FileHandle, lines: number | undefined): Promise<n
     end = start
   }
   return 0
-}
-
-const NEWLINE = 10
-/** A longer line is no CRI line any more. */
-const LINE_BYTES_MAX = 1 << 20
-
-/** Turns CRI lines into what the container printed. */
-class LogFormat {
-  full = false
-  readonly #options: LogOptions
-  readonly #sinceTime: string | undefined
-  #rest = Buffer.alloc(0)
-  #leftBytes: number
-  #isLineStart = true
-
-  constructor(options: LogOptions) {
-    this.#options = options
-    this.#leftBytes = options.limitBytes ?? Infinity
-    this.#sinceTime = options.sinceTimeMs === undefined ? undefined : new Date(options.sinceTimeMs).toISOString()
-  }
-
-  add(block: Buffer): Buffer {
-    const data = this.#rest.length === 0 ? block : Buffer.concat([this.#rest, block])
-    const parts: Buffer[] = []
-    let start = 0
-    for (let end = data.indexOf(NEWLINE, start); end >= 0; end = data.indexOf(NEWLINE, start)) {
-      this.#line(data.subarray(start, end), parts)
-      start = end + 1
-    }
-    this.#rest = data.length - start > LINE_BYTES_MAX ? Buffer.alloc(0) : Buffer.from(data.subarray(start))
-    const text = Buffer.concat(parts)
-    const kept = text.subarray(0, this.#leftBytes)
-    this.#leftBytes -= kept.length
-    this.full = this.#leftBytes <= 0
-    return kept
-  }
-
-  /** `2026-01-02T03:04:05.678901234+00:00 stdout F text` */
-  #line(line: Buffer, parts: Buffer[]): void {
-    const timeEnd = line.indexOf(' ')
-    const streamEnd = line.indexOf(' ', timeEnd + 1)
-    const tagEnd = line.indexOf(' ', streamEnd + 1)
-    if (timeEnd < 0 || streamEnd < 0) return // half a line, from a power cut
-    const time = line.toString('latin1', 0, timeEnd)
-    if (this.#sinceTime !== undefined && isBefore(time, this.#sinceTime)) return
-    const tag = line.toString('latin1', streamEnd + 1, tagEnd < 0 ? line.length : tagEnd)
-    if (this.#options.timestamps && this.#isLineStart) parts.push(Buffer.from(`${time} `))
-    if (tagEnd >= 0) parts.push(line.subarray(tagEnd + 1))
-    this.#isLineStart = !tag.startsWith('P')
-    if (this.#isLineStart) parts.push(LINE_END)
-  }
-}
-
-const LINE_END = Buffer.from('\n')
-
-const isBefore = (time: string, since: string): boolean => {
-  const ms = Date.parse(time)
-  return !Number.isNaN(ms) && ms < Date.parse(since)
 }

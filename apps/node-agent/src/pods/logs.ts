@@ -50,7 +50,13 @@ function findAttempt({ attempts, waitingReason }: ContainerLogs, request: PodLog
   const attempt = attempts[request.previous ? 1 : 0] ?? (request.previous && waitingReason === 'CrashLoopBackOff' ? attempts[0] : undefined)
   if (attempt) return attempt
   if (request.previous) throw badRequest(`previous terminated ${of} not found`)
-  throw badRequest(`${of} is waiting to start: ${waitingReason ?? 'ContainerCreating'}`)
+  throw badRequest(`${of} is waiting to start: ${waitingText(waitingReason)}`)
+}
+
+/** Source: kubelet, validateContainerLogStatus. */
+function waitingText(reason = 'ContainerCreating'): string {
+  if (reason === 'ErrImagePull') return "image can't be pulled"
+  return reason === 'ImagePullBackOff' ? 'trying and failing to pull image' : reason
 }
 
 async function* followed(
@@ -62,8 +68,7 @@ async function* followed(
 ): AsyncIterable<Uint8Array> {
   const written = new Signal()
   const stop = new AbortController()
-  const watcher = watch(dirname(logPath), { signal: AbortSignal.any([signal, stop.signal]) }, () => written.notify())
-  watcher.on('error', () => written.notify())
+  watchFolder(dirname(logPath), written, AbortSignal.any([signal, stop.signal]))
   try {
     yield* readLogFile(logPath, request, signal, {
       ended: () =>
@@ -77,6 +82,15 @@ async function* followed(
     })
   } finally {
     stop.abort()
+  }
+}
+
+/** Without a folder there is nothing to see: the clock has to do. */
+function watchFolder(folder: string, change: Signal, signal: AbortSignal): void {
+  try {
+    watch(folder, { signal }, () => change.notify()).on('error', () => change.notify())
+  } catch {
+    return
   }
 }
 
