@@ -6,13 +6,16 @@ import { assignedId } from '@bramble/link/assignment'
 import { silentLog } from '@bramble/reconcile/log'
 import { runCommand } from '../../apps/node-agent/src/host/exec.ts'
 import { AssignedFile } from '../../apps/node-agent/src/state/assigned-file.ts'
+import type { Seal } from '../../apps/node-agent/src/state/seal.ts'
 import { BUSYBOX_IMAGE } from '../../tools/images/build.ts'
 
 export const CGROUP = 'brt-crash'
 const POD_CIDR = '10.42.1.0/24'
 
+const NO_SEAL: Seal = { seal: (bytes) => bytes, unseal: (bytes) => bytes }
+
 /** What the agent is told to run, where it finds it without a control plane. */
-export const savedAssignment = (folder: string): AssignedFile => new AssignedFile(join(folder, 'assigned.json'), silentLog)
+export const savedAssignment = (folder: string): AssignedFile => new AssignedFile(join(folder, 'assigned.json'), NO_SEAL, silentLog)
 
 /** Saves a new assignment, as an agent that was told it would have. */
 export async function assign(folder: string, pods: readonly Pod[], version: string): Promise<void> {
