@@ -123,7 +123,7 @@ export class DiskPodFiles implements PodFiles {
   }
 
   async removeAttempt(pod: Pick<Pod, 'metadata'>, state: ContainerState): Promise<void> {
-    await rm(containerLogPath(this.#settings.logFolder, pod, state.name, state.attempt), { force: true })
+    await removeLogs(containerLogPath(this.#settings.logFolder, pod, state.name, state.attempt))
     await removeLastWords((await this.#folders(pod)).run, state)
   }
 

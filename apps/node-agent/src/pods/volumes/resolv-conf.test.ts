@@ -57,7 +57,7 @@ for (const { name, spec, noServer, host, wanted } of cases)
   test(`a pod ${name}`, () =>
     assert.equal(
       resolvConf(aPod('web', spec, { namespace: 'shop' }), noServer ? { domain: 'cluster.local' } : CLUSTER, host ?? HOST),
-      then,
+      wanted,
     ))
 
 const many = (count: number, length: number): string[] => Array.from({ length: count }, (_, index) => `${index}`.padStart(length, 'x'))
