@@ -8,4 +8,5 @@ export const SETTINGS: ControlPlaneSettings = {
   nodeGraceMs: 40_000,
   advertiseAddress: '192.0.2.100',
   apiPort: 6443,
+  certificateAuthority: 'an authority',
 }

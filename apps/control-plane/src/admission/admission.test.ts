@@ -17,6 +17,7 @@ import { endpointSlices } from '../resources/endpoint-slice.ts'
 import { endpoints } from '../resources/endpoints.ts'
 import { namespaces } from '../resources/namespace.ts'
 import { pods } from '../resources/pod.ts'
+import { serviceAccounts } from '../resources/service-account.ts'
 import { services } from '../resources/service.ts'
 import { STANDARD_NAMESPACES } from '../resources/standard-objects/namespaces.ts'
 import { ensureStandardObjects } from '../resources/standard-objects/standard-objects.ts'
@@ -50,6 +51,8 @@ async function cluster({ disk = new MemoryDisk(), network = '10.43.0.0/16', apiS
   })
   const client: ApiClient = new LocalClient({ store, resources })
   await ensureStandardObjects(client, { ...settings, apiServiceIp, serviceNetwork: network })
+  if (!client.get(serviceAccounts, 'default/default'))
+    await client.create(serviceAccounts, { metadata: { name: 'default', namespace: 'default' }, automountServiceAccountToken: false })
   return { client, resources, store, disk }
 }
 const aService = (name: string, spec: Partial<ServiceSpec> = {}): NewObject<Service> => ({

@@ -8,6 +8,7 @@ import { DefaultStorageClass } from './default-storage-class.ts'
 import { defaultTolerations } from './default-tolerations.ts'
 import { NamespaceLifeCycle } from './namespace-life-cycle.ts'
 import { PodPriority } from './pod-priority.ts'
+import { ServiceAccountStep } from './service-account.ts'
 import type { ServiceRanges } from './service-addresses/ranges.ts'
 import { ServiceAddresses } from './service-addresses/service-addresses.ts'
 import { storageProtection } from './storage-protection.ts'
@@ -24,6 +25,7 @@ export const allAdmissionSteps = ({ reads, ranges, env }: AdmissionDeps): readon
   new NamespaceLifeCycle(reads),
   defaultTolerations,
   new PodPriority(reads),
+  new ServiceAccountStep(reads, env),
   new DefaultStorageClass(reads),
   storageProtection,
   new ClaimResize(reads),
