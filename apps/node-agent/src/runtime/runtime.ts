@@ -32,6 +32,11 @@ export interface RuntimeService {
   updateContainer(id: string, resources: ContainerResources): Promise<void>
   /** The pod-level cgroup follows. A runtime without one does nothing. */
   updateSandbox(id: string, resources: PodResources): Promise<void>
+  /**
+   * The container's log file was renamed: it writes to a new one of the old name from now on. Absent where a runtime cannot.
+   * @throws RuntimeError when the container does not run: it goes on where it was.
+   */
+  reopenLog?(id: string): Promise<void>
   /** Runs a command inside, for probes and hooks. @returns its exit code and the first 10 KiB of output. Throws RuntimeError on time-out. */
   exec(containerId: string, command: readonly string[], timeoutMs: number): Promise<{ readonly exitCode: number; readonly output: string }>
 }
@@ -270,6 +275,8 @@ export type RuntimeReason =
   | 'RuntimeUnavailable'
   | 'ResizeError'
   | 'ExecTimeout'
+  /** A device that the pod asked for is not free. */
+  | 'UnexpectedAdmissionError'
 
 export class RuntimeError extends Error {
   readonly reason: RuntimeReason

@@ -1,5 +1,6 @@
 // Pure: pull secrets to logins, logins to those that fit an image.
 import type { Secret } from '@bramble/api/types/core'
+import { fitsGlob } from '../../host/glob.ts'
 import { fullImageName } from '../../runtime/podman/image-reference.ts'
 import type { RegistryLogin } from '../../runtime/runtime.ts'
 
@@ -125,37 +126,6 @@ function covers(place: Place, wanted: Place): boolean {
     place.port === wanted.port &&
     patterns.length === parts.length &&
     wanted.path.startsWith(place.path) &&
-    patterns.every((pattern, index) => fits(pattern, parts[index]!))
+    patterns.every((pattern, index) => fitsGlob(pattern, parts[index]!))
   )
-}
-
-/**
- * `*`, `?` and classes such as `[a-c]`. In time that grows with both lengths alone: patterns come from whoever may write a Secret.
- * @see Source: Go path/filepath Match.
- */
-function fits(pattern: string, part: string): boolean {
-  const pieces = pattern.match(/\[[^\]]+\]|[\s\S]/g) ?? []
-  let [at, next, star, retry] = [0, 0, -1, 0]
-  while (at < part.length) {
-    const piece = pieces[next]
-    if (piece === '*') {
-      star = next++
-      retry = at
-    } else if (piece !== undefined && isOneOf(piece, part[at]!)) {
-      next++
-      at++
-    } else if (star >= 0) {
-      next = star + 1
-      at = ++retry
-    } else return false
-  }
-  return pieces.slice(next).every((piece) => piece === '*')
-}
-
-function isOneOf(piece: string, character: string): boolean {
-  if (piece === '?') return true
-  if (piece.length === 1) return piece === character
-  const negated = piece[1] === '^'
-  const ranges = piece.slice(negated ? 2 : 1, -1).match(/[\s\S]-[\s\S]|[\s\S]/g) ?? []
-  return negated !== ranges.some((range) => range[0]! <= character && character <= range.at(-1)!)
 }
