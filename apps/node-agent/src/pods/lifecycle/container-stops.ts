@@ -72,7 +72,7 @@ export class ContainerStops {
     const isBlocked = (): boolean => step.after.some((name) => attemptsOf(memory.sandbox, name).some(({ state }) => state === 'running'))
     while (!signal.aborted && isBlocked() && clock.monotonicMs() < leaving.untilMs) await this.#untilOver(leaving, signal, memory.change)
     leaving.isSignalled = true
-    await this.#signal({ ...step, graceMs: leaving.untilMs - clock.monotonicMs() }, memory, signal)
+    await this.#signal({ ...step, graceMs: Math.ceil(leaving.untilMs - clock.monotonicMs()) }, memory, signal)
   }
 
   async #preStop({ state, graceMs }: StopStep, leaving: Leaving, memory: PodMemory, signal: AbortSignal): Promise<void> {
