@@ -1,10 +1,10 @@
-import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@bramble/reconcile/env'
 import { archiveOf } from '../../../../../tools/images/build.ts'
 import { type DetachedProcess, runCommand, startDetached } from '../../host/exec.ts'
-import { CriClient } from './cri-client.ts'
+import { CODE, CriClient, CriError } from './cri-client.ts'
 import { RuntimeService } from './grpc/api_pb.js'
 
 const LOOK_AGAIN_MS = 50
@@ -17,6 +17,8 @@ export interface ContainerdOptions {
   readonly stateFolder?: string
   /** Default: one that nobody has. */
   readonly sandboxImage?: string
+  /** As Debian's and Docker's packages come. */
+  readonly criIsOff?: boolean
 }
 
 /**
@@ -36,8 +38,8 @@ export class Containerd {
   }
 
   /** In a folder of its own, which `remove` removes. */
-  static async temporary(): Promise<Containerd> {
-    return new Containerd({ folder: await mkdtemp(join(tmpdir(), 'brt-containerd-')) })
+  static async temporary(options: Partial<ContainerdOptions> = {}): Promise<Containerd> {
+    return new Containerd({ folder: await mkdtemp(join(tmpdir(), 'brt-containerd-')), ...options })
   }
 
   /** Resolves when its CRI answers. */
@@ -51,7 +53,11 @@ export class Containerd {
     const client = new CriClient(this.socketPath)
     try {
       for (let waitedMs = 0; ; waitedMs += LOOK_AGAIN_MS) {
-        if (await client.call(RuntimeService.method.version, {}).then(Boolean, () => false)) return
+        const problem = await client.call(RuntimeService.method.version, {}).then(
+          () => undefined,
+          (error: unknown) => error,
+        )
+        if (!problem || (this.#options.criIsOff && problem instanceof CriError && problem.code === CODE.unimplemented)) return
         if (waitedMs > START_MS_MAX) throw new Error(`containerd does not answer; its log is ${join(folder, 'log')}`)
         await systemClock.sleep(LOOK_AGAIN_MS)
       }
@@ -66,6 +72,19 @@ export class Containerd {
     process.kill(this.#process.pid, 'SIGKILL')
     await this.#process.ended
     this.#process = undefined
+  }
+
+  /**
+   * It and everything that it runs end at once, and what a reboot empties is empty. For a host of its own, whose every shim and
+   * network namespace is its own.
+   */
+  async cutPower(): Promise<void> {
+    const tasks = (await this.ctr('tasks', 'ls')).split('\n').slice(1)
+    await this.kill()
+    const shims = (await runCommand('pgrep', ['-x', 'containerd-shim'], { exitCodes: 'any' })).stdout.split('\n')
+    for (const pid of [...shims, ...tasks.map((line) => line.split(/\s+/)[1])].map(Number)) if (pid > 1) killNow(pid)
+    await removeTree(this.#stateFolder)
+    for (const name of await readdir(NETNS_FOLDER).catch(() => [])) await removeTree(join(NETNS_FOLDER, name))
   }
 
   /** Imports `localhost/busybox` and the like. */
@@ -85,16 +104,11 @@ export class Containerd {
   /** Its containers must be gone. */
   async remove(): Promise<void> {
     await this.kill()
-    for (const folder of [this.#stateFolder, this.#options.folder]) {
-      const { stdout } = await runCommand('findmnt', ['--raw', '--noheadings', '--output', 'TARGET'])
-      const mounts = stdout.split('\n').filter((target) => target.startsWith(`${folder}/`))
-      for (const target of mounts.sort().reverse()) await runCommand('umount', ['--lazy', target], { exitCodes: 'any' })
-      await rm(folder, { recursive: true, force: true })
-    }
+    for (const folder of [this.#stateFolder, this.#options.folder]) await removeTree(folder)
   }
 
   #config(): string {
-    const { folder, sandboxImage = 'registry.invalid/pause:1' } = this.#options
+    const { folder, sandboxImage = 'registry.invalid/pause:1', criIsOff = false } = this.#options
     return `
 version = 2
 root = "${folder}/root"
@@ -103,7 +117,7 @@ oom_score = 0
 disabled_plugins = [
   "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
   "io.containerd.snapshotter.v1.zfs", "io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp",
-  "io.containerd.internal.v1.tracing",
+  "io.containerd.internal.v1.tracing",${criIsOff ? ' "io.containerd.grpc.v1.cri",' : ''}
 ]
 [grpc]
   address = "${this.socketPath}"
@@ -128,9 +142,20 @@ disabled_plugins = [
   }
 }
 
-/** Where the tests of containerd cannot run. */
-export const containerdIsMissing = (): Promise<boolean> =>
-  access('/usr/bin/containerd').then(
-    () => false,
-    () => true,
-  )
+const NETNS_FOLDER = '/run/netns'
+
+/** With what is mounted on it and below it. */
+async function removeTree(path: string): Promise<void> {
+  const { stdout } = await runCommand('findmnt', ['--raw', '--noheadings', '--output', 'TARGET'])
+  const mounts = stdout.split('\n').filter((target) => target === path || target.startsWith(`${path}/`))
+  for (const target of mounts.sort().reverse()) await runCommand('umount', ['--lazy', target], { exitCodes: 'any' })
+  await rm(path, { recursive: true, force: true })
+}
+
+function killNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // it has just ended
+  }
+}

@@ -4,7 +4,6 @@ import type { Duplex } from 'node:stream'
 import type { Clock, Log } from '@bramble/reconcile/env'
 import type { RemoteProcess, Stdio } from '@bramble/streams/remote-process'
 import type { PodNetwork } from '../../network/pod-network/pod-network.ts'
-import { execExitCode } from '../podman/convert.ts'
 import {
   type ContainerConfig,
   type ContainerResources,
@@ -19,16 +18,16 @@ import {
 } from '../runtime.ts'
 import { containerConfig, containerResources, LABEL, podSandboxConfig } from './convert.ts'
 import { absent, CODE, CriClient, CriError, reasoned } from './cri-client.ts'
-import { ContainerState, PodSandboxState, RuntimeService } from './grpc/api_pb.js'
+import { execSync } from './exec-sync.ts'
+import { ContainerState, RuntimeService } from './grpc/api_pb.js'
 import { happenings } from './hints.ts'
 import { type CriHost, readHost } from './host.ts'
 import { CriImages } from './images.ts'
 import { rotateLogs } from './log-rotation.ts'
-import { sandboxConfigOf, sandboxIp } from './observed.ts'
 import { CriObserver } from './observer.ts'
-import { missingSandboxImage, providePauseImage } from './pause.ts'
 import { SandboxFolder } from './sandbox-files.ts'
-import { CriStreams, OWN_FAILURE } from './streams.ts'
+import { CriSandboxes } from './sandboxes.ts'
+import { CriStreams } from './streams.ts'
 import { readMountinfo, withSubmounts } from './submounts.ts'
 
 export interface CriOptions {
@@ -54,10 +53,9 @@ export class CriRuntime implements Runtime {
   readonly #client: CriClient
   readonly #clock: Clock
   readonly #log: Log
-  readonly #network: PodNetwork
   readonly #cgroupName: string | undefined
   readonly #logBytesMax: number
-  readonly #files: SandboxFolder
+  readonly #sandboxes: CriSandboxes
   readonly #images: CriImages
   readonly #observer: CriObserver
   readonly #streams: CriStreams
@@ -69,14 +67,21 @@ export class CriRuntime implements Runtime {
     this.#client = new CriClient(socketPath)
     this.#clock = clock
     this.#log = log
-    this.#network = network
     this.#name = options.name
     this.#cgroupName = options.cgroupName
     this.#logBytesMax = options.logBytesMax ?? LOG_BYTES_MAX
-    this.#files = new SandboxFolder(join(stateDirectory, 'sandboxes'))
     this.#images = new CriImages(this.#client, clock, async () => (await this.#traits()).sandboxImage)
     this.#observer = new CriObserver(this.#client, async () => (await this.#traits()).cgroups)
     this.#streams = new CriStreams(this.#client, clock)
+    this.#sandboxes = new CriSandboxes({
+      client: this.#client,
+      host: () => this.#traits(),
+      network,
+      files: new SandboxFolder(join(stateDirectory, 'sandboxes')),
+      images: this.#images,
+      observer: this.#observer,
+      log,
+    })
   }
 
   get name(): string {
@@ -123,27 +128,14 @@ export class CriRuntime implements Runtime {
     }
   }
 
-  async runSandbox(config: SandboxConfig, signal: AbortSignal): Promise<string> {
-    try {
-      for (const found of await this.#observer.sandboxes(config.podUid)) {
-        if (found.state === PodSandboxState.SANDBOX_READY) return found.id
-        await this.removeSandbox(found.id)
-      }
-      return await this.#newSandbox(config, signal)
-    } catch (error) {
-      signal.throwIfAborted()
-      if (error instanceof RuntimeError && error.reason === 'CreatePodSandboxError') throw error
-      throw new RuntimeError('CreatePodSandboxError', (error as Error).message, { cause: error })
-    }
+  runSandbox(config: SandboxConfig, signal: AbortSignal): Promise<string> {
+    return this.#sandboxes.run(config, signal)
   }
 
   async createContainer(sandboxId: string, config: ContainerConfig, signal: AbortSignal): Promise<string> {
-    const found = await absent(this.#client.call(RuntimeService.method.podSandboxStatus, { podSandboxId: sandboxId }, { signal }))
-    const sandbox = found?.status && sandboxConfigOf(found.status)
-    if (!sandbox) throw new RuntimeError('CreateContainerError', `pod has no sandbox ${sandboxId}; run one first`)
-    const [host, files, targetId, image] = await Promise.all([
+    const [{ config: sandbox, files }, host, targetId, image] = await Promise.all([
+      this.#sandboxes.find(sandboxId, signal),
       this.#traits(),
-      this.#files.ensure(sandbox, sandboxIp(found.status!)),
       config.processesOf === undefined ? undefined : this.#targetOf(sandboxId, config.processesOf),
       config.security.group === undefined ? undefined : this.#images.imageStatus(config.image),
       mkdir(dirname(config.logPath), { recursive: true }),
@@ -190,17 +182,8 @@ export class CriRuntime implements Runtime {
     this.#observer.forget(id)
   }
 
-  async removeSandbox(id: string): Promise<void> {
-    const found = await absent(this.#client.call(RuntimeService.method.podSandboxStatus, { podSandboxId: id }))
-    if (found) await absent(this.#client.call(RuntimeService.method.stopPodSandbox, { podSandboxId: id }))
-    const containers = await reasoned('RuntimeUnavailable', this.#observer.containersOf(id))
-    await Promise.all(containers.map((container) => this.removeContainer(container.id)))
-    if (found) await absent(this.#client.call(RuntimeService.method.removePodSandbox, { podSandboxId: id }))
-    const podUid = found?.status?.labels[LABEL.podUid] ?? containers[0]?.labels[LABEL.podUid]
-    this.#observer.forget(id)
-    if (podUid === undefined || (await reasoned('RuntimeUnavailable', this.#observer.sandboxes(podUid))).length > 0) return
-    await this.#files.remove(podUid)
-    await (await this.#traits()).cgroups.remove(podUid)
+  removeSandbox(id: string): Promise<void> {
+    return this.#sandboxes.remove(id)
   }
 
   async updateContainer(id: string, resources: ContainerResources): Promise<void> {
@@ -212,7 +195,7 @@ export class CriRuntime implements Runtime {
   }
 
   async updateSandbox(id: string, resources: PodResources): Promise<void> {
-    const podUid = this.#observer.podOf(id) ?? (await this.#podOfSandbox(id))
+    const podUid = await this.#sandboxes.podOf(id)
     if (podUid === undefined) return
     try {
       await (await this.#traits()).cgroups.set(podUid, resources)
@@ -221,34 +204,12 @@ export class CriRuntime implements Runtime {
     }
   }
 
-  async exec(
+  exec(
     containerId: string,
     command: readonly string[],
     timeoutMs: number,
   ): Promise<{ readonly exitCode: number; readonly output: string }> {
-    const tooLong = new RuntimeError('ExecTimeout', `command "${command[0]}" did not end within ${timeoutMs} ms`)
-    const limit = new AbortController()
-    const timeout = BigInt(Math.ceil(timeoutMs / 1000)) // the runtime counts in seconds, and ends the command then
-    const asked = this.#client.call(
-      RuntimeService.method.execSync,
-      { containerId, cmd: [...command], timeout },
-      { timeoutMs: timeoutMs + SLACK_MS },
-    )
-    asked.catch(() => {}) // it may fail when nobody waits any more
-    try {
-      const answer = await Promise.race([asked, this.#clock.sleep(timeoutMs, limit.signal).then(() => undefined)])
-      if (!answer) throw tooLong
-      const output = Buffer.concat([answer.stdout, answer.stderr]).subarray(0, OUTPUT_BYTES_MAX).toString('utf8')
-      return { exitCode: answer.exitCode, output }
-    } catch (error) {
-      if (!(error instanceof CriError)) throw error
-      if (error.code === CODE.deadlineExceeded || /timeout .* exceeded/.test(error.message)) throw tooLong
-      const exitCode = execExitCode(OWN_FAILURE, error.message)
-      if (exitCode === 126 || exitCode === 127) return { exitCode, output: error.message }
-      throw new RuntimeError('RuntimeUnavailable', error.message, { cause: error })
-    } finally {
-      limit.abort()
-    }
+    return execSync(this.#client, this.#clock, containerId, command, timeoutMs)
   }
 
   openExec(containerId: string, command: readonly string[], stdio: Stdio, signal: AbortSignal): Promise<RemoteProcess> {
@@ -310,53 +271,6 @@ export class CriRuntime implements Runtime {
     this.#client.close()
   }
 
-  async #newSandbox(config: SandboxConfig, signal: AbortSignal): Promise<string> {
-    const { cgroups } = await this.#traits()
-    await mkdir(config.logDirectory, { recursive: true })
-    await cgroups.make(config.podUid, config.resources)
-    let made: { readonly id: string; readonly ip?: string } | undefined
-    const run = async (): Promise<string | undefined> => {
-      made = await this.#runSandbox(config, cgroups.parentOf(config.podUid, config.resources.qosClass), signal)
-      return made.ip
-    }
-    try {
-      if (config.hostNetwork) await run()
-      else await this.#network.plugging(config.podUid, run)
-      await this.#files.remove(config.podUid)
-      await this.#files.ensure(config, made!.ip)
-      this.#observer.adoptSandbox(made!.id, config.podUid, made!.ip)
-      return made!.id
-    } catch (error) {
-      if (made) await this.removeSandbox(made.id)
-      else await cgroups.remove(config.podUid)
-      throw error
-    }
-  }
-
-  async #runSandbox(
-    config: SandboxConfig,
-    cgroupParent: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly id: string; readonly ip?: string }> {
-    const request = { config: podSandboxConfig(config, cgroupParent) }
-    const run = () => this.#client.call(RuntimeService.method.runPodSandbox, request, { signal, timeoutMs: SANDBOX_MS_MAX })
-    const { sandboxImage } = await this.#traits()
-    if (sandboxImage !== undefined) await this.#ensureImage(sandboxImage, signal)
-    const { podSandboxId: id } = await run().catch(async (error: unknown) => {
-      const missing = error instanceof CriError ? missingSandboxImage(error.message) : undefined
-      if (missing === undefined) throw error
-      await this.#ensureImage(missing, signal)
-      return run()
-    })
-    const { status } = await this.#client.call(RuntimeService.method.podSandboxStatus, { podSandboxId: id })
-    const ip = status && sandboxIp(status)
-    return { id, ...(ip !== undefined && { ip }) }
-  }
-
-  async #ensureImage(name: string, signal: AbortSignal): Promise<void> {
-    if (!(await this.#images.imageStatus(name))) await providePauseImage(name, this.#images, this.#log, signal)
-  }
-
   async #create(sandboxId: string, config: ContainerConfig, asked: Promise<{ readonly containerId: string }>): Promise<string> {
     try {
       return (await asked).containerId
@@ -380,11 +294,6 @@ export class CriRuntime implements Runtime {
     return target.id
   }
 
-  async #podOfSandbox(id: string): Promise<string | undefined> {
-    const found = await absent(this.#client.call(RuntimeService.method.podSandboxStatus, { podSandboxId: id }))
-    return found?.status?.labels[LABEL.podUid]
-  }
-
   /** Asked once; a failure is asked again by the next caller. */
   #traits(): Promise<CriHost> {
     this.#host ??= readHost(this.#client, this.#clock, this.#cgroupName).catch((error: unknown) => {
@@ -396,11 +305,8 @@ export class CriRuntime implements Runtime {
 }
 
 const LOG_BYTES_MAX = 10 << 20
-const OUTPUT_BYTES_MAX = 10 << 10
 const SLACK_MS = 30_000
 const STATUS_MS_MAX = 15_000
-/** As kubelet waits: an image may have to come first. */
-const SANDBOX_MS_MAX = 240_000
 
 /** In words that say what to do. */
 export function whyNotReady(name: string, socketPath: string, error: unknown): string {

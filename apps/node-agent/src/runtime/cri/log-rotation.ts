@@ -33,7 +33,11 @@ export async function rotateLogs(rotation: LogRotation, signal: AbortSignal): Pr
 }
 
 /** @returns whether it was full. */
-export async function rotateOne({ client, bytesMax }: LogRotation, containerId: string, path: string): Promise<boolean> {
+export async function rotateOne(
+  { client, bytesMax }: Pick<LogRotation, 'client' | 'bytesMax'>,
+  containerId: string,
+  path: string,
+): Promise<boolean> {
   try {
     if ((await stat(path)).size <= bytesMax) return false
     await rename(path, `${path}.old`)

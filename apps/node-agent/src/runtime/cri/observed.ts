@@ -116,6 +116,7 @@ export interface VerboseInfo {
   readonly pid?: number
   readonly runtimeSpec?: {
     readonly linux?: {
+      readonly namespaces?: readonly { readonly type: string; readonly path?: string }[]
       readonly resources?: {
         readonly cpu?: { readonly shares?: number; readonly quota?: number; readonly period?: number }
         readonly memory?: { readonly limit?: number }
@@ -133,6 +134,12 @@ export function verboseInfo(info: { readonly [name: string]: string }): VerboseI
   } catch {
     return undefined
   }
+}
+
+/** Path of a pod's network, by which it can be entered. @param info Of its sandbox. */
+export function networkNamespace(info: VerboseInfo | undefined): string | undefined {
+  const path = info?.runtimeSpec?.linux?.namespaces?.find(({ type }) => type === 'network')?.path
+  return path || (info?.pid ? `/proc/${info.pid}/ns/net` : undefined)
 }
 
 interface PlainResources {
