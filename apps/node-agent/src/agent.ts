@@ -13,6 +13,7 @@ import { NodeReporter } from './node-reporter.ts'
 import type { NodeStatusSettings } from './node/node-status.ts'
 import type { SystemFacts } from './node/system-facts.ts'
 import type { HookMarks } from './pods/lifecycle/hook-marks.ts'
+import { type LogLimits, rotateLogs, runningLogs } from './pods/log-rotation.ts'
 import { podLogs } from './pods/logs.ts'
 import type { PodFiles } from './pods/pod-files.ts'
 import { PodReconciler } from './pods/pod-reconciler.ts'
@@ -37,6 +38,8 @@ export interface AgentSettings {
   readonly serviceNetwork: string
   /** Where containers' logs are kept, e.g. /var/log/pods. */
   readonly logFolder: string
+  /** Absent: logs are left to grow. */
+  readonly logLimits?: LogLimits
   /** Of this node's own pages, on 127.0.0.1; absent or 0: none. */
   readonly localPort?: number
 }
@@ -94,6 +97,7 @@ async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
     (until) => reporter.run(() => running.pods.wakeAll(), until),
     (until) => running.keepSession(until),
     (until) => running.server.run(settings.localPort ?? 0, until),
+    (until) => running.rotateLogs(until),
   ])
 }
 
@@ -184,6 +188,13 @@ class RunningAgent {
       }
       await env.clock.sleep(backoffMs(Math.max(1, failures), REOPEN_MS_MIN, REOPEN_MS_MAX, env.random), signal)
     }
+  }
+
+  async rotateLogs(signal: AbortSignal): Promise<void> {
+    const { env, runtime, settings } = this.#parts
+    if (!settings.logLimits) return new Signal().wait(signal)
+    const logs = () => runningLogs(this.pods.all())
+    await rotateLogs({ runtime, logs, limits: settings.logLimits, clock: env.clock, log: env.log }, signal)
   }
 
   /** Keeps the newest assignment on the disk; a burst of changes is written once. */

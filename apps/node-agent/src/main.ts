@@ -12,6 +12,7 @@ import { CniNetwork } from './network/pod-network/cni-network.ts'
 import { HostRoutes } from './network/routes/host-routes.ts'
 import { IptablesProxy } from './network/service-proxy/iptables/iptables-proxy.ts'
 import { SiFacts } from './node/si-facts.ts'
+import { LOG_LIMITS } from './pods/log-rotation.ts'
 import { DiskPodFiles } from './pods/volumes/disk-pod-files.ts'
 import { HostMounter } from './pods/volumes/mounts/host-mounter.ts'
 import { mountInMemory } from './pods/volumes/mounts/memory-folder.ts'
@@ -102,6 +103,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
       podNetwork,
       serviceNetwork,
       logFolder: config.podLogDirectory,
+      logLimits: LOG_LIMITS,
       localPort: config.localPort,
     },
   })

@@ -22,6 +22,7 @@ import { containerName, containerSpec, type HostTraits, LABEL } from './convert.
 import { containerExits } from './exits.ts'
 import { PodmanImages } from './images.ts'
 import type { InspectedContainer, PodmanInfo } from './libpod.ts'
+import { type ContainerPlaces, reopenLog } from './log-reopen.ts'
 import { Observer } from './observer.ts'
 import { inPath, PODMAN_MISSING, PodmanService, type PodmanStorage } from './podman-service.ts'
 import { readProcessLimits } from './process-limits.ts'
@@ -37,7 +38,7 @@ export interface PodmanOptions {
   readonly storage?: PodmanStorage
   /** Of the group above all pods. Default `bramble`. */
   readonly cgroupName?: string
-  /** A container's log starts anew above this. Default 10 MiB. */
+  /** A container's log starts anew above this, and what was in it is lost: for when nobody rotates it. Default 50 MiB. */
   readonly logBytesMax?: number
 }
 
@@ -152,6 +153,10 @@ export class PodmanRuntime implements Runtime {
     await (await this.#host()).cgroups.remove(id) // before the record, by which an agent that dies here finds it again
     await this.#sandboxes.remove(id)
     this.#cpuRequests.delete(id)
+  }
+
+  async reopenLog(id: string): Promise<void> {
+    await reopenLog(await reasoned('RuntimeUnavailable', this.#client.call<ContainerPlaces>('GET', `/containers/${id}/json`)))
   }
 
   exec(
@@ -282,7 +287,7 @@ interface Traits extends Pick<HostTraits, 'limits' | 'controllers'> {
 }
 
 const notYet = (): RuntimeError => new RuntimeError('RuntimeUnavailable', 'not available with podman yet')
-const LOG_BYTES_MAX = 10 << 20
+const LOG_BYTES_MAX = 50 << 20
 const SLACK_MS = 30_000
 const REMOVE_TRIES_MAX = 5
 const REMOVE_AGAIN_MS = 50
