@@ -21,18 +21,6 @@ export function qosClass(pod: Pod): QosClass {
   return guaranteed ? 'Guaranteed' : 'Burstable'
 }
 
-/**
- * Whom the kernel kills first when memory runs out: 1000 first. Never below 0, so that an agent without CAP_SYS_RESOURCE can set it.
- * @see Source: kubelet qos GetContainerOOMScoreAdjust.
- */
-export function oomScoreAdj(pod: Pod, container: Container, nodeMemoryBytes: number): number {
-  const qos = qosClass(pod)
-  if (qos === 'Guaranteed') return 0
-  if (qos === 'BestEffort' || nodeMemoryBytes <= 0) return 1000
-  const requested = memoryBytes(container.resources?.requests?.memory ?? container.resources?.limits?.memory)
-  return Math.min(999, Math.max(3, 1000 - Math.floor((1000 * requested) / nodeMemoryBytes)))
-}
-
 /** Limits that the kernel enforces, and the requested share of CPU: a limit alone is also a request. */
 export function containerResources(container: Pick<Container, 'resources'>): ContainerResources {
   const { limits, requests } = container.resources ?? {}
