@@ -43,6 +43,7 @@ test('a log arrives whole and in order, and the node is asked for exactly what t
     tailLines: 0,
     limitBytes: 10,
     sinceTimeMs: 1_767_225_600_000,
+    stream: 'Stderr' as const,
   }
   assert.equal(await readAll(await logs.open(POD, options, NEVER)), `one\ntwo\n${'x'.repeat(150_000)}`)
   assert.equal(await readAll(await logs.open(POD, OPTIONS, NEVER)), `one\ntwo\n${'x'.repeat(150_000)}`)
@@ -51,7 +52,7 @@ test('a log arrives whole and in order, and the node is asked for exactly what t
     requests.map((request) => ({ ...request })),
     [
       { ...named, ...options },
-      { ...named, ...OPTIONS, tailLines: undefined, limitBytes: undefined, sinceTimeMs: undefined },
+      { ...named, ...OPTIONS, tailLines: undefined, limitBytes: undefined, sinceTimeMs: undefined, stream: '' },
     ],
   )
 })

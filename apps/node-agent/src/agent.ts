@@ -14,7 +14,7 @@ import type { NodeStatusSettings } from './node/node-status.ts'
 import type { SystemFacts } from './node/system-facts.ts'
 import type { HookMarks } from './pods/lifecycle/hook-marks.ts'
 import { type LogLimits, rotateLogs, runningLogs } from './pods/log-rotation.ts'
-import { podLogs } from './pods/logs.ts'
+import { oneStream, podLogs } from './pods/logs.ts'
 import type { PodFiles } from './pods/pod-files.ts'
 import { PodReconciler } from './pods/pod-reconciler.ts'
 import type { ProbeDialer } from './pods/probes/probe-dialer.ts'
@@ -144,7 +144,7 @@ class RunningAgent {
       env.log,
     )
     const carrier = parts.streams?.({
-      logs,
+      logs: ({ stream, ...request }, until) => logs({ ...request, ...oneStream(stream) }, until),
       exec: (request, until) => streams.exec(request, until),
       attach: (request, until) => streams.attach(request, until),
       forward: (request, until) => (request.podUid === '' ? this.server.connect() : streams.forward(request, until)),

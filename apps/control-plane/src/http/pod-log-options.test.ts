@@ -35,6 +35,7 @@ test('every parameter is understood', () => {
     },
   )
   assert.equal(options('sinceTime=2026-01-01T01:00:00%2B01:00').sinceTimeMs, Date.UTC(2026, 0, 1))
+  assert.deepEqual([options('stream=Stderr').stream, options('stream=All').stream], ['Stderr', undefined])
   assert.equal(options('container=i', aPod(['a'], ['i'])).container, 'i')
 })
 
@@ -55,6 +56,18 @@ const refused: readonly (readonly [string, Pod, number, string])[] = [
     'PodLogOptions "p" is invalid: [limitBytes: Invalid value: 0: must be greater than 0, sinceSeconds: Invalid value: 0: must be greater than 0]',
   ],
   ['tailLines=x', aPod(['c']), 422, 'PodLogOptions "p" is invalid: tailLines: Invalid value: "x": must be an integer'],
+  [
+    'stream=x',
+    aPod(['c']),
+    422,
+    'PodLogOptions "p" is invalid: stream: Unsupported value: "x": supported values: "All", "Stderr", "Stdout"',
+  ],
+  [
+    'stream=Stdout&tailLines=1',
+    aPod(['c']),
+    422,
+    'PodLogOptions "p" is invalid: : Forbidden: `tailLines` and specific `stream` are mutually exclusive for now',
+  ],
   [
     'sinceTime=yesterday',
     aPod(['c']),

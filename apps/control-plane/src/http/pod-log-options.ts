@@ -1,4 +1,4 @@
-import { type FieldError, forbiddenField, invalidValue } from '@bramble/api/field-error'
+import { type FieldError, forbiddenField, invalidValue, notSupported } from '@bramble/api/field-error'
 import { badRequest, invalid } from '@bramble/api/status-error'
 import type { ContainerStatus, Pod } from '@bramble/api/types/pod'
 import { isTrue } from './request-info.ts'
@@ -16,6 +16,8 @@ export interface LogOptions {
   readonly limitBytes?: number
   /** Epoch milliseconds. */
   readonly sinceTimeMs?: number
+  /** Absent: both. */
+  readonly stream?: 'Stdout' | 'Stderr'
 }
 
 /**
@@ -42,6 +44,10 @@ export function podLogOptions(query: URLSearchParams, pod: Pod, nowMs: number): 
   if (sinceTime !== undefined && sinceSeconds !== undefined)
     errors.push(forbiddenField('', 'at most one of `sinceTime` or `sinceSeconds` may be specified'))
   if (sinceTime !== undefined && Number.isNaN(sinceTimeMs)) errors.push(invalidValue('sinceTime', sinceTime, 'must be a time in RFC 3339'))
+  const stream = query.get('stream') || 'All'
+  if (!['All', 'Stdout', 'Stderr'].includes(stream)) errors.push(notSupported('stream', stream, ['All', 'Stderr', 'Stdout']))
+  else if (stream !== 'All' && tailLines !== undefined)
+    errors.push(forbiddenField('', '`tailLines` and specific `stream` are mutually exclusive for now'))
   if (errors.length > 0) throw invalid('', 'PodLogOptions', pod.metadata.name, errors)
 
   return {
@@ -52,6 +58,7 @@ export function podLogOptions(query: URLSearchParams, pod: Pod, nowMs: number): 
     ...(tailLines !== undefined && { tailLines }),
     ...(limitBytes !== undefined && { limitBytes }),
     ...(sinceTimeMs !== undefined && { sinceTimeMs }),
+    ...(stream !== 'All' && { stream: stream as 'Stdout' | 'Stderr' }),
   }
 }
 

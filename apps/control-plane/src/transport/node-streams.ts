@@ -101,7 +101,7 @@ const containerRef = ({ metadata: { namespace = '', name, uid } }: Pod, containe
 
 const logsRequest = (
   pod: Pod,
-  { container, follow, previous, timestamps, tailLines, limitBytes, sinceTimeMs }: LogOptions,
+  { container, follow, previous, timestamps, tailLines, limitBytes, sinceTimeMs, stream }: LogOptions,
 ): LogsRequest => ({
   ...containerRef(pod, container),
   follow,
@@ -110,4 +110,5 @@ const logsRequest = (
   tailLines,
   limitBytes,
   sinceTimeMs,
+  stream: stream ?? '',
 })

@@ -16,6 +16,10 @@ export interface PodLogsRequest extends LogOptions {
   readonly previous: boolean
 }
 
+/** @param stream Of PodLogOptions: `Stdout`, `Stderr`; everything else means both. */
+export const oneStream = (stream: string): Pick<LogOptions, 'stream'> =>
+  stream === 'Stdout' ? { stream: 'stdout' } : stream === 'Stderr' ? { stream: 'stderr' } : {}
+
 /** `openPodLogs(request, signal)`. @throws StatusError, as the API answers it, at once. */
 export type OpenPodLogs = (request: PodLogsRequest, signal: AbortSignal) => AsyncIterable<Uint8Array>
 

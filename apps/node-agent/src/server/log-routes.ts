@@ -1,6 +1,6 @@
 import { badRequest, StatusError } from '@bramble/api/status-error'
 import type { Clock } from '@bramble/reconcile/env'
-import type { OpenPodLogs, PodLogsRequest } from '../pods/logs.ts'
+import { oneStream, type OpenPodLogs, type PodLogsRequest } from '../pods/logs.ts'
 import type { PodLookup } from '../pods/streams/pod-lookup.ts'
 import type { ServerRoute } from './routes.ts'
 
@@ -39,6 +39,7 @@ export function logOptions(query: URLSearchParams, nowMs: number): Omit<PodLogsR
     follow: flag('follow'),
     previous: flag('previous'),
     timestamps: flag('timestamps'),
+    ...oneStream(query.get('stream') ?? ''),
     ...(tailLines !== undefined && { tailLines }),
     ...(limitBytes !== undefined && { limitBytes }),
     ...(sinceTimeMs !== undefined && { sinceTimeMs }),

@@ -184,7 +184,11 @@ export interface LogsRequest {
     | number
     | undefined;
   /** epoch milliseconds */
-  sinceTimeMs?: number | undefined;
+  sinceTimeMs?:
+    | number
+    | undefined;
+  /** Stdout or Stderr; empty and All mean both */
+  stream: string;
 }
 
 function createBaseEnrolRequest(): EnrolRequest {
@@ -1286,6 +1290,7 @@ function createBaseLogsRequest(): LogsRequest {
     tailLines: undefined,
     limitBytes: undefined,
     sinceTimeMs: undefined,
+    stream: "",
   };
 }
 
@@ -1320,6 +1325,9 @@ export const LogsRequest: MessageFns<LogsRequest> = {
     }
     if (message.sinceTimeMs !== undefined) {
       writer.uint32(80).int64(message.sinceTimeMs);
+    }
+    if (message.stream !== "") {
+      writer.uint32(90).string(message.stream);
     }
     return writer;
   },
@@ -1415,6 +1423,14 @@ export const LogsRequest: MessageFns<LogsRequest> = {
             }
 
             message.sinceTimeMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.stream = reader.string();
             continue;
           }
         }
