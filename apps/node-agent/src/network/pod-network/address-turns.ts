@@ -1,6 +1,6 @@
-import { mkdir, watch, writeFile } from 'node:fs/promises'
+import { mkdir, rename, watch, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing, readIfPresent } from '../../host/files.ts'
+import { readIfPresent } from '../../host/files.ts'
 import { previousAddress } from './convert.ts'
 
 /**
@@ -25,10 +25,9 @@ export class AddressTurns {
     await before
     const over = new AbortController()
     try {
-      await mkdir(this.#folder, { recursive: true })
-      if ((await readIfPresent(join(this.#folder, address))) === undefined)
-        await writeFile(join(this.#folder, 'last_reserved_ip.0'), previousAddress(address))
-      void this.#appears(address, over.signal).then(resolve)
+      const last = previousAddress(address)
+      if (await this.#isFree(address)) await this.#setLast(last)
+      void this.#given(last, over.signal).then(resolve, () => {}) // else the turn ends with the pod
       return await plug()
     } finally {
       over.abort()
@@ -36,11 +35,26 @@ export class AddressTurns {
     }
   }
 
-  async #appears(name: string, signal: AbortSignal): Promise<void> {
-    try {
-      for await (const { filename } of watch(this.#folder, { signal })) if (filename === name) return
-    } catch (error) {
-      if (!signal.aborted && !isMissing(error)) throw error
+  async #isFree(address: string): Promise<boolean> {
+    await mkdir(this.#folder, { recursive: true })
+    return (await readIfPresent(join(this.#folder, address))) === undefined
+  }
+
+  /** In one step: host-local may read it at any moment. */
+  async #setLast(address: string): Promise<void> {
+    const draft = `${this.#folder}.last`
+    await writeFile(draft, address)
+    await rename(draft, join(this.#folder, LAST))
+  }
+
+  /** Resolves when host-local has written down an address that it gave; this is the last that it does. */
+  async #given(last: string, signal: AbortSignal): Promise<void> {
+    for await (const { filename } of watch(this.#folder, { signal })) {
+      if (filename !== LAST) continue
+      const now = (await readIfPresent(join(this.#folder, LAST))) ?? ''
+      if (now !== '' && now !== last) return
     }
   }
 }
+
+const LAST = 'last_reserved_ip.0'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { conflist, pluginEnvironment, pluginInput, pluginProblem, pluginsFor, resultIp } from './convert.ts'
+import { conflist, isInside, pluginEnvironment, pluginInput, pluginProblem, pluginsFor, previousAddress, resultIp } from './convert.ts'
 
 const list = conflist('10.42.3.0/24', 1450, '/run/addresses')
 const web = { hostPort: 8080, containerPort: 80, protocol: 'tcp' as const }
@@ -72,3 +72,18 @@ for (const { name, stdout, stderr, words } of [
   { name: 'silence is said to be silence', stdout: '', stderr: '', words: 'it said nothing' },
 ])
   test(name, () => assert.equal(pluginProblem(stdout, stderr), words))
+
+for (const { cidr, address, want } of [
+  { cidr: '10.42.3.0/24', address: '10.42.3.255', want: true },
+  { cidr: '10.42.3.0/24', address: '10.42.4.0', want: false },
+  { cidr: '10.42.3.128/25', address: '10.42.3.127', want: false },
+  { cidr: '0.0.0.0/0', address: '203.0.113.9', want: true },
+])
+  test(`${address} is ${want ? '' : 'not '}in ${cidr}`, () => assert.equal(isInside(cidr, address), want))
+
+for (const [address, want] of [
+  ['10.42.3.1', '10.42.3.0'],
+  ['10.42.3.0', '10.42.2.255'],
+  ['200.0.0.0', '199.255.255.255'],
+] as const)
+  test(`before ${address} comes ${want}`, () => assert.equal(previousAddress(address), want))
