@@ -90,3 +90,42 @@ test('last words and memory deaths show in the status', async () => {
   const { terminated } = containerOf(world, 'web')!.state!
   assert.deepEqual([terminated?.reason, terminated?.message, terminated?.exitCode], ['OOMKilled', 'bye', 137])
 })
+
+test('an answer that could not be had counts for nothing', async () => {
+  const world = new PodWorld()
+  await world.assign(
+    aPod('web', {
+      containers: [aContainer('main', { livenessProbe: { tcpSocket: { port: 'nameless' }, periodSeconds: 1, failureThreshold: 1 } })],
+    }),
+  )
+  await world.pass(30_000)
+  assert.equal(containerOf(world, 'web')?.restartCount, 0)
+  const event = "Unhealthy: Liveness probe errored and resulted in unknown state: couldn't find port: nameless in container main"
+  assert.ok(world.events().includes(event), world.events().join('\n'))
+})
+
+test('a redirect that leads away is well, with a warning', async () => {
+  const world = new PodWorld()
+  world.dialer.answers.set('/ready', 301)
+  await world.assign(aPod('web', { containers: [aContainer('main', { readinessProbe: { httpGet: { port: 80, path: '/ready' } } })] }))
+  assert.equal(conditionOf(world, 'web', 'Ready'), 'True')
+  assert.ok(world.events().includes('ProbeWarning: Readiness probe warning: Probe terminated redirects, Response body: '))
+})
+
+test('a probe may give its container less time to end than the pod does', async () => {
+  const world = new PodWorld()
+  world.dialer.answers.set('/live', 500)
+  await world.assign(
+    aPod('web', {
+      terminationGracePeriodSeconds: 300,
+      containers: [
+        aContainer('main', {
+          command: ['sh', '-c', "trap '' TERM; sleep infinity"],
+          livenessProbe: { httpGet: { port: 80, path: '/live' }, periodSeconds: 1, failureThreshold: 1, terminationGracePeriodSeconds: 5 },
+        }),
+      ],
+    }),
+  )
+  await world.pass(7_000)
+  assert.equal(containerOf(world, 'web')?.restartCount, 1)
+})
