@@ -90,7 +90,7 @@ test('a pod is shown without what its node does not need', () => {
   assert.deepEqual(object, {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { ...metadata, labels: { a: 'b' }, annotations: { note: 'kept' } },
+    metadata: { ...metadata, labels: { a: 'b' }, generation: 3, annotations: { note: 'kept' } },
     spec: { containers: [app] },
     status: { phase: 'Running', startTime: '2026-01-01T00:00:01Z' },
   })

@@ -91,7 +91,7 @@ function reducePod(pod: Pod): Pod {
     pod.status ?? {}
   return {
     ...head(pod),
-    metadata: { ...metadata, ...(annotations && { annotations: shownAnnotations }) },
+    metadata: { ...metadata, ...defined({ generation: pod.metadata.generation }), ...(annotations && { annotations: shownAnnotations }) },
     spec: pod.spec,
     status: defined({
       phase,

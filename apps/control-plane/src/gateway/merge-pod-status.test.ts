@@ -57,6 +57,19 @@ test('a condition that did not change keeps its time', () => {
   assert.equal(merged!.conditions![0]!.lastTransitionTime, 't0')
 })
 
+test('why a pod is ended is said once, by whoever is first', () => {
+  const evicted = { type: 'DisruptionTarget', status: 'True' as const, reason: 'EvictionByEvictionAPI' }
+  const killed = { type: 'DisruptionTarget', status: 'True' as const, reason: 'TerminationByKubelet' }
+  assert.deepEqual(mergePodStatus(aPod({}), { conditions: [killed] })?.conditions, [killed])
+  assert.deepEqual(mergePodStatus(aPod({ conditions: [killed] }), { conditions: [] })?.conditions, [killed])
+  assert.deepEqual(mergePodStatus(aPod({ conditions: [evicted] }), { conditions: [killed] })?.conditions, [evicted])
+})
+
+test('a resize that is over leaves no condition behind', () => {
+  const stored = aPod({ conditions: [{ type: 'PodResizePending', status: 'True', reason: 'Deferred' }] })
+  assert.deepEqual(mergePodStatus(stored, { conditions: [] })?.conditions, [])
+})
+
 const ends: readonly { name: string; stored: PodStatus['phase']; reported: PodStatus['phase']; counts: boolean }[] = [
   { name: 'a pod that failed does not run again', stored: 'Failed', reported: 'Running', counts: false },
   { name: 'a pod that failed has not succeeded', stored: 'Failed', reported: 'Succeeded', counts: false },

@@ -1,6 +1,15 @@
 import type { Pod, PodCondition, PodStatus } from '@bramble/api/types/pod'
 
-const NODE_OWNED: ReadonlySet<string> = new Set(['PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready'])
+const NODE_OWNED: ReadonlySet<string> = new Set([
+  'PodResizePending',
+  'PodResizeInProgress',
+  'PodReadyToStartContainers',
+  'Initialized',
+  'ContainersReady',
+  'Ready',
+])
+/** Stated by the node when it ends a pod, else by those who evict: nobody takes it back. */
+const STATED_ONCE = 'DisruptionTarget'
 
 /** Conditions that the node decides; all others belong to the scheduler, to controllers or to users. */
 export const isNodeOwned = (conditionType: string): boolean => NODE_OWNED.has(conditionType)
@@ -13,8 +22,10 @@ export const isNodeOwned = (conditionType: string): boolean => NODE_OWNED.has(co
 export function mergePodStatus({ status: stored = {} }: Pod, reported: PodStatus): PodStatus | undefined {
   const hasEnded = stored.phase === 'Succeeded' || stored.phase === 'Failed'
   if (hasEnded && reported.phase !== stored.phase) return undefined
-  const own = (reported.conditions ?? []).filter(({ type }) => isNodeOwned(type))
   const foreign = (stored.conditions ?? []).filter(({ type }) => !isNodeOwned(type))
+  const isFirstWord = ({ type, status }: PodCondition): boolean =>
+    type === STATED_ONCE && status === 'True' && !foreign.some((condition) => condition.type === STATED_ONCE)
+  const own = (reported.conditions ?? []).filter((condition) => isNodeOwned(condition.type) || isFirstWord(condition))
   return {
     ...keptFields(stored),
     ...reported,

@@ -15,6 +15,7 @@ import { nodes } from '../resources/node.ts'
 import { pods } from '../resources/pod.ts'
 import { lostConditions, mergeNodeMetadata, mergeNodeStatus } from './merge-node.ts'
 import { mergePodStatus } from './merge-pod-status.ts'
+import { isMirror, MirrorIntake } from './mirror-intake.ts'
 import { UsageIntake } from './usage-intake.ts'
 import { VolumeIntake } from './volume-intake.ts'
 
@@ -41,11 +42,13 @@ export class StatusIntake {
   readonly #env: Env
   readonly #usage: UsageIntake
   readonly #volumes: VolumeIntake
+  readonly #mirrors: MirrorIntake
 
   constructor(client: ApiClient, env: Env, events: EventSource) {
     this.#client = client
     this.#env = env
     this.#usage = new UsageIntake(client, env)
+    this.#mirrors = new MirrorIntake(client)
     this.#volumes = new VolumeIntake(client, events.as('local-path-provisioner'))
   }
 
@@ -100,7 +103,7 @@ export class StatusIntake {
       case 'csi-drivers':
         return this.#volumes.takeDrivers(nodeName, report)
       case 'mirror-pod':
-        return Promise.resolve()
+        return this.#mirrors.take(nodeName, report.pod)
     }
   }
 
@@ -114,7 +117,7 @@ export class StatusIntake {
 
   async #podGone(nodeName: string, { namespace, name, uid }: Report<'pod-gone'>): Promise<void> {
     const pod = this.#client.get(pods, objectKey(namespace, name))
-    if (!pod?.metadata.deletionTimestamp || !isOn(pod, uid, nodeName)) return
+    if (!pod || !(pod.metadata.deletionTimestamp || isMirror(pod)) || !isOn(pod, uid, nodeName)) return
     await this.#unlessGone(this.#client.delete(pods, objectKey(namespace, name), { uid, gracePeriodSeconds: 0 }))
   }
 
