@@ -55,7 +55,7 @@ export const RULES: readonly Rule[] = [
     because: 'imports go one way: store ← api ← resources ← the rest',
   },
   {
-    in: /node-agent\/src\/(runtime|network)\//,
+    in: /node-agent\/src\/(runtime|network|devices)\//,
     forbid: /from '.*\/(pods|state)\/|@bramble\/link/,
     because: 'adapters do not know who uses them',
   },

@@ -1,5 +1,6 @@
+import type { Pod } from '@bramble/api/types/pod'
 import { type Assigned, applyAssignment } from '@bramble/link/assignment'
-import type { NodeLink, NodeSession, StreamRequest } from '@bramble/link/link'
+import type { NodeLink, NodeSession, StatusReport, StreamRequest } from '@bramble/link/link'
 import { StatusOutbox } from '@bramble/link/status-outbox'
 import { allOrNone } from '@bramble/reconcile/all-or-none'
 import { backoffMs } from '@bramble/reconcile/backoff'
@@ -12,6 +13,7 @@ import { serviceTable } from './network/service-proxy/service-table.ts'
 import { NodeReporter } from './node-reporter.ts'
 import type { NodeStatusSettings } from './node/node-status.ts'
 import type { SystemFacts } from './node/system-facts.ts'
+import { type MeansSettings, PodMeans } from './pod-means.ts'
 import type { HookMarks } from './pods/lifecycle/hook-marks.ts'
 import { type LogLimits, rotateLogs, runningLogs } from './pods/log-rotation.ts'
 import { oneStream, podLogs } from './pods/logs.ts'
@@ -56,6 +58,8 @@ export interface AgentParts {
   /** Which postStart hooks are done, beyond the life of this agent. */
   readonly hookMarks?: HookMarks
   readonly settings: AgentSettings
+  /** Images, devices and rights of pods; absent: images come from registries, and that is all. */
+  readonly means?: MeansSettings
   /** Routes to the pods of other nodes; absent where something else makes them. */
   readonly routes?: Pick<Routes, 'sync'>
   /** Told this node's share of the pod addresses; absent where the runtime makes the network itself. */
@@ -85,8 +89,12 @@ export const createAgent = (parts: AgentParts): Agent => ({ run: (signal) => run
 async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
   const outbox = new StatusOutbox()
   const { env, facts, runtime, settings } = parts
-  const reporter = await NodeReporter.create({ env, facts, runtime, settings: settings.node, send: (report) => outbox.put(report) })
-  const running = new RunningAgent(parts, outbox, reporter)
+  const send = (report: StatusReport): void => outbox.put(report)
+  const { nodeName } = settings.node
+  const means = parts.means && new PodMeans({ env, nodeName, runtime, send, pods: () => running.pods, settings: parts.means })
+  const devices = means && { devices: () => means.deviceCounts() }
+  const reporter = await NodeReporter.create({ env, facts, runtime, settings: settings.node, send, ...devices })
+  const running = new RunningAgent(parts, outbox, reporter, means)
   await running.start()
   await allOrNone(signal, [
     (until) => running.pods.run(until),
@@ -98,6 +106,7 @@ async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
     (until) => running.keepSession(until),
     (until) => running.server.run(settings.localPort ?? 0, until),
     (until) => running.rotateLogs(until),
+    (until) => means?.run(until) ?? new Signal().wait(until),
   ])
 }
 
@@ -117,7 +126,7 @@ class RunningAgent {
   #savedVersion: string | undefined
   #saving: Promise<void> = Promise.resolve()
 
-  constructor(parts: AgentParts, outbox: StatusOutbox, reporter: NodeReporter) {
+  constructor(parts: AgentParts, outbox: StatusOutbox, reporter: NodeReporter, means: PodMeans | undefined) {
     const { env, runtime, files, dialer, settings, proxy } = parts
     this.#parts = parts
     this.#outbox = outbox
@@ -132,6 +141,7 @@ class RunningAgent {
       dialer,
       source: this.#index,
       ...(parts.hookMarks && { hookMarks: parts.hookMarks }),
+      ...(means && { images: means.images, policy: means.policy, admit: (pod: Pod) => means.admit(pod) }),
       node: () => reporter.nodeFacts,
       logFolder: settings.logFolder,
       send: (report) => outbox.put(report),

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { ADDRESS_PATTERN, readSettings, type Setting } from '@bramble/reconcile/settings'
+import { MEANS_SETTINGS, type MeansConfig, meansConfig } from './means-config.ts'
 
 /** Everything an operator may set on a node. Same names as flags and in the config file. */
 export const AGENT_SETTINGS: readonly Setting[] = [
@@ -91,6 +92,7 @@ export const AGENT_SETTINGS: readonly Setting[] = [
     max: 65535,
     description: "TCP port on 127.0.0.1 of this node's own pages, such as /metrics; 0 for none",
   },
+  ...MEANS_SETTINGS,
   {
     name: 'keepalive',
     kind: 'seconds',
@@ -123,6 +125,7 @@ export interface AgentConfig {
   readonly runtime: string
   readonly podLogDirectory: string
   readonly localPort: number
+  readonly means: MeansConfig
   readonly keepaliveSeconds: number
   readonly logLevel: string
 }
@@ -142,6 +145,7 @@ export function parseAgentConfig(given: Readonly<Record<string, unknown>>): Agen
     runtime: values['runtime'] as string,
     podLogDirectory: values['pod-log-dir'] as string,
     localPort: values['local-port'] as number,
+    means: meansConfig(values),
     keepaliveSeconds: values['keepalive'] as number,
     logLevel: values['log-level'] as string,
   }

@@ -12,6 +12,7 @@ import { CniNetwork } from './network/pod-network/cni-network.ts'
 import { HostRoutes } from './network/routes/host-routes.ts'
 import { IptablesProxy } from './network/service-proxy/iptables/iptables-proxy.ts'
 import { SiFacts } from './node/si-facts.ts'
+import { meansOf } from './means-settings.ts'
 import { LOG_LIMITS } from './pods/log-rotation.ts'
 import { DiskPodFiles } from './pods/volumes/disk-pod-files.ts'
 import { HostMounter } from './pods/volumes/mounts/host-mounter.ts'
@@ -91,6 +92,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
     }),
     dialer: socketDialer(env.clock),
     hookMarks: new DiskHookMarks('/run/bramble/hooks'),
+    means: await meansOf(config, folder, env),
     streams: (sources) => new StreamCarrier(() => membership.identity, sources, env),
     settings: {
       node: {

@@ -3,6 +3,7 @@ import { cpuMillis, memoryBytes } from '@bramble/api/quantity'
 import type { NodeStatus } from '@bramble/api/types/node'
 import type { StatusReport } from '@bramble/link/link'
 import type { Env } from '@bramble/reconcile/env'
+import type { DeviceCount } from './devices/plan.ts'
 import { nodeLabels, nodeStatus, type NodeStatusSettings, type RuntimeStatus } from './node/node-status.ts'
 import type { Inventory, SystemFacts, Usage } from './node/system-facts.ts'
 import type { NodeFacts } from './pods/pod-reconciler.ts'
@@ -20,6 +21,8 @@ export interface NodeReporterParts {
   readonly runtime: Pick<RuntimeService, 'name' | 'status'>
   readonly settings: NodeStatusSettings
   readonly send: (report: StatusReport) => void
+  /** Devices that pods may ask for, by resource name. */
+  readonly devices?: () => Readonly<Record<string, DeviceCount>>
 }
 
 /** Looks at the node again and again, and tells what changed. */
@@ -115,11 +118,24 @@ export class NodeReporter {
   /** Equal to `before` when nothing changed: the time of a transition is when the status did. */
   #newStatus(before: NodeStatus | undefined): NodeStatus {
     const { env, settings } = this.#parts
-    const status = nodeStatus(this.#inventory, this.#usage, settings, this.#runtime, undefined, timestamp(env.clock.nowMs()))
+    const status = withDevices(
+      nodeStatus(this.#inventory, this.#usage, settings, this.#runtime, undefined, timestamp(env.clock.nowMs())),
+      this.#parts.devices?.() ?? {},
+    )
     const conditions = status.conditions?.map((condition) => {
       const old = before?.conditions?.find(({ type }) => type === condition.type)
       return old?.status === condition.status ? { ...condition, lastTransitionTime: old.lastTransitionTime } : condition
     })
     return { ...status, conditions }
+  }
+}
+
+const withDevices = (status: NodeStatus, devices: Readonly<Record<string, DeviceCount>>): NodeStatus => {
+  const counts = (kind: keyof DeviceCount): Record<string, string> =>
+    Object.fromEntries(Object.entries(devices).map(([name, count]) => [name, String(count[kind])]))
+  return {
+    ...status,
+    capacity: { ...status.capacity, ...counts('capacity') },
+    allocatable: { ...status.allocatable, ...counts('allocatable') },
   }
 }

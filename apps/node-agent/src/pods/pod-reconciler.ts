@@ -21,6 +21,7 @@ import { configVersion, type PodFiles } from './pod-files.ts'
 import type { PodMemory } from './pod-memory.ts'
 import { PodTable } from './pod-table.ts'
 import { hasEnded, outcomeOf } from './pod-view.ts'
+import type { PodPolicy } from './pod-policy.ts'
 import type { ProbeDialer } from './probes/probe-dialer.ts'
 import { Probes } from './probes/probes.ts'
 import { type Eviction, type Rejection, SHUTTING_DOWN } from './rejection.ts'
@@ -47,6 +48,7 @@ export interface PodReconcilerParts {
    */
   readonly beforeLeaving?: () => Promise<void>
   readonly images?: ImageSettings
+  readonly policy?: PodPolicy
   /** Which hooks are done; default: known until the agent ends. */
   readonly hookMarks?: HookMarks
   /** Asked before a pod's first sandbox is made. @returns why the node does not take it in. */
@@ -121,6 +123,7 @@ export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
       logFolder,
       nodeMemoryBytes: () => node().memoryBytes,
       hostname: () => node().hostname,
+      ...(parts.policy && { policy: parts.policy }),
     })
   }
 

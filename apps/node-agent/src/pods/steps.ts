@@ -11,12 +11,14 @@ import { resizeProblem, type Step } from './plan.ts'
 import { messageOf } from './message-of.ts'
 import { type PodFiles, VolumeError } from './pod-files.ts'
 import type { PodMemory } from './pod-memory.ts'
+import type { PodPolicy } from './pod-policy.ts'
 import { attemptsOf } from './pod-view.ts'
 import { givenTo, RESOURCES_ANNOTATION, withPart } from './resize/given.ts'
 import type { ResizeStep } from './resize/plan-resize.ts'
 import type { Resizes } from './resize/resizes.ts'
 import { containerResources } from './resources.ts'
 import { nextBackoff } from './restart-policy.ts'
+import { grantDevices } from './security/device-grants.ts'
 import { within } from './within.ts'
 
 export interface StepsParts {
@@ -33,6 +35,7 @@ export interface StepsParts {
   readonly nodeMemoryBytes: () => number
   readonly hostname: () => string
   readonly logFolder: string
+  readonly policy?: PodPolicy
 }
 
 /** A runtime that needs longer than this is stuck. */
@@ -110,10 +113,10 @@ export class PodSteps {
   }
 
   async #runSandbox(memory: PodMemory, signal: AbortSignal): Promise<boolean> {
-    const { env, runtime, events, logFolder, hostname } = this.#parts
+    const { env, runtime, events, logFolder, hostname, policy } = this.#parts
     try {
       await within(env.clock, STEP_LIMIT_MS, 'running the sandbox', signal, (until) =>
-        runtime.runSandbox(sandboxConfig(memory.pod, logFolder, hostname()), until),
+        runtime.runSandbox(sandboxConfig(memory.pod, logFolder, hostname(), undefined, policy?.pidsLimit), until),
       )
     } catch (error) {
       signal.throwIfAborted()
@@ -131,7 +134,7 @@ export class PodSteps {
     let id: string
     try {
       id = await within(env.clock, STEP_LIMIT_MS, 'creating the container', signal, async (until) =>
-        runtime.createContainer(step.sandboxId, await this.#config(step, memory), until),
+        runtime.createContainer(step.sandboxId, await this.#config(step, memory, until), until),
       )
     } catch (error) {
       signal.throwIfAborted()
@@ -154,8 +157,12 @@ export class PodSteps {
     return this.#start(memory, container, id, signal)
   }
 
-  async #config({ container, attempt, imageId, processesOf }: Extract<Step, { type: 'create-and-start' }>, memory: PodMemory) {
-    const { runtime, files, source, facts, nodeMemoryBytes, logFolder, events } = this.#parts
+  async #config(
+    { container, attempt, imageId, processesOf }: Extract<Step, { type: 'create-and-start' }>,
+    memory: PodMemory,
+    signal: AbortSignal,
+  ) {
+    const { runtime, files, source, facts, nodeMemoryBytes, logFolder, events, policy } = this.#parts
     const { pod } = memory
     const image = await runtime.imageStatus(imageId)
     if (!image) throw new RuntimeError('CreateContainerError', `image ${container.image} is gone again`)
@@ -164,6 +171,7 @@ export class PodSteps {
     const env = makeEnvironment(pod, container, source, podFacts, { warn, files: await files.environmentFiles(pod, container) })
     const mounts = await files.containerMounts(pod, container, attempt, env, podFacts, warn)
     const devices = await files.containerDevices(pod, container)
+    const granted = policy?.devices && (await grantDevices(policy.devices, pod, container, signal))
     const config = containerConfig({
       pod,
       container,
@@ -172,9 +180,14 @@ export class PodSteps {
       env,
       mounts,
       devices,
+      ...(granted && { granted }),
+      ...(policy?.security && { security: policy.security }),
       logRoot: logFolder,
       nodeMemoryBytes: nodeMemoryBytes(),
     })
+    if ((config.security.user ?? 0) !== 0)
+      for (const path of granted?.closedPaths ?? [])
+        warn('DeviceNotAccessible', `Only root can open ${path}: give it a group with a rule of udev`)
     return {
       ...config,
       annotations: { ...config.annotations, [RESOURCES_ANNOTATION]: JSON.stringify(config.resources) },

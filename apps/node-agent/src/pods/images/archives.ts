@@ -98,7 +98,7 @@ export class ImageArchives implements ImageSource {
       if (signal.aborted) return false
       const known = this.#known.get(name)
       if (known?.sizeBytes === file.sizeBytes && known.modifiedMs === file.modifiedMs) continue
-      if (this.#parts.env.clock.nowMs() - file.modifiedMs < SETTLE_MS && file.modifiedMs <= this.#parts.env.clock.nowMs()) grows = true
+      if (mayGrow(file.modifiedMs, this.#parts.env.clock.nowMs())) grows = true
       else await this.#alone(() => this.#load(name, file, signal))
     }
     return grows
@@ -179,6 +179,9 @@ export class ImageArchives implements ImageSource {
     return turn
   }
 }
+
+/** Whether somebody may still be copying a file that changed then. One of long ago, or of another clock's future, is whole. */
+export const mayGrow = (modifiedMs: number, nowMs: number): boolean => Math.abs(nowMs - modifiedMs) < SETTLE_MS
 
 /** `nginx` and `docker.io/library/nginx:latest` are one image. */
 function comparable(reference: string): string {

@@ -14,6 +14,8 @@ export interface ImageGarbageParts {
   readonly policy: GarbagePolicy
   /** Images that assigned pods name: waiting ones, static ones, init containers and all. */
   readonly wanted: () => readonly string[]
+  /** What runs, as far as it is known without asking. */
+  readonly running?: () => readonly SandboxState[]
   readonly tellNode: TellNode
   readonly records?: PullRecords
   /** Of the disk that holds a folder. Default: the kernel's answer. */
@@ -84,6 +86,7 @@ export class ImageGarbage {
 
   async #look(signal: AbortSignal): Promise<void> {
     try {
+      this.noteRunning(this.#parts.running?.() ?? [])
       await this.#alone(() => this.#collect(signal))
       this.#failures = 0
     } catch (error) {
