@@ -13,9 +13,10 @@ import { measured, metricsRoute } from './routes/metrics.ts'
 import { oidcRoutes } from './routes/oidc.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { handleResource } from './routes/resources.ts'
+import { StreamSlots } from './stream-slots.ts'
 import { WatchStreams } from './watch-stream.ts'
 
-export interface AppDeps extends Omit<ApiDeps, 'metrics' | 'watches' | 'podStreams'> {
+export interface AppDeps extends Omit<ApiDeps, 'metrics' | 'watches' | 'podStreams' | 'streamSlots'> {
   /** Absent: no node can be reached. */
   readonly podStreams?: PodStreams
   /** Bramble's own, e.g. `0.1.0`. */
@@ -37,7 +38,13 @@ export interface AppDeps extends Omit<ApiDeps, 'metrics' | 'watches' | 'podStrea
 export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const gate = createGate(deps)
   const metrics = new ApiMetrics()
-  const api: ApiDeps = { podStreams: NO_STREAMS, ...deps, metrics, watches: new WatchStreams(deps.env, metrics) }
+  const api: ApiDeps = {
+    podStreams: NO_STREAMS,
+    ...deps,
+    metrics,
+    watches: new WatchStreams(deps.env, metrics),
+    streamSlots: new StreamSlots(),
+  }
   const app = new Hono<HttpEnv>({ strict: false })
   app.onError((error, c) => respondError(c, error, deps.env.log))
   app.notFound((c) => c.text('404 page not found\n', 404))

@@ -1,6 +1,7 @@
 import { type FieldError, forbiddenField, invalidValue, notSupported } from '@bramble/api/field-error'
 import { badRequest, invalid } from '@bramble/api/status-error'
 import type { ContainerStatus, Pod } from '@bramble/api/types/pod'
+import { containerOf } from './pod-container.ts'
 import { isTrue } from './request-info.ts'
 
 /** Which part of a container's log, as the node must know it. Source: core/v1 PodLogOptions. */
@@ -51,7 +52,7 @@ export function podLogOptions(query: URLSearchParams, pod: Pod, nowMs: number): 
   if (errors.length > 0) throw invalid('', 'PodLogOptions', pod.metadata.name, errors)
 
   return {
-    container: containerName(query.get('container') ?? '', pod),
+    container: containerOf(query.get('container') ?? '', pod),
     follow: flag(query, 'follow'),
     previous: flag(query, 'previous'),
     timestamps: flag(query, 'timestamps'),
@@ -63,18 +64,6 @@ export function podLogOptions(query: URLSearchParams, pod: Pod, nowMs: number): 
 }
 
 const flag = (query: URLSearchParams, name: string): boolean => query.has(name) && isTrue(query.get(name))
-
-function containerName(asked: string, { metadata, spec }: Pod): string {
-  const main = spec.containers.map(({ name }) => name)
-  const init = (spec.initContainers ?? []).map(({ name }) => name)
-  if (asked !== '') {
-    if (![...main, ...init].includes(asked)) throw badRequest(`container ${asked} is not valid for pod ${metadata.name}`)
-    return asked
-  }
-  if (main.length === 1) return main[0]!
-  const orInit = init.length > 0 ? ` or one of the init containers: [${init.join(' ')}]` : ''
-  throw badRequest(`a container name must be specified for pod ${metadata.name}, choose one of: [${main.join(' ')}]${orInit}`)
-}
 
 /** @throws StatusError 400 when there is no log to read, for a reason that the pod's status knows. */
 export function assertHasLog({ metadata, status }: Pod, { container, previous }: Pick<LogOptions, 'container' | 'previous'>): void {

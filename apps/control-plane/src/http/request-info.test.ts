@@ -25,7 +25,7 @@ const cases: readonly (readonly [string, object])[] = [
   ['GET /api/v1/namespaces/a/pods/x/log', { ...core, verb: 'get', namespace: 'a', plural: 'pods', name: 'x', subresource: 'log' }],
   [
     'GET /api/v1/namespaces/a/pods/x/proxy/b/c',
-    { ...core, verb: 'get', namespace: 'a', plural: 'pods', name: 'x', subresource: 'proxy/b/c' },
+    { ...core, verb: 'get', namespace: 'a', plural: 'pods', name: 'x', subresource: 'proxy', proxied: 'b/c' },
   ],
   [
     'PUT /apis/apps/v1/namespaces/a/deployments/x/scale',

@@ -15,6 +15,8 @@ export interface ResourceRequest {
   readonly plural: string
   readonly name?: string
   readonly subresource?: string
+  /** After `proxy`: what is asked of the backend. */
+  readonly proxied?: string
 }
 /** A request for anything else: discovery, health, version. */
 export interface PathRequest {
@@ -42,11 +44,13 @@ export function requestInfo(method: string, path: string, query: URLSearchParams
   const version = parts[0] === 'api' ? parts[1]! : parts[2]!
   const isOldWatch = rest[0] === 'watch' && rest.length > 1 && method === 'GET'
   const target = targetOf(isOldWatch ? rest.slice(1) : rest)
-  const verb = isOldWatch ? 'watch' : verbOf(method, target.name !== undefined, query)
+  const verb = isOldWatch
+    ? 'watch'
+    : verbOf(target.proxied !== undefined && method === 'OPTIONS' ? 'GET' : method, target.name !== undefined, query)
   return { type: 'resource', verb, group, version, ...target }
 }
 
-type Target = Pick<ResourceRequest, 'namespace' | 'plural' | 'name' | 'subresource'>
+type Target = Pick<ResourceRequest, 'namespace' | 'plural' | 'name' | 'subresource' | 'proxied'>
 
 const NAMESPACE_SUBRESOURCES = new Set(['status', 'finalize'])
 
@@ -60,7 +64,9 @@ function targetOf(rest: readonly string[]): Target {
 const named = ([plural, name, ...subresource]: readonly string[]): Target => ({
   plural: plural!,
   ...(name !== undefined && { name }),
-  ...(subresource.length > 0 && { subresource: subresource.join('/') }),
+  ...(subresource[0] === 'proxy'
+    ? { subresource: 'proxy', proxied: subresource.slice(1).join('/') }
+    : subresource.length > 0 && { subresource: subresource.join('/') }),
 })
 
 function verbOf(method: string, isNamed: boolean, query: URLSearchParams): Verb {

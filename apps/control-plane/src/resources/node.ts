@@ -34,7 +34,10 @@ export const nodes: ResourceDefinition<Node> = {
       value: (node) => node.status?.nodeInfo?.containerRuntimeVersion || '<unknown>',
     },
   ],
-  subresources: { status: true },
+  subresources: {
+    status: true,
+    named: [{ name: 'proxy', kind: 'NodeProxyOptions', verbs: ['create', 'delete', 'get', 'patch', 'update'] }],
+  },
   fields: (node) => ({ 'spec.unschedulable': String(node.spec.unschedulable ?? false) }),
   applyDefaults: ({ spec }) => {
     if (spec.podCIDR && !spec.podCIDRs?.length) spec.podCIDRs = [spec.podCIDR]

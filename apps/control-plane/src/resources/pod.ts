@@ -37,6 +37,10 @@ export const pods: ResourceDefinition<Pod> = {
     status: true,
     named: [
       { name: 'log', kind: 'Pod', verbs: ['get'] },
+      { name: 'attach', kind: 'PodAttachOptions', verbs: ['create', 'get'] },
+      { name: 'exec', kind: 'PodExecOptions', verbs: ['create', 'get'] },
+      { name: 'portforward', kind: 'PodPortForwardOptions', verbs: ['create', 'get'] },
+      { name: 'proxy', kind: 'PodProxyOptions', verbs: ['create', 'delete', 'get', 'patch', 'update'] },
       { name: 'binding', kind: 'Binding', verbs: ['create'] },
       {
         name: 'ephemeralcontainers',

@@ -26,7 +26,10 @@ export const services: ResourceDefinition<Service> = {
     ageColumn,
     { name: 'Selector', type: 'string', priority: 1, value: (service) => labelsText(service.spec.selector) },
   ],
-  subresources: { status: true },
+  subresources: {
+    status: true,
+    named: [{ name: 'proxy', kind: 'ServiceProxyOptions', verbs: ['create', 'delete', 'get', 'patch', 'update'] }],
+  },
   fields: (service) => ({ 'spec.clusterIP': service.spec.clusterIP ?? '', 'spec.type': service.spec.type ?? '' }),
   prepare: (draft, previous) => {
     if (previous) keepAllocated(draft, previous)

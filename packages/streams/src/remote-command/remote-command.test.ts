@@ -38,7 +38,7 @@ async function serving(
       clock,
       open: async (signal) => {
         signal.addEventListener('abort', resolve, { once: true })
-        return open ? open() : childProcess(command, stdio, signal, sizes)
+        return open ? open() : childProcess(command, stdio, signal, { sizes })
       },
     }),
   )

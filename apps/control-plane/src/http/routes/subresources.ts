@@ -8,7 +8,13 @@ import { negotiateObject } from '../negotiate.ts'
 import { respondJson, successBody, Warnings } from '../respond.ts'
 import { showObject } from '../show.ts'
 import { type ApiDeps, type Exchange, keyOfExchange } from './exchange.ts'
+import { attach } from './attach.ts'
 import { evict } from './eviction.ts'
+import { exec } from './exec.ts'
+import { nodeProxy } from './node-proxy.ts'
+import { podProxy } from './pod-proxy.ts'
+import { portForward } from './port-forward.ts'
+import { serviceProxy } from './service-proxy.ts'
 import { podLog } from './streams.ts'
 import { requestToken } from './tokens.ts'
 import { contextOf, patch, write } from './write.ts'
@@ -28,6 +34,12 @@ export async function subresource(exchange: Exchange): Promise<Response> {
 }
 
 const NAMED: Readonly<Record<string, (exchange: Exchange) => Promise<Response>>> = {
+  'nodes/proxy': nodeProxy,
+  'pods/attach': attach,
+  'pods/exec': exec,
+  'pods/portforward': portForward,
+  'pods/proxy': podProxy,
+  'services/proxy': serviceProxy,
   'pods/binding': (exchange) => bind(exchange.c, exchange.deps, exchange.namespace!, exchange.request.name!),
   'pods/eviction': evict,
   'pods/log': podLog,
