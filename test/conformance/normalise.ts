@@ -26,6 +26,11 @@ export const RULES: readonly Rule[] = [
   { name: 'node ports', pattern: /(?<![-\d.])\b(3[0-2]\d{3})(?=\/(TCP|UDP)|,|$| )/gm, by: '<node-port>' },
   { name: 'node ports', pattern: /("?nodePort"?: )\d+/g, by: '$1<node-port>' },
   { name: 'versions of the server', pattern: /v?1\.\d+\.\d+\+bramble[\w.-]*/g, by: '<server-version>' },
+  {
+    name: 'names of the volumes of tokens',
+    pattern: new RegExp(`\\bkube-api-access-[${WORD}]{5}\\b`, 'g'),
+    by: 'kube-api-access-<suffix>',
+  },
   { name: 'names of the pods of a revision', pattern: new RegExp(`-[${WORD}]{7,10}-[${WORD}]{5}\\b`, 'g'), by: '-<hash>-<suffix>' },
   { name: 'hashes of templates', pattern: /(pod-template-hash"?[=:] ?"?|controller-revision-hash"?[=:] ?"?)[\w-]+/g, by: '$1<hash>' },
   { name: 'names of revisions', pattern: new RegExp(`(?<=[a-z])-(?=[${WORD}]*[0-9])[${WORD}]{7,10}\\b`, 'g'), by: '-<hash>' },
