@@ -1,3 +1,4 @@
+import type { KubeObject } from '@bramble/api/object'
 import type { LinkServer } from '@bramble/link/link'
 import type { Env } from '@bramble/reconcile/env'
 import { allAdmissionSteps } from './admission/all.ts'
@@ -25,6 +26,7 @@ import { storeMetrics } from './metrics/store-metrics.ts'
 import { createNodeGateway, type NodeGateway } from './gateway/node-gateway.ts'
 import { newServiceAccountKey } from './pki/service-account-key.ts'
 import { allResources } from './resources/all.ts'
+import { shareApiAccess } from './resources/pod-spec/api-access.ts'
 import { ensureStandardObjects } from './resources/standard-objects/standard-objects.ts'
 import { runningPart } from './running-part.ts'
 import { runScheduler } from './scheduler/scheduler.ts'
@@ -75,7 +77,7 @@ export async function createControlPlane(deps: {
 }): Promise<ControlPlane> {
   const { backend, linkServer, env, settings, certificates, serviceAccountKey = async () => newServiceAccountKey() } = deps
   const registry = new Registry(allResources)
-  const store = await openStore(backend, { volatile: volatileKeys(() => registry.stored()), share: shareManagedFields, env })
+  const store = await openStore(backend, { volatile: volatileKeys(() => registry.stored()), share: shareParts, env })
   await followCustomKinds(store, registry, env)
   const ranges = serviceRanges(settings.serviceNetwork)
   const reads: Pick<ApiClient, 'get' | 'list'> = {
@@ -127,3 +129,8 @@ export async function createControlPlane(deps: {
 }
 
 const DISK_FAILS = 'the last change could not be written to the disk'
+
+function shareParts(object: KubeObject): void {
+  shareManagedFields(object)
+  shareApiAccess(object)
+}

@@ -10,6 +10,7 @@ import { Registry } from '../api/registry.ts'
 import { ResourceService } from '../api/resource-service.ts'
 import { allResources } from '../resources/all.ts'
 import { namespaces } from '../resources/namespace.ts'
+import { shareApiAccess } from '../resources/pod-spec/api-access.ts'
 import { pods } from '../resources/pod.ts'
 import { serviceAccounts } from '../resources/service-account.ts'
 import { MemoryBackend } from '../store/backend/memory.ts'
@@ -152,3 +153,13 @@ for (const { name, spec, expect } of mirrors)
     assert.equal(told, expect === 'no error' ? expect : `403 pods "web" is forbidden: ${expect}`)
     if (expect === 'no error') assert.deepEqual(client.get(pods, 'shop/web')?.spec.volumes, undefined)
   })
+
+test('pods that are read from the disk share what is the same in all of them', async (t) => {
+  const { add, addAccount } = await cluster(t)
+  await addAccount()
+  const stored = await add()
+  const [one, two] = [structuredClone(stored), structuredClone(stored)]
+  for (const pod of [one, two]) shareApiAccess(pod)
+  assert.equal(one.spec.volumes![0]!.projected, two.spec.volumes![0]!.projected)
+  assert.deepEqual(one, stored)
+})

@@ -6,6 +6,7 @@ import type { Env } from '@bramble/reconcile/env'
 import type { ApiClient } from '../api/client.ts'
 import { generatedName } from '../api/names.ts'
 import type { AdmissionRequest, AdmissionStep } from '../api/requests.ts'
+import { API_ACCESS, API_ACCESS_PREFIX } from '../resources/pod-spec/api-access.ts'
 import { namedBy } from '../resources/pod-spec/named-by.ts'
 import { serviceAccounts } from '../resources/service-account.ts'
 
@@ -15,7 +16,6 @@ const DEFAULT_TRIES_MAX = 10
 const RETRY_MIN_MS = 100
 const RETRY_SPREAD_MS = 100
 
-const VOLUME_PREFIX = 'kube-api-access-'
 const MOUNT_PATH = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /**
@@ -79,26 +79,16 @@ export class ServiceAccountStep implements AdmissionStep {
     const name = this.#freeName(spec.volumes ?? [])
     for (const container of containers)
       container.volumeMounts = [...(container.volumeMounts ?? []), { name, readOnly: true, mountPath: MOUNT_PATH }]
-    spec.volumes = [...(spec.volumes ?? []), { name, projected: apiAccess() }]
+    spec.volumes = [...(spec.volumes ?? []), { name, projected: structuredClone(API_ACCESS) }]
   }
 
   #freeName(volumes: readonly Volume[]): string {
     for (;;) {
-      const name = generatedName(VOLUME_PREFIX, this.#env.random)
+      const name = generatedName(API_ACCESS_PREFIX, this.#env.random)
       if (!volumes.some((volume) => volume.name === name)) return name
     }
   }
 }
-
-/** Source: the same, TokenVolumeSource. */
-const apiAccess = (): NonNullable<Volume['projected']> => ({
-  defaultMode: 0o644,
-  sources: [
-    { serviceAccountToken: { path: 'token', expirationSeconds: 3607 } },
-    { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
-    { downwardAPI: { items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }] } },
-  ],
-})
 
 /** The node runs a mirror pod whatever the API says of it: it must not need anything of the API. */
 function demandNoSecrets(pod: Pod, refuse: (why: string) => Error): void {
