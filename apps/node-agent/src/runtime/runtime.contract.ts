@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
 import { imagePromises } from './contract/image-promises.ts'
+import { logPromises } from './contract/log-promises.ts'
 import { isRuntimeError, PodUnderTest, type PromiseOf, type RuntimeHarness } from './contract/pod-under-test.ts'
 import { processPromises } from './contract/process-promises.ts'
 import { resourcePromises } from './contract/resource-promises.ts'
@@ -38,6 +39,7 @@ export function runtimeContract(
     execPromises(promise)
     attachPromises(promise)
     portPromises(promise)
+    logPromises(promise)
     resourcePromises(promise)
     imagePromises(promise)
   })

@@ -11,10 +11,8 @@ import { CniNetwork } from '../../network/pod-network/cni-network.ts'
 import { PodUnderTest, text } from '../contract/pod-under-test.ts'
 import type { ContainerConfig } from '../runtime.ts'
 import { Containerd } from './containerd.fixture.ts'
-import { CriClient } from './cri-client.ts'
 import { CriRuntime } from './cri-runtime.ts'
 import { CriTestHost } from './cri-test-host.fixture.ts'
-import { rotateOne } from './log-rotation.ts'
 
 let host: CriTestHost
 
@@ -143,19 +141,6 @@ function ownTests(): void {
     assert.equal((await readFile(group, 'utf8')).trim(), String(64 << 20))
     const free = await pod.start({ name: 'free', security: { ...SECURITY, privileged: true } })
     assert.equal(await pod.shell(free, 'grep -c " /proc/" /proc/mounts'), '0\n')
-  })
-
-  it('a log that is full is put aside, and goes on anew', async (t) => {
-    const pod = await aPod(t)
-    const id = await pod.start({ args: ['while :; do echo tick; sleep 0.05; done'] })
-    await pod.logged(id, /tick/)
-    const { logPath } = await pod.container(id)
-    const client = new CriClient(host.containerd.socketPath)
-    t.after(() => client.close())
-    assert.equal(await rotateOne({ client, bytesMax: 1 << 20 }, id, logPath), false)
-    assert.equal(await rotateOne({ client, bytesMax: 10 }, id, logPath), true)
-    assert.match(await readFile(`${logPath}.old`, 'utf8'), /F tick\n$/)
-    await pod.logged(id, /^\S+ stdout F tick\n/)
   })
 
   it('the image that pods are made of is put there when it is missing, and never removed', async (t) => {

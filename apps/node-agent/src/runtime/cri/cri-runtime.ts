@@ -23,7 +23,6 @@ import { ContainerState, RuntimeService } from './grpc/api_pb.js'
 import { happenings } from './hints.ts'
 import { type CriHost, readHost } from './host.ts'
 import { CriImages } from './images.ts'
-import { rotateLogs } from './log-rotation.ts'
 import { CriObserver } from './observer.ts'
 import { SandboxFolder } from './sandbox-files.ts'
 import { CriSandboxes } from './sandboxes.ts'
@@ -41,8 +40,6 @@ export interface CriOptions {
   readonly stateDirectory?: string
   /** Of the group above all pods. Default `bramble`. */
   readonly cgroupName?: string
-  /** A container's log is rotated above this. Default 10 MiB. */
-  readonly logBytesMax?: number
 }
 
 /**
@@ -54,7 +51,6 @@ export class CriRuntime implements Runtime {
   readonly #clock: Clock
   readonly #log: Log
   readonly #cgroupName: string | undefined
-  readonly #logBytesMax: number
   readonly #sandboxes: CriSandboxes
   readonly #images: CriImages
   readonly #observer: CriObserver
@@ -69,7 +65,6 @@ export class CriRuntime implements Runtime {
     this.#log = log
     this.#name = options.name
     this.#cgroupName = options.cgroupName
-    this.#logBytesMax = options.logBytesMax ?? LOG_BYTES_MAX
     this.#images = new CriImages(this.#client, clock, async () => (await this.#traits()).sandboxImage)
     this.#observer = new CriObserver(this.#client, async () => (await this.#traits()).cgroups)
     this.#streams = new CriStreams(this.#client, clock)
@@ -108,10 +103,6 @@ export class CriRuntime implements Runtime {
   async *hints(signal: AbortSignal): AsyncIterable<{ readonly podUid: string }> {
     const ended = new AbortController()
     const until = AbortSignal.any([signal, ended.signal])
-    void rotateLogs(
-      { client: this.#client, observer: this.#observer, clock: this.#clock, log: this.#log, bytesMax: this.#logBytesMax },
-      until,
-    )
     try {
       for await (const happening of happenings(this.#client, this.#clock, this.#log, until)) {
         if (happening.type === 'anything') {
@@ -202,6 +193,10 @@ export class CriRuntime implements Runtime {
     } catch (error) {
       throw new RuntimeError('ResizeError', (error as Error).message, { cause: error })
     }
+  }
+
+  async reopenLog(id: string): Promise<void> {
+    await reasoned('RuntimeUnavailable', this.#client.call(RuntimeService.method.reopenContainerLog, { containerId: id }))
   }
 
   exec(
@@ -304,7 +299,6 @@ export class CriRuntime implements Runtime {
   }
 }
 
-const LOG_BYTES_MAX = 10 << 20
 const SLACK_MS = 30_000
 const STATUS_MS_MAX = 15_000
 

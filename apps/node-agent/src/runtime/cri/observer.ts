@@ -83,11 +83,6 @@ export class CriObserver {
     return [...new Set([...this.#containers.values(), ...this.#sandboxes.values()].map(({ podUid }) => podUid))]
   }
 
-  /** Log paths of what runs, by container id. */
-  runningLogs(): ReadonlyMap<string, string> {
-    return new Map([...this.#containers].flatMap(([id, { logPath, detail }]) => (isRunning(detail) && logPath ? [[id, logPath]] : [])))
-  }
-
   /** Learns of a container before it is observed. */
   adopt(containerId: string, podUid: string): void {
     if (!this.#containers.has(containerId)) this.#containers.set(containerId, { podUid, oomSeen: false })
@@ -173,5 +168,3 @@ interface KnownSandbox {
   isKnown: boolean
   ip: string | undefined
 }
-
-const isRunning = (detail: ContainerDetail | undefined): boolean => detail?.state === CriState.CONTAINER_RUNNING

@@ -273,6 +273,10 @@ export class FakeRuntime implements Runtime {
     note(this.updates, `${container.state.name} ${shown(resources)}`)
   }
 
+  async reopenLog(id: string): Promise<void> {
+    if (this.#container(id)?.state.state !== 'running') throw new RuntimeError('RuntimeUnavailable', `container ${id} is not running`)
+  }
+
   async updateSandbox(_id: string, resources: PodResources): Promise<void> {
     this.#mayFail('updateSandbox')
     note(this.updates, `pod ${shown(resources)}`)
