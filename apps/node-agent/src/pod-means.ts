@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { Pod } from '@bramble/api/types/pod'
 import type { StatusReport } from '@bramble/link/link'
 import type { Env } from '@bramble/reconcile/env'
@@ -10,7 +10,6 @@ import { PodEvents } from './pods/events.ts'
 import { ImageArchives } from './pods/images/archives.ts'
 import { ImageGarbage } from './pods/images/image-garbage.ts'
 import type { ImageSettings } from './pods/images/make-pulls.ts'
-import { emulatorPath, goArchitecture, misfitOf } from './pods/images/misfit.ts'
 import type { GarbagePolicy } from './pods/images/plan.ts'
 import type { PullRecords } from './pods/images/pull-records.ts'
 import type { PodPolicy } from './pods/pod-policy.ts'
@@ -91,7 +90,6 @@ export class PodMeans {
       stallMs,
       records,
       activity: () => pullActivity(),
-      misfit: (image) => misfitOf(image, goArchitecture(), (architecture) => existsSync(emulatorPath(architecture))),
       used: (imageId) => this.#garbage.noteUse(imageId),
       ...(parallelMax !== undefined && { parallelMax }),
       ...(this.#archives && { archives: this.#archives }),

@@ -141,7 +141,7 @@ export interface PodResources {
   /** Absent where a container has no limit. */
   readonly cpuLimitMillis?: number
   readonly memoryLimitBytes?: number
-  /** Processes and threads of all its containers together: the pod's cgroup ends a fork bomb. */
+  /** Processes and threads of all its containers together, so that a fork bomb ends there. Absent from a change: as it was. */
   readonly pidsLimit?: number
 }
 
@@ -216,8 +216,6 @@ export interface ContainerResources {
   readonly cpuRequestMillis?: number
   readonly cpuLimitMillis?: number
   readonly memoryLimitBytes?: number
-  /** Processes and threads; absent: as many as the system allows. */
-  readonly pidsLimit?: number
 }
 
 export interface Device {

@@ -19,7 +19,11 @@ if (insidePrivateHost()) {
     runtime: (t: TestContext) => host.runtimeNow(t),
     trust: async (address, authority) => {
       const path = await registryFile(address, 'ca.crt', authority)
-      await registryFile(address, 'hosts.toml', `server = "https://${address}"\n[host."https://${address}"]\nca = "${path}"\n`)
+      await registryFile(
+        address,
+        'hosts.toml',
+        `server = "https://${address}"\nca = "${path}"\n[host."https://${address}"]\nca = "${path}"\n`,
+      )
     },
     allowPlain: async (address) => void (await registryFile(address, 'hosts.toml', `server = "http://${address}"\n`)),
     strangeHost: STRANGE_HOST,

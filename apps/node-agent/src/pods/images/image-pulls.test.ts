@@ -107,13 +107,6 @@ test('names that are none, and images that may not be pulled', async () => {
   assert.ok(node.events().includes('InspectFailed: Failed to apply default image tag "no name": "no name" is no name'))
 })
 
-test('an image that cannot run here is refused in words', async () => {
-  const node = aNode({ misfit: () => 'is for linux/s390x, this node is linux/arm64' })
-  await node.get(wanting('a', WEB))
-  await node.pass(2_000)
-  assert.deepEqual(node.waiting('a'), ['ErrImagePull', `image "${WEB}" is for linux/s390x, this node is linux/arm64`])
-})
-
 test('a registry that goes silent is given up in words, one that is slow is not', async () => {
   const seen = { bytes: 0 }
   const node = aNode({ stallMs: 60_000, activity: async () => String(seen.bytes) })

@@ -27,8 +27,6 @@ export interface ImagePullsParts {
   readonly wake: (podUid: string) => void
   /** Archives on this node that images may come from. */
   readonly archives?: ImageSource
-  /** Why an image cannot run on this machine, if so. */
-  readonly misfit?: (image: ImageState) => string | undefined
   /** An image is about to be used. */
   readonly used?: (imageId: string) => void
 }
@@ -178,8 +176,6 @@ export class ImagePulls {
       const { image, tookMs } = await (fallback
         ? within(env.clock, REFRESH_LIMIT_MS, `pulling image "${reference}"`, signal, () => pull)
         : pull)
-      const misfit = this.#parts.misfit?.(image)
-      if (misfit !== undefined) throw new RuntimeError('ErrImagePull', `image "${reference}" ${misfit}`)
       await records.add(image.id, claim)
       const [took, all] = [goDuration(tookMs), goDuration(env.clock.monotonicMs() - startedMs)]
       this.#record(

@@ -81,6 +81,7 @@ test('the most specific login comes first, those of one place in their order', (
     loginsFor('pi:5000/team/web:1', loginsIn(secrets)).map(({ username, password }) => `${username}${password}`),
     ['web1', 'team1', 'all1', 'all2'],
   )
+  assert.deepEqual([...new Set(loginsFor('pi:5000/team/web:1', loginsIn(secrets)).map(({ registry }) => registry))], ['pi:5000'])
 })
 
 test('a repository is a name without tag and digest', () => {

@@ -30,6 +30,7 @@ export function loginsIn(secrets: readonly Secret[]): readonly RegistryLogin[] {
  * Those whose registry fits the image, most specific first. `*` stands for any part of a host name between two dots; a path fits as a
  * prefix; the port must be the same.
  *
+ * @returns them as logins of that very registry.
  * @throws RuntimeError `InvalidImageName`
  * @see Source: kubernetes credentialprovider BasicDockerKeyring.Lookup, URLsMatch; Kubernetes "Interpretation of config.json".
  */
@@ -42,7 +43,7 @@ export function loginsFor(reference: string, logins: readonly RegistryLogin[]): 
   return keyed
     .filter(({ place }) => covers(place, wanted))
     .sort((a, b) => compare(keyOf(b.place), keyOf(a.place)))
-    .map(({ login }) => login)
+    .map(({ login }) => ({ ...login, registry: repository.slice(0, at) }))
 }
 
 /** Name of an image without tag and digest, registry included: `docker.io/library/nginx`. @throws RuntimeError `InvalidImageName`. */

@@ -1,6 +1,6 @@
 import type { Secret } from '@bramble/api/types/core'
 import type { Env } from '@bramble/reconcile/env'
-import type { ImageService, ImageState } from '../../runtime/runtime.ts'
+import type { ImageService } from '../../runtime/runtime.ts'
 import type { PodEvents } from '../events.ts'
 import { ImagePulls, type ImageSource } from './image-pulls.ts'
 import { PullQueue } from './pull-queue.ts'
@@ -17,7 +17,6 @@ export interface ImageSettings {
   /** Default: known until the agent ends. */
   readonly records?: PullRecords
   readonly archives?: ImageSource
-  readonly misfit?: (image: ImageState) => string | undefined
   readonly used?: (imageId: string) => void
 }
 
@@ -35,7 +34,7 @@ const STALL_MS = 3 * 60_000
 
 /** Pulls of one node as its settings say. */
 export function makePulls({ images, env, events, secret, wake, memoryBytes }: PullPlace, settings: ImageSettings = {}): ImagePulls {
-  const { archives, misfit, used } = settings
+  const { archives, used } = settings
   return new ImagePulls({
     images,
     env,
@@ -51,7 +50,6 @@ export function makePulls({ images, env, events, secret, wake, memoryBytes }: Pu
       activity: settings.activity ?? (() => Promise.resolve(undefined)),
     }),
     ...(archives && { archives }),
-    ...(misfit && { misfit }),
     ...(used && { used }),
   })
 }

@@ -74,10 +74,7 @@ export function registryPromises(it: typeof declare, under: RuntimeUnderTest): v
     const registry = await startRegistry(t, { host: PLAIN_HOST })
     await under.allowPlain(registry.address)
     await registry.push('web', '1', { layers: [noise('a', 1000)], architecture: 's390x' })
-    const node = aNode(under, t, {
-      misfit: ({ platform }) => (platform?.endsWith('s390x') ? `is for ${platform}` : undefined),
-    })
-    assert.match(await node.failure(`${registry.address}/web:1`), /s390x|no match for platform/)
+    assert.match(await aNode(under, t).failure(`${registry.address}/web:1`), /no match for platform/)
   })
 
   it('a registry that goes silent is given up, and its connections are closed', async (t) => {

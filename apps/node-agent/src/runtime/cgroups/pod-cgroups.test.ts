@@ -30,6 +30,9 @@ describe('the cgroups of pods, cgroup v1', () => {
     await groups.set('u', { ...BURSTABLE, memoryLimitBytes: 2 << 20 })
     assert.equal(await readFile(join(root, 'memory/bramble/burstable/podu/memory.limit_in_bytes'), 'utf8'), '2097152')
     assert.deepEqual(await readdir(join(root, 'pids')), [], 'runtimes make the rest')
+    await groups.make('v', { ...BURSTABLE, pidsLimit: 512 })
+    await groups.set('v', BURSTABLE)
+    assert.equal(await readFile(join(root, 'pids/bramble/burstable/podv/pids.max'), 'utf8'), '512', 'a resize is not about processes')
   })
   it('a class has the share of all its pods', async (t) => {
     const root = await aRoot(t, 1)

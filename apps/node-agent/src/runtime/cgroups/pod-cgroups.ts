@@ -61,8 +61,9 @@ export class PodCgroups {
   /** Makes the pod's group and gives it what it may use; makes it the pod's share of its class, too. Safe to repeat. */
   async make(podUid: string, resources: PodResources): Promise<void> {
     const place = this.#place(podUid, resources.qosClass)
-    if (this.#manager === 'cgroupfs') await this.#makeFolders(place.folder, ['cpu', 'memory'])
-    await this.#apply(place, podSettings(this.#version, resources))
+    const settings = podSettings(this.#version, resources)
+    if (this.#manager === 'cgroupfs') await this.#makeFolders(place.folder, [...new Set(settings.map(({ controller }) => controller))])
+    await this.#apply(place, settings)
   }
 
   /**

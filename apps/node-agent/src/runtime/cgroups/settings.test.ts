@@ -45,6 +45,26 @@ describe('what is written into the cgroup of a pod', () => {
       systemd: ['CPUWeight=10', 'CPUQuota=50%', 'MemoryMax=67108864'],
     },
     {
+      name: 'processes, cgroup v1',
+      version: 1,
+      pod: { ...bestEffort, pidsLimit: 512 },
+      files: {
+        'cpu/cpu.shares': '2',
+        'cpu/cpu.cfs_period_us': '100000',
+        'cpu/cpu.cfs_quota_us': '-1',
+        'memory/memory.limit_in_bytes': '-1',
+        'pids/pids.max': '512',
+      },
+      systemd: ['CPUShares=2', 'CPUQuota=', 'MemoryLimit=infinity', 'TasksMax=512'],
+    },
+    {
+      name: 'processes, cgroup v2',
+      version: 2,
+      pod: { ...bestEffort, pidsLimit: 512 },
+      files: { 'cpu/cpu.weight': '1', 'cpu/cpu.max': 'max 100000', 'memory/memory.max': 'max', 'pids/pids.max': '512' },
+      systemd: ['CPUWeight=1', 'CPUQuota=', 'MemoryMax=infinity', 'TasksMax=512'],
+    },
+    {
       name: 'no limits, cgroup v1: earlier ones are taken away',
       version: 1,
       pod: unlimited,

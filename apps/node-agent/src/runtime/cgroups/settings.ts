@@ -6,7 +6,7 @@ export type CgroupVersion = 1 | 2
 
 export interface CgroupSetting {
   /** Hierarchy with cgroup v1. */
-  readonly controller: 'cpu' | 'memory'
+  readonly controller: 'cpu' | 'memory' | 'pids'
   readonly file: string
   readonly content: string
 }
@@ -28,9 +28,14 @@ export const cpuQuotaUs = (millis: number): number => Math.max(CPU_QUOTA_US_MIN,
 /** @see Source: kubernetes KEP-2254, "Convert CPU Shares to CPU Weight". */
 export const cpuWeight = (shares: number): number => Math.floor(1 + ((shares - SHARES_MIN) * 9999) / (SHARES_MAX - SHARES_MIN))
 
-/** Of a pod's group. What has no limit loses the one that it had. @see Source: kubernetes pkg/kubelet/cm, `ResourceConfigForPod`. */
+/**
+ * Of a pod's group. What has no limit loses the one that it had, but that of processes, which is the node's to say and stays.
+ * @see Source: kubernetes pkg/kubelet/cm, `ResourceConfigForPod`.
+ */
 export function podSettings(version: CgroupVersion, resources: PodResources): readonly CgroupSetting[] {
-  const { cpuLimitMillis, memoryLimitBytes } = resources
+  const { cpuLimitMillis, memoryLimitBytes, pidsLimit } = resources
+  const pids: readonly CgroupSetting[] =
+    pidsLimit === undefined ? [] : [{ controller: 'pids', file: 'pids.max', content: String(pidsLimit) }]
   const shares = cpuShares(resources.qosClass === 'BestEffort' ? 0 : resources.cpuRequestMillis)
   const quota = cpuLimitMillis === undefined ? undefined : cpuQuotaUs(cpuLimitMillis)
   if (version === 2)
@@ -38,12 +43,14 @@ export function podSettings(version: CgroupVersion, resources: PodResources): re
       { controller: 'cpu', file: 'cpu.weight', content: String(cpuWeight(shares)) },
       { controller: 'cpu', file: 'cpu.max', content: `${quota ?? 'max'} ${CPU_PERIOD_US}` },
       { controller: 'memory', file: 'memory.max', content: String(memoryLimitBytes ?? 'max') },
+      ...pids,
     ]
   return [
     { controller: 'cpu', file: 'cpu.shares', content: String(shares) },
     { controller: 'cpu', file: 'cpu.cfs_period_us', content: String(CPU_PERIOD_US) },
     { controller: 'cpu', file: 'cpu.cfs_quota_us', content: String(quota ?? -1) },
     { controller: 'memory', file: 'memory.limit_in_bytes', content: String(memoryLimitBytes ?? -1) },
+    ...pids,
   ]
 }
 
@@ -74,6 +81,8 @@ export function systemdProperties(settings: readonly CgroupSetting[]): readonly 
         return `MemoryLimit=${content === '-1' ? 'infinity' : content}`
       case 'memory.max':
         return `MemoryMax=${content === 'max' ? 'infinity' : content}`
+      case 'pids.max':
+        return `TasksMax=${content}`
       default:
         return [] // the period is systemd's own
     }
