@@ -1,10 +1,13 @@
-import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Clock, Log } from '@bramble/reconcile/env'
 import { runCommand } from '../../host/exec.ts'
 import { atomicWrite, readIfPresent } from '../../host/files.ts'
 import type { PodNetwork } from '../../network/pod-network/pod-network.ts'
-import type { SandboxConfig } from '../runtime.ts'
-import { etcHosts, podResolvConf } from './convert.ts'
+import type { PodResources, SandboxConfig } from '../runtime.ts'
+import { endProcessesOf, isFirstProcess, startFirstProcess } from './first-process.ts'
+import { mountsBelow, unmountBelow } from './mounts.ts'
+import { etcHosts, namespaceOfSysctl, podResolvConf } from './pod-files.ts'
 
 /** What is remembered of a sandbox, in a folder that a reboot empties. */
 export interface SandboxRecord {
@@ -16,20 +19,32 @@ export interface SandboxRecord {
   readonly hostPid: boolean
   readonly hostIpc: boolean
   readonly hostname: string
+  /** Absent in records from before pods had them. */
+  readonly resources?: PodResources
+  readonly sharedProcesses?: boolean
   /** Of the running kernel; a record from an earlier boot means nothing. */
   readonly bootId: string
   /** Absent until everything is there. */
-  readonly made?: { readonly netnsPath?: string; readonly ip?: string }
+  readonly made?: {
+    readonly netnsPath?: string
+    readonly ip?: string
+    /** Of the first process, with shared processes. */
+    readonly firstPid?: number
+  }
 }
 
 /** Files and bind mounts that every container of a pod shares. */
 export interface SandboxPlaces {
   readonly ipc: string
   readonly uts: string
+  /** With shared processes alone. */
+  readonly pid: string
   readonly shm: string
   readonly hosts: string
   readonly hostname: string
   readonly resolvConf: string
+  /** Folder of mounts that containers cannot have as they are. */
+  readonly mounts: string
 }
 
 const SHM_SIZE = '64m'
@@ -41,25 +56,36 @@ const SHM_SIZE = '64m'
 export class Sandboxes {
   readonly #directory: string
   readonly #network: PodNetwork
-  readonly #nowMs: () => number
+  readonly #clock: Clock
+  readonly #log: Log
 
-  constructor(directory: string, network: PodNetwork, nowMs: () => number) {
+  constructor(directory: string, network: PodNetwork, clock: Clock, log: Log) {
     this.#directory = directory
     this.#network = network
-    this.#nowMs = nowMs
+    this.#clock = clock
+    this.#log = log
   }
 
   places(podUid: string): SandboxPlaces {
     const at = (name: string): string => join(this.#directory, podUid, name)
-    return { ipc: at('ipc'), uts: at('uts'), shm: at('shm'), hosts: at('hosts'), hostname: at('hostname'), resolvConf: at('resolv.conf') }
+    return {
+      ipc: at('ipc'),
+      uts: at('uts'),
+      pid: at('pid'),
+      shm: at('shm'),
+      hosts: at('hosts'),
+      hostname: at('hostname'),
+      resolvConf: at('resolv.conf'),
+      mounts: at('mounts'),
+    }
   }
 
   /** Makes what is missing of it; the same pod twice is the same sandbox. */
   async make(config: SandboxConfig, signal: AbortSignal): Promise<SandboxRecord> {
     const known = await this.read(config.podUid)
-    if (known && (await isWhole(known))) return known
+    if (known && (await this.#isWhole(known))) return known
 
-    const { podUid, namespace, name, hostNetwork, hostPid, hostIpc, hostname, portMappings } = config
+    const { podUid, namespace, name, hostNetwork, hostPid, hostIpc, hostname, portMappings, resources, sharedProcesses } = config
     const draft: SandboxRecord = {
       podUid,
       namespace,
@@ -68,42 +94,77 @@ export class Sandboxes {
       hostPid,
       hostIpc,
       hostname,
-      createdAtMs: this.#nowMs(),
+      resources,
+      sharedProcesses: sharedProcesses && !hostPid,
+      createdAtMs: this.#clock.nowMs(),
       bootId: await readBootId(),
     }
-    await this.#write(draft)
+    await this.write(draft)
     const plug = hostNetwork ? undefined : await this.#network.add({ podUid, namespace, name, portMappings }, signal)
     await this.#makeNamespaces(config)
-    await applySysctls(config.sysctls, plug?.netnsPath, hostIpc ? undefined : this.places(podUid).ipc)
+    await applySysctls(config.sysctls, { net: plug?.netnsPath, ipc: hostIpc ? undefined : this.places(podUid).ipc })
     await this.#writeFiles(config, plug?.ip)
-    const record: SandboxRecord = { ...draft, made: { ...(plug && { netnsPath: plug.netnsPath, ip: plug.ip }) } }
-    await this.#write(record)
+    const firstPid = draft.sharedProcesses ? await startFirstProcess(this.places(podUid).pid, this.#clock) : undefined
+    const record: SandboxRecord = {
+      ...draft,
+      made: { ...(plug && { netnsPath: plug.netnsPath, ip: plug.ip }), ...(firstPid !== undefined && { firstPid }) },
+    }
+    await this.write(record)
     return record
   }
 
   /** Absent = success. */
   async remove(podUid: string): Promise<void> {
     await this.#network.remove(podUid)
-    const { ipc, uts, shm } = this.places(podUid)
-    await unmount([ipc, uts, shm])
-    await rm(join(this.#directory, podUid), { recursive: true, force: true })
+    await this.#clear(podUid)
+    const folder = join(this.#directory, podUid)
+    for (const name of await readdir(folder).catch(() => []))
+      if (name !== RECORD) await rm(join(folder, name), { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true }) // the record last: it tells what else there is
   }
 
   async read(podUid: string): Promise<SandboxRecord | undefined> {
     const text = await readIfPresent(join(this.#directory, podUid, RECORD))
-    return text === undefined ? undefined : (JSON.parse(text) as SandboxRecord)
+    if (text === undefined) return undefined
+    try {
+      return JSON.parse(text) as SandboxRecord
+    } catch (error) {
+      this.#log.warn('the record of a sandbox cannot be read, it is made anew', { podUid, error })
+      return unreadable(podUid)
+    }
   }
 
   /** Every sandbox that was begun, with whether all of it is there now. */
   async list(): Promise<readonly { readonly record: SandboxRecord; readonly ready: boolean }[]> {
     const names = await readdir(this.#directory).catch(() => [])
     const records = await Promise.all(names.map((name) => this.read(name)))
-    return Promise.all(records.filter((record) => record !== undefined).map(async (record) => ({ record, ready: await isWhole(record) })))
+    // a folder that is empty is what an agent left that died while it removed it; others are not
+    for (const [index, record] of records.entries()) if (!record) await rmdir(join(this.#directory, names[index]!)).catch(() => {})
+    const found = records.filter((record) => record !== undefined)
+    return Promise.all(found.map(async (record) => ({ record, ready: await this.#isWhole(record) })))
+  }
+
+  async write(record: SandboxRecord): Promise<void> {
+    await atomicWrite(join(this.#directory, record.podUid, RECORD), JSON.stringify(record), 0o600)
+  }
+
+  /** What an earlier or interrupted attempt left. */
+  async #clear(podUid: string): Promise<void> {
+    const folder = join(this.#directory, podUid)
+    const { pid } = this.places(podUid)
+    if ((await mountsBelow(pid)).length > 0) await endProcessesOf(pid)
+    await unmountBelow(folder)
+  }
+
+  async #isWhole({ podUid, bootId, made, sharedProcesses }: SandboxRecord): Promise<boolean> {
+    if (!made || bootId !== (await readBootId())) return false
+    if (sharedProcesses && !(made.firstPid !== undefined && (await isFirstProcess(made.firstPid, this.places(podUid).pid)))) return false
+    return made.netnsPath === undefined || isThere(made.netnsPath)
   }
 
   async #makeNamespaces({ podUid, hostname, hostIpc, hostNetwork }: SandboxConfig): Promise<void> {
     const { ipc, uts, shm } = this.places(podUid)
-    await unmount([ipc, uts, shm]) // what an interrupted attempt left
+    await this.#clear(podUid)
     const wanted = [...(hostIpc ? [] : [['--ipc', ipc]]), ...(hostNetwork ? [] : [['--uts', uts]])] as [flag: string, path: string][]
     for (const [, path] of wanted) await writeFile(path, '')
     if (wanted.length > 0) {
@@ -124,35 +185,46 @@ export class Sandboxes {
     await writeFile(places.resolvConf, config.hostNetwork ? hostResolvConf : podResolvConf(hostResolvConf, upstream))
     await writeFile(places.hostname, `${config.hostname}\n`)
   }
-
-  async #write(record: SandboxRecord): Promise<void> {
-    await atomicWrite(join(this.#directory, record.podUid, RECORD), JSON.stringify(record), 0o600)
-  }
 }
 
 const RECORD = 'sandbox.json'
 
-async function isWhole(record: SandboxRecord): Promise<boolean> {
-  if (!record.made || record.bootId !== (await readBootId())) return false
-  if (record.made.netnsPath === undefined) return true
-  return stat(record.made.netnsPath).then(
+/** Nothing but whose it is, from the name of its folder. It is removed, and another takes its place. */
+const unreadable = (podUid: string): SandboxRecord => ({
+  podUid,
+  namespace: '',
+  name: '',
+  createdAtMs: 0,
+  hostNetwork: false,
+  hostPid: false,
+  hostIpc: false,
+  hostname: '',
+  bootId: '',
+})
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
     () => true,
     () => false,
   )
-}
 
 const readBootId = async (): Promise<string> => ((await readIfPresent('/proc/sys/kernel/random/boot_id')) ?? '').trim()
 
-async function unmount(paths: readonly string[]): Promise<void> {
-  const mounts = (await readIfPresent('/proc/self/mounts')) ?? ''
-  const mounted = paths.filter((path) => mounts.includes(` ${path} `))
-  if (mounted.length > 0) await runCommand('umount', ['--lazy', ...mounted])
-}
-
-/** @param netns, ipc Paths of the pod's namespaces; absent: the host's, where nothing may be set. */
-async function applySysctls(sysctls: Readonly<Record<string, string>>, netns: string | undefined, ipc: string | undefined): Promise<void> {
-  const settings = Object.entries(sysctls).map(([name, value]) => `${name}=${value}`)
+/**
+ * @param namespaces Paths of the pod's own; absent: the host's, where nothing may be set.
+ * @throws Error for what is not the pod's own.
+ */
+async function applySysctls(
+  sysctls: Readonly<Record<string, string>>,
+  namespaces: { readonly net: string | undefined; readonly ipc: string | undefined },
+): Promise<void> {
+  const settings = Object.entries(sysctls).map(([name, value]) => `${name.replaceAll('/', '.')}=${value}`)
   if (settings.length === 0) return
-  const enter = [...(netns === undefined ? [] : [`--net=${netns}`]), ...(ipc === undefined ? [] : [`--ipc=${ipc}`])]
+  for (const name of Object.keys(sysctls)) {
+    const namespace = namespaceOfSysctl(name)
+    if (namespace === undefined || namespaces[namespace] === undefined)
+      throw new Error(`sysctl "${name}" not allowed with host ${namespace ?? 'net'} enabled`)
+  }
+  const enter = Object.entries(namespaces).flatMap(([kind, path]) => (path === undefined ? [] : [`--${kind}=${path}`]))
   await runCommand('nsenter', [...enter, '--', 'sysctl', '-qw', ...settings])
 }
