@@ -17,11 +17,13 @@ import { type MeansSettings, PodMeans } from './pod-means.ts'
 import type { HookMarks } from './pods/lifecycle/hook-marks.ts'
 import { type LogLimits, rotateLogs, runningLogs } from './pods/log-rotation.ts'
 import { oneStream, podLogs } from './pods/logs.ts'
+import { PodEvents } from './pods/events.ts'
 import type { PodFiles } from './pods/pod-files.ts'
 import { PodReconciler } from './pods/pod-reconciler.ts'
 import type { ProbeDialer } from './pods/probes/probe-dialer.ts'
 import { PodStreams } from './pods/streams/pod-streams.ts'
 import { ReleasedVolumes } from './pods/volumes/local-path/released-volumes.ts'
+import { StaticPodFolder } from './pods/static-pods/static-pod-folder.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import type { AssignedStore } from './state/assigned.ts'
 import { AgentServer } from './server/agent-server.ts'
@@ -40,6 +42,8 @@ export interface AgentSettings {
   readonly serviceNetwork: string
   /** Where containers' logs are kept, e.g. /var/log/pods. */
   readonly logFolder: string
+  /** Manifests of pods that this node runs of its own accord; absent: none. */
+  readonly staticPodFolder?: string
   /** Absent: logs are left to grow. */
   readonly logLimits?: LogLimits
   /** Of this node's own pages, on 127.0.0.1; absent or 0: none. */
@@ -89,7 +93,10 @@ export const createAgent = (parts: AgentParts): Agent => ({ run: (signal) => run
 async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
   const outbox = new StatusOutbox()
   const { env, facts, runtime, settings } = parts
-  const send = (report: StatusReport): void => outbox.put(report)
+  const send = (report: StatusReport): void => {
+    const told = running.pods.translate(report)
+    if (told) outbox.put(told)
+  }
   const { nodeName } = settings.node
   const means = parts.means && new PodMeans({ env, nodeName, runtime, send, pods: () => running.pods, settings: parts.means })
   const devices = means && { devices: () => means.deviceCounts() }
@@ -106,6 +113,7 @@ async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
     (until) => running.keepSession(until),
     (until) => running.server.run(settings.localPort ?? 0, until),
     (until) => running.rotateLogs(until),
+    (until) => running.followStaticPods(until),
     (until) => means?.run(until) ?? new Signal().wait(until),
   ])
 }
@@ -122,6 +130,7 @@ class RunningAgent {
   readonly #index = new AssignedIndex()
   readonly #change = new Signal()
   readonly #carry: (request: StreamRequest, signal: AbortSignal) => Promise<void>
+  readonly #staticPods: StaticPodFolder | undefined
   #networkVersion: string | undefined
   #savedVersion: string | undefined
   #saving: Promise<void> = Promise.resolve()
@@ -141,12 +150,24 @@ class RunningAgent {
       dialer,
       source: this.#index,
       ...(parts.hookMarks && { hookMarks: parts.hookMarks }),
+      hasStaticPods: settings.staticPodFolder !== undefined,
       ...(means && { images: means.images, policy: means.policy, admit: (pod: Pod) => means.admit(pod) }),
       node: () => reporter.nodeFacts,
       logFolder: settings.logFolder,
       send: (report) => outbox.put(report),
       beforeLeaving: () => this.#save().catch((error: unknown) => env.log.warn('a pod leaves before that is saved', { error })),
     })
+    const { nodeName } = settings.node
+    const events = new PodEvents(env, nodeName, (report) => outbox.put(report))
+    this.#staticPods =
+      settings.staticPodFolder === undefined
+        ? undefined
+        : new StaticPodFolder({
+            folder: settings.staticPodFolder,
+            nodeName,
+            env,
+            failed: (path, why) => events.recordOfNode('Warning', 'FailedValidation', `Error validating pods of ${path}, ignoring: ${why}`),
+          })
     const streams = new PodStreams(this.pods, runtime)
     const logs = podLogs(this.pods, env.clock)
     this.server = new AgentServer(
@@ -162,8 +183,10 @@ class RunningAgent {
     this.#carry = async (request, signal) => carrier?.carry(request, signal)
   }
 
-  /** What was assigned last, before any network. */
+  /** What was assigned last, and what the node runs of its own accord, before any network. */
   async start(): Promise<void> {
+    const own = await this.#staticPods?.scan()
+    if (own) this.pods.assignStatic(own)
     const saved = await this.#parts.assigned.load()
     this.#reporter.tell()
     if (!saved) return
@@ -174,6 +197,11 @@ class RunningAgent {
     } catch (error) {
       this.#parts.env.log.warn('the network of pods is not ready yet', { error })
     }
+  }
+
+  async followStaticPods(signal: AbortSignal): Promise<void> {
+    if (this.#staticPods) await this.#staticPods.run((pods) => this.pods.assignStatic(pods), signal)
+    else await new Signal().wait(signal)
   }
 
   /** Holds a session with the control plane, and opens another one when it is lost. */

@@ -75,6 +75,15 @@ export const AGENT_SETTINGS: readonly Setting[] = [
       'container runtime: podman, containerd, or the socket of one that speaks CRI, unix:///…; auto takes the first that is there',
   },
   {
+    name: 'static-pod-dir',
+    kind: 'text',
+    value: 'PATH',
+    default: '/etc/bramble/manifests',
+    pattern: /^\//,
+    rule: 'must be an absolute path',
+    description: 'folder of manifests of pods that this node runs of its own accord; need not exist',
+  },
+  {
     name: 'pod-log-dir',
     kind: 'text',
     value: 'PATH',
@@ -123,6 +132,7 @@ export interface AgentConfig {
   readonly nodeIp: string | undefined
   readonly labels: Readonly<Record<string, string>>
   readonly runtime: string
+  readonly staticPodDirectory: string
   readonly podLogDirectory: string
   readonly localPort: number
   readonly means: MeansConfig
@@ -143,6 +153,7 @@ export function parseAgentConfig(given: Readonly<Record<string, unknown>>): Agen
     nodeIp: values['node-ip'] as string | undefined,
     labels: Object.fromEntries((values['label'] as readonly string[]).map((label) => label.split('=', 2) as [string, string])),
     runtime: values['runtime'] as string,
+    staticPodDirectory: values['static-pod-dir'] as string,
     podLogDirectory: values['pod-log-dir'] as string,
     localPort: values['local-port'] as number,
     means: meansConfig(values),

@@ -105,6 +105,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
       podNetwork,
       serviceNetwork,
       logFolder: config.podLogDirectory,
+      staticPodFolder: config.staticPodDirectory,
       logLimits: LOG_LIMITS,
       localPort: config.localPort,
     },

@@ -137,6 +137,11 @@ export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
     this.#pods.assignStatic(pods)
   }
 
+  /** What somebody else has to say of a pod, under the uid that the API knows; undefined while the API does not know the pod. */
+  translate(report: StatusReport): StatusReport | undefined {
+    return this.#pods.mirrors.translate(report)
+  }
+
   /** Looks at every pod again, at once: what kept it may be over. */
   wakeAll(): void {
     for (const memory of this.#pods.all()) {

@@ -98,16 +98,19 @@ export class PodWorld {
   readonly files = new MemoryPodFiles()
   readonly dialer = new FakeDialer()
   readonly hookMarks = new MemoryHookMarks()
-  /** Whether agents know a folder of static pods. */
-  hasStaticPods = false
+  readonly #hasStaticPods: boolean
   readonly configs = new FakeConfigs()
   readonly reports: StatusReport[] = []
   reconciler!: PodReconciler
   #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
 
-  /** @param slow Operations of the runtime take time, so that an agent can die in the middle of them. */
-  constructor(seed = 1, slow = false) {
+  /**
+   * @param slow Operations of the runtime take time, so that an agent can die in the middle of them.
+   * @param hasStaticPods Agents have a folder of their own pods.
+   */
+  constructor(seed = 1, slow = false, hasStaticPods = false) {
+    this.#hasStaticPods = hasStaticPods
     this.env = simEnv(seed)
     this.runtime = new FakeRuntime({
       clock: this.env.clock,
@@ -127,7 +130,7 @@ export class PodWorld {
       dialer: this.dialer,
       source: this.configs,
       hookMarks: this.hookMarks,
-      hasStaticPods: this.hasStaticPods,
+      hasStaticPods: this.#hasStaticPods,
       logFolder: '/var/log/pods',
       node: () => ({ hostname: 'pi-1', hostIp: '192.0.2.1', memoryBytes: 2 ** 32, allocatable: { cpuMillis: 3900, memoryBytes: 2 ** 31 } }),
       send: (report) => this.reports.push(report),

@@ -18,6 +18,7 @@ import {
 import { FakeImages, hash } from './fake-images.ts'
 import { fakeAttached, fakeProcess, type FakeTerminal, play } from './fake-process.ts'
 import { fakeScript, type FakeScript } from './fake-script.ts'
+import { note, shown } from './notes.ts'
 
 export interface FakeRuntimeOptions {
   readonly clock: Clock
@@ -389,15 +390,3 @@ export class FakeRuntime implements Runtime {
     if (error) throw error
   }
 }
-
-/** The newest of many. */
-const note = (notes: string[], text: string): void => void (notes.push(text) > 1_000 && notes.shift())
-
-const shown = ({ cpuRequestMillis: cpu, cpuLimitMillis: cpuLimit, memoryLimitBytes: memory }: ContainerResources): string =>
-  [
-    cpu !== undefined && `cpu=${cpu}m`,
-    cpuLimit !== undefined && `cpuLimit=${cpuLimit}m`,
-    memory !== undefined && `memory=${memory / 2 ** 20}Mi`,
-  ]
-    .filter((text) => text !== false)
-    .join(' ')
