@@ -1,6 +1,7 @@
 import { isPodReady, type Pod } from '../../packages/api/src/types/pod.ts'
 import { conditionOf } from '../../packages/api/src/conditions.ts'
 import { matchesRequirements, requirementsOf } from '../../packages/api/src/labels.ts'
+import { VOLUME_NODE } from '../../packages/api/src/types/volume.ts'
 import type { Service } from '../../packages/api/src/types/service.ts'
 import type { ApiSnapshot, NodeSnapshot } from './invariants.ts'
 
@@ -9,7 +10,7 @@ import type { ApiSnapshot, NodeSnapshot } from './invariants.ts'
  * Spec, status, containers and kernel rules must all tell the same story.
  */
 export function missing(api: ApiSnapshot, services: readonly Service[], nodes: readonly NodeSnapshot[]): readonly string[] {
-  return [...unreadyNodes(api, nodes), ...workloads(api), ...containers(api, nodes), ...rules(api, services, nodes)]
+  return [...unreadyNodes(api, nodes), ...workloads(api), ...volumes(api), ...containers(api, nodes), ...rules(api, services, nodes)]
 }
 
 const unreadyNodes = (api: ApiSnapshot, nodes: readonly NodeSnapshot[]): string[] =>
@@ -42,6 +43,15 @@ function workloads(api: ApiSnapshot): string[] {
   }
   return late
 }
+
+/** Nothing is left of claims that are gone; a claim is served on the node of its pod. */
+const volumes = (api: ApiSnapshot): string[] =>
+  api.volumes.flatMap(({ metadata, spec, status }) => {
+    if (status?.phase !== 'Bound') return [`volume ${metadata.name} of ${spec.claimRef?.name} is ${status?.phase}`]
+    const user = api.pods.find((pod) => pod.spec.volumes?.some(({ persistentVolumeClaim: of }) => of?.claimName === spec.claimRef?.name))
+    const node = metadata.annotations?.[VOLUME_NODE]
+    return user && user.spec.nodeName !== node ? [`pod ${user.metadata.name} is on ${user.spec.nodeName}, its volume on ${node}`] : []
+  })
 
 /** Every pod runs where the API says, with the status that it has there, and nothing else runs. */
 function containers(api: ApiSnapshot, nodes: readonly NodeSnapshot[]): string[] {

@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../packages/api/src/object.ts'
 import type { Node } from '../../packages/api/src/types/node.ts'
 import { isTerminal, type Pod } from '../../packages/api/src/types/pod.ts'
+import { type PersistentVolume, VOLUME_NODE } from '../../packages/api/src/types/volume.ts'
 import type { EndpointSlice } from '../../packages/api/src/types/service.ts'
 import type { DaemonSet, Deployment, ReplicaSet } from '../../packages/api/src/types/workload.ts'
 import { SERVICE_NAME_LABEL } from '../../packages/api/src/types/service.ts'
@@ -23,6 +24,7 @@ export interface ApiSnapshot {
   readonly deployments: readonly Deployment[]
   readonly replicaSets: readonly ReplicaSet[]
   readonly daemonSets: readonly DaemonSet[]
+  readonly volumes: readonly PersistentVolume[]
 }
 export interface NodeSnapshot {
   readonly name: string
@@ -37,6 +39,8 @@ export interface NodeSnapshot {
 export class Invariants {
   /** Node of every pod uid that was ever bound. */
   readonly #boundTo = new Map<string, string>()
+  /** Node of every volume, by uid. */
+  readonly #folders = new Map<string, string>()
   readonly #ended = new Map<string, string>()
   readonly #restarts = new Map<string, number>()
   readonly #podNetworks = new Map<string, string>()
@@ -62,6 +66,8 @@ export class Invariants {
     rule(api.revision >= this.#revision, `the history went back from ${this.#revision} to ${api.revision}`)
     this.#revision = api.revision
     for (const pod of api.pods) this.#checkPod(pod)
+    for (const volume of api.volumes) this.#checkVolume(volume)
+    for (const pod of api.pods) checkAtVolume(pod, api)
     for (const node of api.nodes) this.#checkPodNetwork(node, api.nodes)
     for (const deployment of api.deployments) checkSurge(deployment, api)
     for (const set of api.daemonSets) checkOnePerNode(set, api)
@@ -84,6 +90,12 @@ export class Invariants {
       rule(status.restartCount >= last, `restarts of ${name}/${status.name} went back from ${last} to ${status.restartCount}`)
       this.#restarts.set(id, status.restartCount)
     }
+  }
+
+  #checkVolume({ metadata: { name, uid, annotations } }: PersistentVolume): void {
+    const node = annotations?.[VOLUME_NODE] ?? ''
+    rule((this.#folders.get(uid) ?? node) === node, `volume ${name} moved from ${this.#folders.get(uid)} to ${node}`)
+    this.#folders.set(uid, node)
   }
 
   #checkPodNetwork({ metadata: { name }, spec: { podCIDR } }: Node, all: readonly Node[]): void {
@@ -117,6 +129,20 @@ export class Invariants {
           `${name} sends ${id} to ${ip}, which no slice ever named`,
         )
     }
+  }
+}
+
+/** A pod that has a node is where its volume is. */
+function checkAtVolume({ metadata, spec }: Pod, { volumes }: ApiSnapshot): void {
+  for (const { persistentVolumeClaim: claim } of spec.volumes ?? []) {
+    const volume = volumes.find(
+      ({ spec: { claimRef }, status }) => claim && claimRef?.name === claim.claimName && status?.phase === 'Bound',
+    )
+    const node = volume?.metadata.annotations?.[VOLUME_NODE]
+    rule(
+      !spec.nodeName || !node || spec.nodeName === node,
+      `pod ${metadata.name} was put on ${spec.nodeName}, but its volume is on ${node}`,
+    )
   }
 }
 

@@ -2,6 +2,7 @@ import type { ApiClient } from '../../apps/control-plane/src/api/client.ts'
 import { daemonSets } from '../../apps/control-plane/src/resources/daemon-set.ts'
 import { deployments } from '../../apps/control-plane/src/resources/deployment.ts'
 import { nodes } from '../../apps/control-plane/src/resources/node.ts'
+import { persistentVolumeClaims } from '../../apps/control-plane/src/resources/persistent-volume-claim.ts'
 import { pods } from '../../apps/control-plane/src/resources/pod.ts'
 import { services } from '../../apps/control-plane/src/resources/service.ts'
 import { isReason } from '../../packages/api/src/status-error.ts'
@@ -30,7 +31,7 @@ const FAULTY_MS = 15 * 60_000
 const CALM_MS_MAX = 12 * 60_000
 
 /**
- * A fleet with a Deployment, a DaemonSet and a Service, where people change their minds and everything that can fail does.
+ * A fleet with Deployments, one of them with a volume, a DaemonSet and Services, where people change their minds and everything that can fail does.
  * Safety is checked in every step; when the faults are over, the world must reach the wish.
  * @throws Violation with the seed, what was wrong, and the last things that happened.
  */
@@ -84,7 +85,7 @@ function weather(chance: () => number): Faults {
 export async function converge(cluster: SimCluster, calmMs: number): Promise<void> {
   let missing: readonly string[] = []
   for (let waitedMs = 0; waitedMs < calmMs; waitedMs += 10_000) {
-    await cluster.run(10_000)
+    await cluster.run(10_000, keepClaim)
     missing = await cluster.missing()
     if (missing.length === 0) return
   }
@@ -100,6 +101,8 @@ export async function applyWorkloads(client: ApiClient): Promise<void> {
     spec: { replicas: 6, selector: { matchLabels: { app: 'web' } }, template: template('web') },
   })
   await client.create<Deployment>(deployments, single())
+  await keepClaim(client)
+  await client.create<Deployment>(deployments, keeper())
   await client.create<DaemonSet>(daemonSets, {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
@@ -128,6 +131,34 @@ const single = (): NewObject<Deployment> => ({
   spec: { replicas: 1, strategy: { type: 'Recreate' }, selector: { matchLabels: { app: 'single' } }, template: template('single') },
 })
 
+/** Has a volume, which keeps it on one node, and a token that is replaced every eight minutes. */
+const keeper = (): NewObject<Deployment> => {
+  const { metadata, spec } = template('keeper')
+  const volumes = [
+    { name: 'data', persistentVolumeClaim: { claimName: 'data' } },
+    { name: 'token', projected: { sources: [{ serviceAccountToken: { path: 'token', audience: 'vault', expirationSeconds: 600 } }] } },
+  ]
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'keeper', namespace: 'default' },
+    spec: {
+      replicas: 1,
+      strategy: { type: 'Recreate' },
+      selector: { matchLabels: metadata.labels },
+      template: { metadata, spec: { ...spec, volumes } },
+    },
+  }
+}
+
+async function keepClaim(client: ApiClient): Promise<void> {
+  if (client.get(persistentVolumeClaims, 'default/data')) return
+  await client.create(persistentVolumeClaims, {
+    metadata: { name: 'data', namespace: 'default' },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  })
+}
+
 /** What people do meanwhile, now and then. */
 async function changeOfMind(client: ApiClient, chance: () => number): Promise<void> {
   const image = (): object => ({
@@ -150,7 +181,8 @@ async function changeOfMind(client: ApiClient, chance: () => number): Promise<vo
       const all = client.list(pods)
       const victim = all[Math.floor(chance() * all.length)]
       if (victim) await client.delete(pods, keyOf(victim))
-    }
+    } else if (dice < 0.125) await client.delete(persistentVolumeClaims, 'default/data')
+    else if (dice < 0.15) await keepClaim(client)
   } catch (error) {
     if (!isReason(error, 'NotFound', 'Conflict', 'AlreadyExists')) throw error // someone was faster
   }

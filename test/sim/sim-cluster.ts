@@ -3,6 +3,7 @@ import { daemonSets } from '../../apps/control-plane/src/resources/daemon-set.ts
 import { deployments } from '../../apps/control-plane/src/resources/deployment.ts'
 import { endpointSlices } from '../../apps/control-plane/src/resources/endpoint-slice.ts'
 import { nodes } from '../../apps/control-plane/src/resources/node.ts'
+import { persistentVolumes } from '../../apps/control-plane/src/resources/persistent-volume.ts'
 import { pods } from '../../apps/control-plane/src/resources/pod.ts'
 import { replicaSets } from '../../apps/control-plane/src/resources/replica-set.ts'
 import { services } from '../../apps/control-plane/src/resources/service.ts'
@@ -140,6 +141,7 @@ export class SimCluster {
           deployments: client.list(deployments),
           replicaSets: client.list(replicaSets),
           daemonSets: client.list(daemonSets),
+          volumes: client.list(persistentVolumes),
         }
       : undefined
   }

@@ -1,3 +1,4 @@
+import { VOLUME_FOLDER } from '../../packages/api/src/types/volume.ts'
 import type { NodeLink } from '../../packages/link/src/link.ts'
 import type { Env } from '../../packages/reconcile/src/env.ts'
 import { createAgent } from '../../apps/node-agent/src/agent.ts'
@@ -69,7 +70,12 @@ export class SimNode {
       assigned: own(this.#assigned),
       files: own(this.#files),
       dialer: new FakeDialer(),
-      settings: { node: { nodeName: name, version: '0.0.0-sim', labels: {} }, podNetwork, serviceNetwork, logFolder: '/var/log/pods' },
+      settings: {
+        node: { nodeName: name, version: '0.0.0-sim', labels: {}, annotations: { [VOLUME_FOLDER]: '/volumes' } },
+        podNetwork,
+        serviceNetwork,
+        logFolder: '/var/log/pods',
+      },
     })
     void agent.run(life.stop.signal).then(
       () => {

@@ -16,9 +16,9 @@ export const API_ACCESS: NonNullable<Volume['projected']> = deepFreeze({
   ],
 })
 
-/** Makes a pod that was just read from the disk use what all others use. In place. */
+/** Makes a pod that was just read from the disk use what all others use. In place; what is frozen is shared already. */
 export function shareApiAccess(object: KubeObject): void {
-  if (object.kind !== 'Pod') return
+  if (object.kind !== 'Pod' || Object.isFrozen(object)) return
   for (const volume of (object as Pod).spec.volumes ?? [])
     if (volume.name.startsWith(API_ACCESS_PREFIX) && isDeepStrictEqual(volume.projected, API_ACCESS)) volume.projected = API_ACCESS
 }
