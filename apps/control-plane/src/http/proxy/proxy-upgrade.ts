@@ -1,6 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { internalError } from '@bramble/api/status-error'
 import type { Upgrade } from '../upgrade.ts'
@@ -99,13 +98,14 @@ function lines(headers: readonly string[]): string {
   return text
 }
 
-/** Until either side ends. */
+/** Until either side is closed. */
 async function joined(client: Duplex, backend: Duplex, signal: AbortSignal): Promise<void> {
-  const cut = (): void => {
-    client.destroy()
-    backend.destroy()
-  }
-  signal.addEventListener('abort', cut, { once: true })
-  await Promise.race([pipeline(client, backend), pipeline(backend, client)].map((way) => way.catch(() => {})))
-  cut()
+  const { promise: closed, resolve } = Promise.withResolvers<void>()
+  backend.on('error', () => {}) // its close follows
+  for (const side of [client, backend]) side.once('close', resolve)
+  signal.addEventListener('abort', () => resolve(), { once: true })
+  client.pipe(backend).pipe(client)
+  await closed
+  client.destroy()
+  backend.destroy()
 }
