@@ -161,7 +161,7 @@ function tests(): void {
     connection.write('ping\n')
     await reads(connection, /ping/)
     connection.destroy()
-    await assert.rejects(nodeStreams.forward(pod, 8081, NEVER), isStatus(503, 'ServiceUnavailable', /refused/))
+    await assert.rejects(nodeStreams.forward(pod, 8081, NEVER), isStatus(503, 'ServiceUnavailable', /failed to connect to localhost:8081/))
   })
 
   it('a log is followed over rotations and to the end of the container, without losing a line', LIMIT, async (t) => {
