@@ -18,7 +18,7 @@ const PROGRAMS = {
       'http/protobuf/fields.txt',
     ],
   },
-  'node-agent': { workers: ['transport/csr-worker.ts', 'node/inventory-worker.ts'], files: [] },
+  'node-agent': { workers: ['transport/csr-worker.ts', 'node/inventory-worker.ts', 'runtime/podman/port-dialer.ts'], files: [] },
 } as const
 
 /**

@@ -1,5 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { PassThrough, pipeline, type Readable, type Writable } from 'node:stream'
 import { execa } from 'execa'
 
 export interface CommandOptions {
@@ -160,6 +162,88 @@ export function startDetached(
   }
 }
 
+export interface PipedProcess {
+  /** Absent unless asked for; errors of a reader that is gone are swallowed. */
+  readonly stdin?: Writable
+  /** Absent unless asked for. Whoever asks must read it, or destroy it. */
+  readonly stdout?: Readable
+  readonly stderr: Readable
+  isRunning(): boolean
+  /** Resolves when it has ended and its outputs were read. Never rejects; no code when a signal ended it. */
+  readonly ended: Promise<{ readonly exitCode?: number }>
+  /** SIGKILL, and nobody waits for what else holds its outputs open. */
+  kill(): void
+}
+
+/**
+ * Starts a program whose streams are carried as they come: back-pressure reaches it. It has no time limit; who starts it ends it.
+ * @throws HostError when it cannot be started.
+ */
+export function startPiped(
+  file: string,
+  args: readonly string[],
+  { stdin, stdout }: { readonly stdin: boolean; readonly stdout: boolean },
+): PipedProcess {
+  const child = execa(file, args, {
+    reject: false,
+    buffer: false,
+    stdin: stdin ? 'pipe' : 'ignore',
+    stdout: stdout ? 'pipe' : 'ignore',
+    stderr: 'pipe',
+  })
+  if (child.pid === undefined) throw notStarted(file, undefined)
+  const program = child.nodeChildProcess
+  program.stdin?.on('error', () => {})
+  return {
+    ...(program.stdin && { stdin: program.stdin }),
+    ...(program.stdout && { stdout: waiting(program.stdout) }),
+    stderr: waiting(program.stderr!),
+    isRunning: () => program.exitCode === null && program.signalCode === null,
+    ended: child.then(({ exitCode }) => ({ ...(exitCode !== undefined && { exitCode }) })),
+    kill: () => {
+      program.kill('SIGKILL')
+      for (const stream of [program.stdin, program.stdout, program.stderr]) stream?.destroy()
+    },
+  }
+}
+
+/** execa lets go of what nobody reads at once. */
+const waiting = (source: Readable): Readable => pipeline(source, new PassThrough(), () => {})
+
+export interface HelperProcess {
+  /** What cannot be sent any more is dropped. */
+  send(message: object): void
+  stop(): void
+  /** Resolves when it has ended. Never rejects. */
+  readonly ended: Promise<void>
+}
+
+/**
+ * Starts a Node.js program that answers messages, and may send open connections along. It ends when this process does.
+ *
+ * @param wrapper Program and arguments that start it, say in a namespace.
+ * @throws HostError when it cannot be started.
+ */
+export function startHelper(
+  wrapper: readonly [string, ...string[]],
+  program: string,
+  onMessage: (message: unknown, connection: Socket | undefined) => void,
+): HelperProcess {
+  const [file, ...args] = [...wrapper, process.execPath, ...HELPER_FLAGS, program] as [string, ...string[]]
+  const child = execa(file, args, { reject: false, buffer: false, ipc: true, serialization: 'json', stdio: ['ignore', 'ignore', 'ignore'] })
+  if (child.pid === undefined) throw notStarted(file, undefined)
+  const helper = child.nodeChildProcess
+  helper.on('message', (message: unknown, connection: Socket | undefined) => onMessage(message, connection))
+  helper.on('error', () => {})
+  return {
+    send: (message) => void (helper.connected && helper.send(message, () => {})),
+    stop: () => void helper.kill('SIGKILL'),
+    ended: child.then(() => {}),
+  }
+}
+
+/** It does little and should need little. */
+const HELPER_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=32', '--optimize-for-size', '--disable-warning=ExperimentalWarning']
 const TIMEOUT_MS = 30_000
 const OUTPUT_BYTES_MAX = 1 << 20
 const KILL_AFTER_MS = 500

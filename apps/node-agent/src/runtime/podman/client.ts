@@ -1,10 +1,16 @@
-import { Agent, type IncomingMessage, request, type RequestOptions } from 'node:http'
+import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request, type RequestOptions } from 'node:http'
+import { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { RuntimeError } from '../runtime.ts'
 import type { PodmanService } from './podman-service.ts'
 
 export interface PodmanRequest {
   readonly query?: Readonly<Record<string, string | number | boolean>>
   readonly body?: unknown
+  /** Instead of a body: sent as it comes, once. */
+  readonly upload?: Readable
+  readonly headers?: Readonly<Record<string, string>>
   /** For the whole request, a start of the service included. Default 60 000. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
@@ -59,31 +65,70 @@ export class PodmanClient {
     })
   }
 
+  /**
+   * A request after which the connection carries the streams of a process, whatever Podman says further.
+   *
+   * @param signal Ends the connection, too.
+   * @throws PodmanError when Podman refuses, RuntimeError `RuntimeUnavailable` when it cannot be reached in time.
+   */
+  async hijack(path: string, options: Pick<PodmanRequest, 'query' | 'body'>, signal: AbortSignal): Promise<Socket> {
+    const socket = await this.#within(REQUEST_MS_MAX, `POST ${path}`, signal, async (limit) => {
+      const data = options.body === undefined ? undefined : JSON.stringify(options.body)
+      const send = (): Promise<Socket | IncomingMessage> =>
+        new Promise((resolve, reject) => {
+          const outgoing = request({
+            ...this.#target('POST', withQuery(path, options.query)),
+            agent: false,
+            headers: { ...headersOf(data), connection: 'Upgrade', upgrade: 'tcp' },
+          })
+          const stop = (): void => void outgoing.destroy(limit.reason as Error)
+          limit.addEventListener('abort', stop, { once: true })
+          const done =
+            <T>(then: (value: T) => void) =>
+            (value: T): void => {
+              limit.removeEventListener('abort', stop)
+              then(value)
+            }
+          outgoing.once('error', done(reject))
+          outgoing.once('response', done(resolve))
+          outgoing.once('upgrade', (_response, connection: Socket, head: Buffer) => {
+            if (head.length > 0) connection.unshift(head)
+            done(resolve)(connection)
+          })
+          outgoing.end(data)
+        })
+      const answer = await this.#retried(send, limit, false)
+      if (answer instanceof Socket) return answer
+      throw errorOf(answer.statusCode!, await textOf(answer))
+    })
+    socket.on('error', () => {}) // its end says it
+    const end = (): void => void socket.destroy()
+    signal.addEventListener('abort', end, { once: true })
+    socket.once('close', () => signal.removeEventListener('abort', end))
+    if (signal.aborted) end()
+    return socket
+  }
+
   close(): void {
     this.#agent.destroy()
   }
 
   #send(method: string, path: string, options: PodmanRequest, signal: AbortSignal): Promise<IncomingMessage> {
-    const query = new URLSearchParams(
-      Object.entries(options.query ?? {}).map(([name, value]): [string, string] => [name, String(value)]),
-    ).toString()
     const data = options.body === undefined ? undefined : JSON.stringify(options.body)
     const send = (): Promise<IncomingMessage> =>
       new Promise((resolve, reject) => {
         const outgoing = request(
           {
-            ...this.#target(method, query === '' ? path : `${path}?${query}`),
+            ...this.#target(method, withQuery(path, options.query)),
             agent: this.#agent,
             signal,
-            headers:
-              data === undefined
-                ? { 'content-length': 0 }
-                : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(data) },
+            headers: { ...(options.upload ? { 'content-type': 'application/x-tar' } : headersOf(data)), ...options.headers },
           },
           resolve,
         )
         outgoing.once('error', reject)
-        outgoing.end(data)
+        if (options.upload) void pipeline(options.upload, outgoing).catch(reject)
+        else outgoing.end(data)
       })
     return this.#retried(send, signal, options.repeatable ?? true)
   }
@@ -128,6 +173,14 @@ const CONNECTIONS_MAX = 8
 const ANSWER_BYTES_MAX = 64 << 20
 const NOT_LISTENING = ['ENOENT', 'ECONNREFUSED']
 const BROKEN = ['ECONNRESET', 'EPIPE']
+
+const headersOf = (data: string | undefined): OutgoingHttpHeaders =>
+  data === undefined ? { 'content-length': 0 } : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(data) }
+
+function withQuery(path: string, query: PodmanRequest['query'] = {}): string {
+  const text = new URLSearchParams(Object.entries(query).map(([name, value]): [string, string] => [name, String(value)])).toString()
+  return text === '' ? path : `${path}?${text}`
+}
 
 async function textOf(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []

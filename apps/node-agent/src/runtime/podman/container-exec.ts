@@ -1,22 +1,20 @@
-import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { runTalkative } from '../../host/exec.ts'
+import { rm } from 'node:fs/promises'
+import { PassThrough, type Readable, Transform } from 'node:stream'
+import type { ProcessEnd, RemoteProcess, Stdio } from '@bramble/streams/remote-process'
+import { type PipedProcess, runTalkative, startPiped } from '../../host/exec.ts'
 import { RuntimeError } from '../runtime.ts'
 import { execExitCode } from './convert.ts'
+import { commandMark, killCommand, ociRuntimeOf } from './oci-commands.ts'
 
 const OUTPUT_BYTES_MAX = 10 << 10
+const TAIL_BYTES = 2 << 10
 const SLACK_MS = 5_000
-/** Where the OCI runtimes keep what they know of a running container. */
-const RUNTIMES = [
-  { program: 'crun', state: '/run/crun' },
-  { program: 'runc', state: '/run/runc' },
-]
+
+// Commands without a terminal are run by the OCI runtime itself: Podman's own way writes to the disk for each command and keeps a
+// process for five minutes, too dear for a probe every ten seconds.
 
 /**
- * Runs a command inside a running container to its end, by the OCI runtime itself: Podman's own way writes to the disk for each
- * command and keeps a process for five minutes, too dear for a probe every ten seconds.
+ * Runs a command inside a running container to its end.
  *
  * @param directory For a short-lived file.
  * @returns Exit code and the first 10 KiB of both outputs together; 126 or 127 when it cannot be run, as a shell says it.
@@ -28,61 +26,104 @@ export async function execInContainer(
   timeoutMs: number,
   directory: string,
 ): Promise<{ readonly exitCode: number; readonly output: string }> {
-  const program = await runtimeOf(containerId)
-  const pidFile = join(directory, `exec-${randomUUID()}`)
+  const program = await ociRuntimeOf(containerId)
+  const mark = commandMark(directory, containerId)
   const limit = AbortSignal.timeout(timeoutMs)
-  const kill = (): void => killNow(pidFile)
+  const kill = (): void => killCommand(mark)
   limit.addEventListener('abort', kill, { once: true })
   try {
-    const { exitCode, output } = await runTalkative(program, ['exec', '--pid-file', pidFile, containerId, ...command], {
+    const { exitCode, output } = await runTalkative(program, ['exec', '--pid-file', mark, containerId, ...command], {
       timeoutMs: timeoutMs + SLACK_MS,
       keepBytes: OUTPUT_BYTES_MAX,
     })
     if (limit.aborted) throw new RuntimeError('ExecTimeout', `command "${command[0]}" did not end within ${timeoutMs} ms`)
-    const code = execExitCode(exitCode, output)
-    if (code === undefined) throw new RuntimeError('RuntimeUnavailable', `${program}: ${output.trim()}`)
-    return { exitCode: code, output }
+    return { exitCode: codeOf(program, exitCode, output), output }
   } catch (error) {
     if (error instanceof RuntimeError) throw error
     throw new RuntimeError(limit.aborted ? 'ExecTimeout' : 'RuntimeUnavailable', (error as Error).message, { cause: error })
   } finally {
     limit.removeEventListener('abort', kill)
-    await rm(pidFile, { force: true })
+    await rm(mark, { force: true })
   }
 }
 
-async function runtimeOf(containerId: string): Promise<string> {
-  for (const { program, state } of RUNTIMES)
-    if (
-      await stat(join(state, containerId)).then(
-        () => true,
-        () => false,
-      )
-    )
-      return program
-  throw new RuntimeError('RuntimeUnavailable', `container ${containerId} is not running`)
+/**
+ * Runs a command inside for somebody who watches: its own pipes, so that back-pressure and the end of the input are the kernel's.
+ * It is killed when `signal` aborts or a stream is destroyed.
+ *
+ * @throws RuntimeError `RuntimeUnavailable` when the container does not run.
+ */
+export async function openInContainer(
+  containerId: string,
+  command: readonly string[],
+  stdio: Stdio,
+  directory: string,
+  signal: AbortSignal,
+): Promise<RemoteProcess> {
+  const program = await ociRuntimeOf(containerId)
+  signal.throwIfAborted()
+  const mark = commandMark(directory, containerId)
+  const child = startPiped(program, ['exec', '--pid-file', mark, containerId, ...command], stdio)
+  const tail = new Tail()
+  const stderr = child.stderr.pipe(tail)
+  const errors = stdio.stderr ? stderr.pipe(new PassThrough()) : undefined
+  if (!errors) stderr.resume()
+  const kill = (): void => {
+    killCommand(mark)
+    child.kill()
+    errors?.destroy()
+  }
+  const ended = follow(child, { program, tail, mark, signal, errors, kill })
+  ended.catch(() => {}) // who does not look at it does not care
+  return {
+    ...(child.stdin && { stdin: child.stdin }),
+    ...(child.stdout && { stdout: child.stdout }),
+    ...(errors && { stderr: errors }),
+    resize: () => {},
+    ended,
+  }
 }
 
-/** The runtime passes no signal on that would end every command, so the command itself is killed, with what it began. */
-function killNow(pidFile: string): void {
-  for (const pid of withDescendants(Number(readNow(pidFile))).reverse())
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch {
-      // it has just ended
-    }
+interface Following {
+  readonly program: string
+  readonly tail: Tail
+  readonly mark: string
+  readonly signal: AbortSignal
+  readonly errors: Readable | undefined
+  readonly kill: () => void
 }
 
-function withDescendants(pid: number): number[] {
-  if (!(pid > 1)) return [] // the command has not begun
-  const children = readNow(`/proc/${pid}/task/${pid}/children`).split(' ').map(Number)
-  return [pid, ...children.flatMap(withDescendants)]
-}
-
-function readNow(path: string): string {
+async function follow(child: PipedProcess, { program, tail, mark, signal, errors, kill }: Following): Promise<ProcessEnd> {
+  signal.addEventListener('abort', kill, { once: true })
+  for (const stream of [child.stdout, errors]) stream?.once('close', () => !stream.readableEnded && kill())
+  child.stdin?.once('close', () => !child.stdin!.writableEnded && child.isRunning() && kill())
   try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
+    const { exitCode } = await child.ended
+    signal.throwIfAborted()
+    if (exitCode === undefined) throw new RuntimeError('RuntimeUnavailable', `${program} was ended before the command`)
+    return { exitCode: codeOf(program, exitCode, tail.text) }
+  } finally {
+    signal.removeEventListener('abort', kill)
+    await rm(mark, { force: true })
+  }
+}
+
+function codeOf(program: string, exitCode: number, output: string): number {
+  const code = execExitCode(exitCode, output)
+  if (code === undefined) throw new RuntimeError('RuntimeUnavailable', `${program}: ${output.trim()}`)
+  return code
+}
+
+/** Passes everything on and remembers the last of it. */
+class Tail extends Transform {
+  #last = Buffer.alloc(0)
+
+  get text(): string {
+    return this.#last.toString('utf8')
+  }
+
+  override _transform(chunk: Buffer, _encoding: string, done: (error: null, chunk: Buffer) => void): void {
+    this.#last = Buffer.concat([this.#last, chunk]).subarray(-TAIL_BYTES)
+    done(null, chunk)
   }
 }

@@ -6,12 +6,10 @@ import {
   containerName,
   containerSpec,
   containerState,
-  etcHosts,
   execExitCode,
   type HostTraits,
   imageState,
   LABEL,
-  podResolvConf,
 } from './convert.ts'
 import type { ContainerSpec, InspectedContainer, ListedContainer, ListedState } from './libpod.ts'
 import type { SandboxPlaces, SandboxRecord } from './sandboxes.ts'
@@ -32,15 +30,18 @@ const sandbox: SandboxRecord = {
 const places: SandboxPlaces = {
   ipc: '/s/ipc',
   uts: '/s/uts',
+  pid: '/s/pid',
   shm: '/s/shm',
   hosts: '/s/hosts',
   hostname: '/s/hostname',
   resolvConf: '/s/resolv.conf',
+  mounts: '/s/mounts',
 }
 const host: HostTraits = {
   limits: { openFilesMax: 20_000, processesMax: 30_000, oomScoreAdjMin: 0 },
   cgroupParent: '/bramble/podu1',
   controllers: ['cpu', 'memory'],
+  cgroupVersion: 1,
   logBytesMax: 1 << 20,
 }
 const config: ContainerConfig = {
@@ -275,20 +276,6 @@ describe('what Podman says', () => {
   })
 })
 
-describe('files of a pod', () => {
-  it('hosts has the pod and its aliases', () => {
-    assert.match(
-      etcHosts('web', '10.42.0.5', [{ ip: '192.0.2.1', hostnames: ['db', 'db.local'] }]),
-      /\n10\.42\.0\.5\tweb\n192\.0\.2\.1\tdb\tdb\.local\n$/,
-    )
-  })
-  it('a name server on the loopback is no use to a pod', () => {
-    assert.equal(podResolvConf('nameserver 127.0.0.53\n', 'nameserver 192.0.2.53\n'), 'nameserver 192.0.2.53\n')
-    assert.equal(podResolvConf('nameserver 192.0.2.1\n', 'nameserver 192.0.2.53\n'), 'nameserver 192.0.2.1\n')
-    assert.equal(podResolvConf('nameserver 127.0.0.1\n', undefined), 'nameserver 127.0.0.1\n')
-  })
-})
-
 describe('the exit code of a command', () => {
   const runc = (words: string): string =>
     `time="2026-01-01T00:00:00Z" level=error msg="exec failed: unable to start container process: ${words}"\n`
@@ -315,6 +302,7 @@ const listed: ListedContainer = {
   Created: '2026-01-01T00:00:00Z',
   StartedAt: 0,
   ImageID: 'abc',
+  Pid: 0,
   Labels: {
     [LABEL.podUid]: 'u1',
     [LABEL.container]: 'main',

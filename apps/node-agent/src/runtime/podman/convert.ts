@@ -1,5 +1,6 @@
 // Pure: what a pod wants to what Podman is told, what Podman says to what is observed.
-import { type ContainerConfig, type ContainerState, type ImageState, RuntimeError } from '../runtime.ts'
+import { type CgroupVersion, ociResources } from '../cgroups/settings.ts'
+import { type ContainerConfig, type ContainerResources, type ContainerState, type ImageState, RuntimeError } from '../runtime.ts'
 import type {
   ContainerSpec,
   InspectedContainer,
@@ -22,6 +23,8 @@ export const LABEL = {
   imageReference: 'bramble.image-reference',
   logPath: 'bramble.log-path',
   annotations: 'bramble.annotations',
+  resources: 'bramble.resources',
+  stdinOnce: 'bramble.stdin-once',
 } as const
 
 /** How containers are made on this machine. */
@@ -31,7 +34,14 @@ export interface HostTraits {
   readonly cgroupParent: string
   /** Cgroup controllers; limits whose controller the kernel does not have cannot be set. */
   readonly controllers: readonly string[]
+  readonly cgroupVersion: CgroupVersion
   readonly logBytesMax: number
+}
+
+/** What is known of other containers when one is made. */
+export interface ContainerContext {
+  /** Process on the host whose process namespace it joins. */
+  readonly processesOf?: number
 }
 
 /** Name of a container: a function of pod, name and attempt, so that creating it twice is noticed. */
@@ -39,10 +49,14 @@ export const containerName = (podUid: string, config: Pick<ContainerConfig, 'nam
   `bramble_${config.name}_${podUid}_${config.attempt}`
 
 /** @throws RuntimeError `CreateContainerConfigError` for what cannot be expressed. */
-export function containerSpec(sandbox: SandboxRecord, places: SandboxPlaces, config: ContainerConfig, host: HostTraits): ContainerSpec {
+export function containerSpec(
+  sandbox: SandboxRecord,
+  places: SandboxPlaces,
+  config: ContainerConfig,
+  host: HostTraits,
+  context: ContainerContext = {},
+): ContainerSpec {
   const { security } = config
-  if (security.group !== undefined && security.user === undefined)
-    throw new RuntimeError('CreateContainerConfigError', 'runAsGroup needs runAsUser')
   return {
     name: containerName(sandbox.podUid, config),
     image: config.image.replace(/^sha256:/, ''),
@@ -56,6 +70,7 @@ export function containerSpec(sandbox: SandboxRecord, places: SandboxPlaces, con
     stdin: config.stdin,
     labels: labelsOf(sandbox, config),
     ...namespacesOf(sandbox, places),
+    pidns: processesOf(sandbox, places, context),
     mounts: mountsOf(sandbox, places, config),
     use_image_hosts: true,
     use_image_resolve_conf: true,
@@ -64,16 +79,24 @@ export function containerSpec(sandbox: SandboxRecord, places: SandboxPlaces, con
     healthconfig: { Test: ['NONE'] },
     systemd: 'false',
     sdnotifyMode: 'ignore',
-    ...(security.user !== undefined && { user: security.group === undefined ? `${security.user}` : `${security.user}:${security.group}` }),
+    ...userOf(security),
     ...(security.supplementalGroups.length > 0 && { groups: security.supplementalGroups.map(String) }),
     privileged: security.privileged,
     read_only_filesystem: security.readOnlyRoot,
     no_new_privileges: security.noNewPrivileges,
     ...capabilities(security),
+    ...(security.seccomp.type === 'unconfined' && { seccomp_profile_path: 'unconfined' }),
+    ...(security.seccomp.type === 'localhost' && { seccomp_profile_path: security.seccomp.path }),
+    ...(security.procMount === 'unmasked' && { unmask: ['ALL'] }),
+    ...(config.devices.length > 0 && {
+      devices: config.devices.map(({ hostPath, containerPath, permissions }) => ({ path: `${hostPath}:${containerPath}:${permissions}` })),
+    }),
     oom_score_adj: Math.max(config.oomScoreAdj, host.limits.oomScoreAdjMin),
     r_limits: [rlimit('nofile', host.limits.openFilesMax), rlimit('nproc', host.limits.processesMax)],
     resource_limits: resourcesOf(config, host),
     cgroup_parent: host.cgroupParent,
+    // as the kubelet has it: when memory runs out for one process, the whole container ends
+    ...(host.cgroupVersion === 2 && host.controllers.includes('memory') && { unified: { 'memory.oom.group': '1' } }),
     log_configuration: { driver: 'k8s-file', path: config.logPath, size: host.logBytesMax },
   }
 }
@@ -87,16 +110,31 @@ const labelsOf = (sandbox: SandboxRecord, config: ContainerConfig): Record<strin
   [LABEL.imageReference]: config.imageReference,
   [LABEL.logPath]: config.logPath,
   [LABEL.annotations]: JSON.stringify(config.annotations),
+  [LABEL.resources]: JSON.stringify(config.resources),
+  ...(config.stdinOnce && { [LABEL.stdinOnce]: 'true' }),
 })
 
-function namespacesOf(sandbox: SandboxRecord, places: SandboxPlaces): Pick<ContainerSpec, 'netns' | 'ipcns' | 'utsns' | 'pidns'> {
-  const at = (path: string | undefined): NamespaceSpec => (path === undefined ? { nsmode: 'host' } : { nsmode: 'path', value: path })
+/** @throws RuntimeError as the runtime interface of Kubernetes wants it for a group alone. */
+function userOf({ user, userName, group }: ContainerConfig['security']): Pick<ContainerSpec, 'user'> {
+  const name = user ?? userName
+  if (group !== undefined && name === undefined) throw new RuntimeError('CreateContainerConfigError', 'runAsGroup needs runAsUser')
+  return name === undefined ? {} : { user: group === undefined ? String(name) : `${name}:${group}` }
+}
+
+const at = (path: string | undefined): NamespaceSpec => (path === undefined ? { nsmode: 'host' } : { nsmode: 'path', value: path })
+
+function namespacesOf(sandbox: SandboxRecord, places: SandboxPlaces): Pick<ContainerSpec, 'netns' | 'ipcns' | 'utsns'> {
   return {
     netns: at(sandbox.made?.netnsPath),
     ipcns: at(sandbox.hostIpc ? undefined : places.ipc),
     utsns: at(sandbox.hostNetwork ? undefined : places.uts),
-    pidns: { nsmode: sandbox.hostPid ? 'host' : 'private' },
   }
+}
+
+function processesOf(sandbox: SandboxRecord, places: SandboxPlaces, { processesOf }: ContainerContext): NamespaceSpec {
+  if (sandbox.hostPid) return { nsmode: 'host' }
+  if (sandbox.sharedProcesses) return at(places.pid)
+  return processesOf === undefined ? { nsmode: 'private' } : at(`/proc/${processesOf}/ns/pid`)
 }
 
 /** The pod's shared files come first; a mount of the container's own at the same path takes their place. */
@@ -113,12 +151,20 @@ function mountsOf(sandbox: SandboxRecord, places: SandboxPlaces, config: Contain
     bind(places.resolvConf, '/etc/resolv.conf', 'rw'),
     ...(sandbox.hostIpc ? [] : [bind(places.shm, '/dev/shm', 'rw')]),
   ]
-  const own = config.mounts.map((mount) =>
-    bind(mount.hostPath, mount.containerPath, mount.readOnly ? 'ro' : 'rw', mount.propagation ?? 'rprivate'),
+  const own = config.mounts.map((mount, index) =>
+    bind(
+      mount.readOnly && mount.recursiveReadOnly ? readOnlyCopy(places, config.name, index) : mount.hostPath,
+      mount.containerPath,
+      mount.readOnly ? 'ro' : 'rw',
+      mount.propagation ?? 'rprivate',
+    ),
   )
   const taken = new Set(own.map((mount) => mount.destination))
   return [...shared.filter((mount) => !taken.has(mount.destination)), ...own]
 }
+
+/** Where a mount is shown read-only with all that is mounted below it: Podman has no option for that. */
+export const readOnlyCopy = (places: SandboxPlaces, container: string, index: number): string => `${places.mounts}/${container}-${index}`
 
 /** Kubernetes' usual rights beyond Podman's default. A right that is dropped is not added, 'ALL' drops the default ones. */
 const USUAL_RIGHTS = ['AUDIT_WRITE', 'MKNOD', 'NET_RAW']
@@ -136,50 +182,11 @@ function capabilities(security: ContainerConfig['security']): {
 
 const rlimit = (type: string, value: number): { type: string; soft: number; hard: number } => ({ type, soft: value, hard: value })
 
-const CPU_PERIOD_US = 100_000
-const CPU_QUOTA_US_MIN = 1_000
-const CPU_SHARES_MIN = 2
-
-/** @see Source: kubernetes pkg/kubelet/cm, `MilliCPUToShares` and `MilliCPUToQuota`. */
-function resourcesOf({ resources }: ContainerConfig, host: HostTraits): ContainerSpec['resource_limits'] {
-  const { cpuRequestMillis = 0, cpuLimitMillis, memoryLimitBytes } = resources
-  const shares = Math.max(CPU_SHARES_MIN, Math.floor((cpuRequestMillis * 1024) / 1000))
-  const quota =
-    cpuLimitMillis === undefined
-      ? {}
-      : { quota: Math.max(CPU_QUOTA_US_MIN, Math.floor((cpuLimitMillis * CPU_PERIOD_US) / 1000)), period: CPU_PERIOD_US }
-  return {
-    ...(host.controllers.includes('cpu') && { cpu: { shares, ...quota } }),
-    ...(memoryLimitBytes !== undefined &&
-      host.controllers.includes('memory') && { memory: { limit: memoryLimitBytes, swap: memoryLimitBytes } }),
-  }
+/** What the kernel cannot limit is left out. */
+function resourcesOf({ resources }: ContainerConfig, { controllers }: HostTraits): ContainerSpec['resource_limits'] {
+  const { cpu, memory } = ociResources({ ...resources, cpuRequestMillis: resources.cpuRequestMillis ?? 0 })
+  return { ...(controllers.includes('cpu') && { cpu }), ...(memory && controllers.includes('memory') && { memory }) }
 }
-
-/** `/etc/hosts` of a pod. */
-export function etcHosts(
-  hostname: string,
-  ip: string | undefined,
-  aliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[],
-): string {
-  const lines = [
-    '127.0.0.1\tlocalhost',
-    '::1\tlocalhost ip6-localhost ip6-loopback',
-    'fe00::0\tip6-localnet',
-    'fe00::0\tip6-mcastprefix',
-    'fe00::1\tip6-allnodes',
-    'fe00::2\tip6-allrouters',
-    ...(ip === undefined ? [] : [`${ip}\t${hostname}`]),
-    ...aliases.map((alias) => `${alias.ip}\t${alias.hostnames.join('\t')}`),
-  ]
-  return `${lines.join('\n')}\n`
-}
-
-/**
- * The host's resolv.conf as a pod can use it: a name server on the host's loopback cannot be reached from a pod, so then the
- * upstream file of systemd-resolved is taken.
- */
-export const podResolvConf = (host: string, upstream: string | undefined): string =>
-  upstream !== undefined && /^nameserver\s+(127\.|::1)/m.test(host) ? upstream : host
 
 const STATE: Record<ListedState, ContainerState['state']> = {
   configured: 'created',
@@ -201,15 +208,24 @@ export interface ContainerDetail {
   readonly finishedAtMs?: number
   readonly exitCode?: number
   readonly oomKilled: boolean
+  /** While it runs. */
+  readonly pid?: number
   /** Its watcher; without it nobody learns of the container's end. */
   readonly conmonPid?: number
+  /** Folder of what it writes outside volumes. */
+  readonly writableLayer?: string
 }
 
 /**
  * @param conmonLives Whether the process that watches a running container is there. Without it the container counts as ended with
  * an unknown code: nobody would ever notice its real end.
  */
-export function containerState(listed: ListedContainer, detail: ContainerDetail, conmonLives: boolean): ContainerState {
+export function containerState(
+  listed: ListedContainer,
+  detail: ContainerDetail,
+  conmonLives: boolean,
+  resources: ContainerResources | undefined = undefined,
+): ContainerState {
   const labels = listed.Labels ?? {}
   // After a power cut Podman says "created" of a container that had been started.
   const lostAtReboot = STATE[detail.status] === 'created' && detail.startedAtMs !== undefined
@@ -220,26 +236,52 @@ export function containerState(listed: ListedContainer, detail: ContainerDetail,
     name: labels[LABEL.container] ?? '',
     attempt: Number(labels[LABEL.attempt] ?? 0),
     state,
+    ...(state === 'running' && detail.pid !== undefined && { pid: detail.pid }),
+    ...resourcesIn(labels, resources),
     image: imageId(listed.ImageID),
     imageReference: labels[LABEL.imageReference] ?? '',
     createdAtMs: Date.parse(listed.Created),
     ...(state !== 'created' && detail.startedAtMs !== undefined && { startedAtMs: detail.startedAtMs }),
-    ...(state === 'exited' && !lost && { finishedAtMs: detail.finishedAtMs, exitCode: detail.exitCode }),
+    ...(state === 'exited' && !lost && ended(detail)),
     ...(state === 'exited' && !lost && detail.oomKilled && { oomKilled: true }),
     logPath: labels[LABEL.logPath] ?? '',
     annotations: JSON.parse(labels[LABEL.annotations] ?? '{}') as Record<string, string>,
   }
 }
 
+const ended = ({ finishedAtMs, exitCode }: ContainerDetail): Pick<ContainerState, 'finishedAtMs' | 'exitCode'> => ({
+  ...(finishedAtMs !== undefined && { finishedAtMs }),
+  ...(exitCode !== undefined && { exitCode }),
+})
+
+/** @param changed Since it was made. */
+function resourcesIn(labels: Readonly<Record<string, string>>, changed: ContainerResources | undefined): Pick<ContainerState, 'resources'> {
+  const text = labels[LABEL.resources]
+  return text === undefined ? {} : { resources: { ...(JSON.parse(text) as ContainerResources), ...changed } }
+}
+
 /** @param oomSeen Whether the kernel's count of memory kills was above zero when the container died. */
-export function containerDetail({ State }: InspectedContainer, oomSeen: boolean): ContainerDetail {
+export function containerDetail({ State, GraphDriver }: InspectedContainer, oomSeen: boolean): ContainerDetail {
+  const writableLayer = GraphDriver?.Data?.UpperDir
   return {
     status: State.Status,
     startedAtMs: happenedAt(State.StartedAt),
     finishedAtMs: happenedAt(State.FinishedAt),
     exitCode: State.ExitCode,
     oomKilled: State.ExitCode === SIGKILLED && (State.OOMKilled || oomSeen),
+    ...(State.Pid > 0 && { pid: State.Pid }),
     ...(State.ConmonPid ? { conmonPid: State.ConmonPid } : {}),
+    ...(writableLayer !== undefined && { writableLayer }),
+  }
+}
+
+/** What the list tells of a container that cannot be inspected. How it ended is not believed: it is broken. */
+export function listedDetail({ State, Pid, StartedAt }: ListedContainer): ContainerDetail {
+  return {
+    status: State,
+    ...(StartedAt > 0 && { startedAtMs: StartedAt * 1000 }),
+    oomKilled: false,
+    ...(Pid > 0 && { pid: Pid }),
   }
 }
 
@@ -249,13 +291,16 @@ const happenedAt = (time: string): number | undefined => (time.startsWith('0001-
 const imageId = (id: string): string => (id.startsWith('sha256:') ? id : `sha256:${id}`)
 
 export function imageState(image: ListedImage & Partial<InspectedImage>): ImageState {
-  const user = /^\d+(?=:|$)/.exec(image.Config?.User ?? image.User ?? '')?.[0]
+  const user = (image.Config?.User ?? image.User ?? '').split(':')[0]!
+  const isNumber = /^\d+$/.test(user)
   return {
     id: imageId(image.Id),
     names: image.RepoTags ?? [],
     digests: image.RepoDigests ?? [],
     sizeBytes: image.Size,
-    ...(user !== undefined && { userId: Number(user) }),
+    ...(isNumber && { userId: Number(user) }),
+    ...(!isNumber && user !== '' && { userName: user }),
+    ...(image.Os && image.Architecture && { platform: `${image.Os}/${image.Architecture}` }),
   }
 }
 
@@ -266,6 +311,8 @@ export function imageState(image: ListedImage & Partial<InspectedImage>): ImageS
 export function execExitCode(exitCode: number, output: string): number | undefined {
   if (exitCode !== OWN_FAILURE) return exitCode
   if (/executable file .*not found in \$PATH|exec failed: .* exec: .*no such file or directory/.test(output)) return 127
+  if (/cannot exec (in )?a (container that has )?stopped|container .* is not running|container does not exist/.test(output))
+    return undefined
   if (/^open executable: |exec failed: .* exec: .*permission denied/.test(output)) return 126
   return /exec failed: unable to start container process/.test(output) ? undefined : exitCode
 }

@@ -1,3 +1,5 @@
+import type { OciResources } from '../cgroups/settings.ts'
+
 // The part of Podman's remote API (libpod REST, version 4.0.0) that Bramble uses. Seen with podman 4.3.1 (Debian 12).
 
 /** An element of `GET containers/json`. */
@@ -8,6 +10,8 @@ export interface ListedContainer {
   /** Unix seconds; Go's zero time, -62135596800, until it started. */
   readonly StartedAt: number
   readonly ImageID: string
+  /** On the host; 0 while it does not run. */
+  readonly Pid: number
   readonly Labels: Readonly<Record<string, string>> | null
 }
 export type ListedState =
@@ -35,7 +39,28 @@ export interface InspectedContainer {
     readonly StartedAt: string
     readonly FinishedAt: string
   }
-  readonly Config: { readonly Labels: Readonly<Record<string, string>> | null }
+  readonly Config: {
+    readonly Labels: Readonly<Record<string, string>> | null
+    readonly Tty?: boolean
+    readonly OpenStdin?: boolean
+  }
+  readonly HostConfig?: {
+    readonly CpuShares?: number
+    readonly CpuPeriod?: number
+    readonly CpuQuota?: number
+    readonly Memory?: number
+  }
+  readonly GraphDriver?: { readonly Data: { readonly UpperDir?: string } | null }
+}
+
+/** `GET exec/ID/json`. */
+export interface InspectedExec {
+  readonly Running: boolean
+  /** On the host; 0 while it does not run. */
+  readonly Pid: number
+  readonly ExitCode: number
+  /** It has ended. */
+  readonly CanRemove: boolean
 }
 
 /** `GET images/NAME/json`. */
@@ -46,6 +71,8 @@ export interface InspectedImage {
   readonly Size: number
   readonly User?: string
   readonly Config?: { readonly User?: string } | null
+  readonly Os?: string
+  readonly Architecture?: string
 }
 
 /** An element of `GET images/json`. */
@@ -63,6 +90,7 @@ export interface PodmanInfo {
     readonly cgroupControllers: readonly string[] | null
   }
   readonly version: { readonly Version: string }
+  readonly store: { readonly graphRoot: string }
 }
 
 /** Body of `POST containers/create` (libpod's SpecGenerator). */
@@ -99,11 +127,15 @@ export interface ContainerSpec {
   readonly cap_drop: readonly string[]
   readonly oom_score_adj: number
   readonly r_limits: readonly { readonly type: string; readonly soft: number; readonly hard: number }[]
-  readonly resource_limits: {
-    readonly memory?: { readonly limit: number; readonly swap: number }
-    readonly cpu?: { readonly shares: number; readonly quota?: number; readonly period?: number }
-  }
+  readonly resource_limits: OciResources
   readonly cgroup_parent: string
+  /** Files of cgroup v2 and their content. */
+  readonly unified?: Readonly<Record<string, string>>
+  /** Path of a profile, or `unconfined`. */
+  readonly seccomp_profile_path?: string
+  readonly unmask?: readonly string[]
+  /** `path` is `host:container:permissions`. */
+  readonly devices?: readonly { readonly path: string }[]
   readonly log_configuration: { readonly driver: 'k8s-file'; readonly path: string; readonly size: number }
 }
 export type NamespaceSpec = { readonly nsmode: 'host' | 'private' } | { readonly nsmode: 'path'; readonly value: string }

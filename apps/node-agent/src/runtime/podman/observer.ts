@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import type { Log } from '@bramble/reconcile/env'
-import type { ContainerState, SandboxState } from '../runtime.ts'
-import type { PodCgroups } from './cgroups.ts'
+import type { PodCgroups } from '../cgroups/pod-cgroups.ts'
+import type { ContainerResources, ContainerState, SandboxState } from '../runtime.ts'
 import { type PodmanClient, PodmanError } from './client.ts'
-import { type ContainerDetail, containerDetail, containerState, LABEL } from './convert.ts'
+import { type ContainerDetail, containerDetail, containerState, LABEL, listedDetail } from './convert.ts'
 import type { InspectedContainer, ListedContainer } from './libpod.ts'
+import type { Resizes } from './resizes.ts'
 import type { Sandboxes } from './sandboxes.ts'
 
 /**
@@ -15,6 +16,7 @@ export class Observer {
   readonly #client: PodmanClient
   readonly #sandboxes: Sandboxes
   readonly #cgroups: () => Promise<PodCgroups>
+  readonly #resizes: Resizes
   readonly #log: Log
   readonly #known = new Map<string, Known>()
   #podCgroups: PodCgroups | undefined
@@ -23,11 +25,13 @@ export class Observer {
     readonly client: PodmanClient
     readonly sandboxes: Sandboxes
     readonly cgroups: () => Promise<PodCgroups>
+    readonly resizes: Resizes
     readonly log: Log
   }) {
     this.#client = options.client
     this.#sandboxes = options.sandboxes
     this.#cgroups = options.cgroups
+    this.#resizes = options.resizes
     this.#log = options.log
   }
 
@@ -61,6 +65,24 @@ export class Observer {
 
   async containersOf(podUid: string): Promise<readonly string[]> {
     return (await this.#list(podUid)).map(({ Id }) => Id)
+  }
+
+  /** Folders of what containers that were observed wrote outside volumes. */
+  writableLayers(): ReadonlyMap<string, string> {
+    return new Map(
+      [...this.#known].flatMap(([id, { detail }]) => (detail?.writableLayer === undefined ? [] : [[id, detail.writableLayer]])),
+    )
+  }
+
+  /** What applies to a container has been changed. */
+  noteResize(containerId: string, resources: ContainerResources): void {
+    const known = this.#known.get(containerId)
+    if (known) known.changed = { ...known.changed, ...resources }
+  }
+
+  /** Its process on the host while it runs, as last observed. */
+  processOf(containerId: string): number | undefined {
+    return this.#known.get(containerId)?.detail?.pid
   }
 
   podOf(containerId: string): string | undefined {
@@ -99,25 +121,33 @@ export class Observer {
     const version = `${listed.State} ${listed.StartedAt}`
     if (known.version !== version) {
       this.noteExit(listed.Id)
-      if (!(await this.#inspect(listed.Id, known))) return undefined
+      if (!(await this.#inspect(listed, known))) return undefined
     }
     // Only an inspection after its watcher was seen gone tells one that lost it from one that has just ended.
     const seenAlone = !isWatched(known.detail)
-    if (seenAlone && !(await this.#inspect(listed.Id, known))) return undefined
+    if (seenAlone && !(await this.#inspect(listed, known))) return undefined
     const lost = seenAlone && !isWatched(known.detail)
     if (lost) await this.#kill(listed.Id, known)
     known.version = known.detail!.status === listed.State ? version : undefined
-    return { labels, state: containerState(listed, known.detail!, !lost) }
+    return { labels, state: containerState(listed, known.detail!, !lost, known.changed) }
   }
 
-  /** @returns false when it was removed meanwhile. */
-  async #inspect(id: string, known: Known): Promise<boolean> {
+  /**
+   * One that is broken, say its layers after a power cut, still is in Podman's list: what is there is believed, and it stops nothing else.
+   *
+   * @returns false when it was removed meanwhile.
+   */
+  async #inspect(listed: ListedContainer, known: Known): Promise<boolean> {
+    known.changed ??= await this.#resizes.changed(listed.Id)
     try {
-      known.detail = containerDetail(await this.#client.call<InspectedContainer>('GET', `/containers/${id}/json`), known.oomSeen)
+      known.detail = containerDetail(await this.#client.call<InspectedContainer>('GET', `/containers/${listed.Id}/json`), known.oomSeen)
       return true
     } catch (error) {
-      if (error instanceof PodmanError && error.status === 404) return false
-      throw error
+      if (!(error instanceof PodmanError)) throw error
+      if (error.status === 404) return false
+      this.#log.warn('container is broken', { container: listed.Id, name: listed.Labels?.[LABEL.container], error })
+      known.detail = listedDetail(listed)
+      return true
     }
   }
 
@@ -143,6 +173,8 @@ interface Known {
   readonly podUid: string
   oomSeen: boolean
   killed?: boolean
+  /** Since it was made. */
+  changed?: ContainerResources | undefined
   /** Of the listing that `detail` belongs to. */
   version: string | undefined
   detail?: ContainerDetail

@@ -79,7 +79,7 @@ function ownTests(): void {
     assert.match(log, /CapEff:\t0{16}\n/)
     assert.match(log, /touch: \/x: Read-only file system/)
     assert.match(log, /NoNewPrivs:\t1/)
-    const group = `/sys/fs/cgroup/memory/${CGROUP_NAME}/pod${pod.uid}/libpod-${id}/memory.limit_in_bytes`
+    const group = `/sys/fs/cgroup/memory/${CGROUP_NAME}/burstable/pod${pod.uid}/libpod-${id}/memory.limit_in_bytes`
     assert.equal((await readFile(group, 'utf8')).trim(), String(64 << 20))
   })
 

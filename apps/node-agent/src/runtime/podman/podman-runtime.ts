@@ -1,32 +1,42 @@
 import { mkdir } from 'node:fs/promises'
-import type { Duplex } from 'node:stream'
-import type { RemoteProcess } from '@bramble/streams/remote-process'
 import { dirname, join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import type { Clock, Log } from '@bramble/reconcile/env'
+import type { RemoteProcess, Stdio } from '@bramble/streams/remote-process'
 import type { PodNetwork } from '../../network/pod-network/pod-network.ts'
+import { CGROUP_NAME } from '../cgroups/pod-cgroups.ts'
 import {
   type ContainerConfig,
+  type ContainerResources,
   type ImageState,
+  type PodResources,
   type RegistryLogin,
   type Runtime,
   RuntimeError,
-  type RuntimeReason,
   type SandboxConfig,
   type SandboxState,
   type WritableLayer,
 } from '../runtime.ts'
-import { CGROUP_NAME, PodCgroups } from './cgroups.ts'
-import { PodmanClient, PodmanError } from './client.ts'
-import { execInContainer } from './container-exec.ts'
-import { containerName, containerSpec, type HostTraits, LABEL } from './convert.ts'
+import { Attachments } from './attachments.ts'
+import { PodmanClient } from './client.ts'
+import { execInContainer, openInContainer } from './container-exec.ts'
+import { PodmanContainers } from './containers.ts'
+import { type ContainerContext, containerSpec, type HostTraits, readOnlyCopy } from './convert.ts'
+import { reasoned, unavailable } from './errors.ts'
 import { containerExits } from './exits.ts'
+import { type PodmanHost, readPodmanHost } from './host-traits.ts'
 import { PodmanImages } from './images.ts'
-import type { InspectedContainer, PodmanInfo } from './libpod.ts'
+import { mountReadOnly } from './mounts.ts'
 import { type ContainerPlaces, reopenLog } from './log-reopen.ts'
 import { Observer } from './observer.ts'
+import { killLeftovers } from './oci-commands.ts'
 import { inPath, PODMAN_MISSING, PodmanService, type PodmanStorage } from './podman-service.ts'
-import { readProcessLimits } from './process-limits.ts'
+import { PortConnections } from './port-connections.ts'
+import { Resizes } from './resizes.ts'
 import { type SandboxRecord, Sandboxes } from './sandboxes.ts'
+import { StdinHolders } from './stdin-holders.ts'
+import { Terminals } from './terminals.ts'
+import { countLayers } from './writable-layers.ts'
 
 export interface PodmanOptions {
   readonly network: PodNetwork
@@ -51,19 +61,23 @@ export class PodmanRuntime implements Runtime {
   readonly #client: PodmanClient
   readonly #images: PodmanImages
   readonly #sandboxes: Sandboxes
+  readonly #containers: PodmanContainers
   readonly #observer: Observer
+  readonly #terminals: Terminals
+  readonly #attachments: Attachments
+  readonly #holders: StdinHolders
+  readonly #ports: PortConnections
+  readonly #resizes: Resizes
   readonly #clock: Clock
   readonly #stateDirectory: string
   readonly #exitsDirectory: string
   readonly #cgroupName: string
   readonly #logBytesMax: number
-  /** Made by this process and not started by anyone: they can be started without a look first. */
-  readonly #fresh = new Set<string>()
-  readonly #cpuRequests = new Map<string, Map<string, number>>()
-  #traits: Promise<Traits> | undefined
+  #asked: Promise<PodmanHost> | undefined
+  #begun: Promise<void> | undefined
 
   constructor(options: PodmanOptions) {
-    const { network, clock, storage, stateDirectory = '/run/bramble' } = options
+    const { network, clock, log, storage, stateDirectory = '/run/bramble' } = options
     this.#clock = clock
     this.#stateDirectory = stateDirectory
     this.#cgroupName = options.cgroupName ?? CGROUP_NAME
@@ -72,12 +86,20 @@ export class PodmanRuntime implements Runtime {
     this.#client = new PodmanClient(
       new PodmanService({ socketPath: join(stateDirectory, 'podman.sock'), clock, ...(storage && { storage }) }),
     )
-    this.#images = new PodmanImages(this.#client)
-    this.#sandboxes = new Sandboxes(join(stateDirectory, 'sandboxes'), network, () => clock.nowMs())
+    const graphRoot = async (): Promise<string> => (await this.#host()).graphRoot
+    this.#images = new PodmanImages({ client: this.#client, log, graphRoot })
+    this.#sandboxes = new Sandboxes(join(stateDirectory, 'sandboxes'), network, clock, log)
+    this.#containers = new PodmanContainers({ client: this.#client, clock, log, graphRoot })
+    this.#terminals = new Terminals(this.#client, clock, stateDirectory)
+    this.#holders = new StdinHolders(stateDirectory)
+    this.#attachments = new Attachments(this.#client, this.#holders)
+    this.#ports = new PortConnections(clock)
+    this.#resizes = new Resizes(join(stateDirectory, 'resizes'))
     this.#observer = new Observer({
       client: this.#client,
       sandboxes: this.#sandboxes,
-      log: options.log,
+      resizes: this.#resizes,
+      log,
       cgroups: async () => (await this.#host()).cgroups,
     })
   }
@@ -92,7 +114,8 @@ export class PodmanRuntime implements Runtime {
     }
   }
 
-  observe(podUid?: string): Promise<readonly SandboxState[]> {
+  async observe(podUid?: string): Promise<readonly SandboxState[]> {
+    await this.#begin()
     return unavailable(this.#observer.observe(podUid))
   }
 
@@ -107,8 +130,14 @@ export class PodmanRuntime implements Runtime {
 
   async runSandbox(config: SandboxConfig, signal: AbortSignal): Promise<string> {
     try {
+      const { cgroups } = await this.#host()
       await mkdir(config.logDirectory, { recursive: true })
-      return (await this.#sandboxes.make(config, signal)).podUid
+      const record = await this.#sandboxes.make(config, signal)
+      if (record.resources) await cgroups.make(record.podUid, record.resources)
+      const { firstPid } = record.made ?? {}
+      if (firstPid !== undefined) await cgroups.addProcess(record.podUid, qosClassOf(record), 'first', firstPid)
+      await this.#shareOut()
+      return record.podUid
     } catch (error) {
       throw new RuntimeError('CreatePodSandboxError', (error as Error).message, { cause: error })
     }
@@ -117,54 +146,97 @@ export class PodmanRuntime implements Runtime {
   async createContainer(sandboxId: string, config: ContainerConfig, signal: AbortSignal): Promise<string> {
     const sandbox = await this.#sandboxes.read(sandboxId)
     if (!sandbox?.made) throw new RuntimeError('CreateContainerError', `pod ${sandboxId} has no sandbox; run one first`)
-    const spec = containerSpec(sandbox, this.#sandboxes.places(sandboxId), config, await this.#traitsFor(sandboxId))
+    const places = this.#sandboxes.places(sandboxId)
+    const context = await this.#contextOf(sandbox, config)
+    const spec = containerSpec(sandbox, places, config, await this.#traitsFor(sandbox), context)
     await mkdir(dirname(config.logPath), { recursive: true })
-    const id = await this.#create(sandbox, config, spec, signal)
+    for (const [index, mount] of config.mounts.entries())
+      if (mount.readOnly && mount.recursiveReadOnly) await this.#copy(mount.hostPath, readOnlyCopy(places, config.name, index))
+    const id = await this.#containers.create(sandboxId, config, spec, signal)
     this.#observer.adopt(id, sandboxId)
-    const requests = this.#cpuRequests.get(sandboxId) ?? new Map<string, number>()
-    this.#cpuRequests.set(sandboxId, requests.set(config.name, config.resources.cpuRequestMillis ?? 0))
     return id
   }
 
-  async startContainer(id: string): Promise<void> {
-    if (!this.#fresh.delete(id) && (await this.#wasStarted(id))) return
-    await reasoned('RunContainerError', this.#client.call('POST', `/containers/${id}/start`, { repeatable: false }))
-    const podUid = this.#observer.podOf(id)
-    const requests = podUid === undefined ? undefined : this.#cpuRequests.get(podUid)
-    if (podUid === undefined || !requests) return
-    const cpuMillis = [...requests.values()].reduce((sum, millis) => sum + millis, 0)
-    await (await this.#host()).cgroups.setCpuRequest(podUid, cpuMillis)
+  startContainer(id: string): Promise<void> {
+    return this.#containers.start(id)
   }
 
-  async stopContainer(id: string, graceMs: number): Promise<void> {
-    const query = { timeout: Math.ceil(graceMs / 1000) }
-    await absent(this.#client.call('POST', `/containers/${id}/stop`, { query, timeoutMs: graceMs + SLACK_MS }))
+  stopContainer(id: string, graceMs: number): Promise<void> {
+    return this.#containers.stop(id, graceMs)
   }
 
   async removeContainer(id: string): Promise<void> {
-    this.#fresh.delete(id)
-    for (let tries = 1; !(await this.#tryRemove(id, tries === REMOVE_TRIES_MAX)); tries++) await this.#clock.sleep(tries * REMOVE_AGAIN_MS)
+    await this.#containers.remove(id)
+    await this.#resizes.forget(id)
+    await this.#holders.release(id)
     this.#observer.forget(id)
   }
 
   async removeSandbox(id: string): Promise<void> {
     const ids = await unavailable(this.#observer.containersOf(id))
     await Promise.all(ids.map((containerId) => this.removeContainer(containerId)))
-    await (await this.#host()).cgroups.remove(id) // before the record, by which an agent that dies here finds it again
     await this.#sandboxes.remove(id)
-    this.#cpuRequests.delete(id)
+    await (await this.#host()).cgroups.remove(id)
+    await this.#shareOut()
+  }
+
+  async updateContainer(id: string, resources: ContainerResources): Promise<void> {
+    const { cgroupVersion } = await this.#host()
+    await this.#resizes.apply(id, resources, cgroupVersion, this.#observer.processOf(id))
+    this.#observer.noteResize(id, resources)
+  }
+
+  async updateSandbox(id: string, resources: PodResources): Promise<void> {
+    const record = await this.#sandboxes.read(id)
+    if (!record) throw new RuntimeError('ResizeError', `pod ${id} has no sandbox`)
+    try {
+      await (await this.#host()).cgroups.set(id, resources)
+    } catch (error) {
+      throw new RuntimeError('ResizeError', (error as Error).message, { cause: error })
+    }
+    if (record.resources) await this.#sandboxes.write({ ...record, resources })
+    await this.#shareOut()
+  }
+
+  async exec(
+    containerId: string,
+    command: readonly string[],
+    timeoutMs: number,
+  ): Promise<{ readonly exitCode: number; readonly output: string }> {
+    return execInContainer(containerId, command, timeoutMs, this.#stateDirectory)
   }
 
   async reopenLog(id: string): Promise<void> {
     await reopenLog(await reasoned('RuntimeUnavailable', this.#client.call<ContainerPlaces>('GET', `/containers/${id}/json`)))
   }
 
-  exec(
-    containerId: string,
-    command: readonly string[],
-    timeoutMs: number,
-  ): Promise<{ readonly exitCode: number; readonly output: string }> {
-    return execInContainer(containerId, command, timeoutMs, this.#stateDirectory)
+  openExec(containerId: string, command: readonly string[], stdio: Stdio, signal: AbortSignal): Promise<RemoteProcess> {
+    return stdio.tty
+      ? this.#terminals.open(containerId, command, stdio, signal)
+      : openInContainer(containerId, command, stdio, this.#stateDirectory, signal)
+  }
+
+  openAttach(containerId: string, stdio: Stdio, signal: AbortSignal): Promise<RemoteProcess> {
+    return this.#attachments.open(containerId, stdio, signal)
+  }
+
+  async openPort(sandboxId: string, port: number, signal: AbortSignal): Promise<Duplex> {
+    const sandbox = await this.#sandboxes.read(sandboxId)
+    if (!sandbox?.made) throw new RuntimeError('RuntimeUnavailable', `pod ${sandboxId} has no sandbox`)
+    return this.#ports.open(sandbox.made.netnsPath, port, signal)
+  }
+
+  async cgroupOf(podUid: string): Promise<string | undefined> {
+    return (await this.#host()).cgroups.folderOf(podUid)
+  }
+
+  async writableLayers(): Promise<readonly WritableLayer[]> {
+    if (this.#observer.writableLayers().size === 0) await this.observe()
+    return countLayers(this.#observer.writableLayers())
+  }
+
+  async imageFolder(): Promise<string> {
+    return (await this.#host()).graphRoot
   }
 
   imageStatus(reference: string): Promise<ImageState | undefined> {
@@ -175,33 +247,8 @@ export class PodmanRuntime implements Runtime {
     return this.#images.pullImage(reference, logins, signal)
   }
 
-  loadImages(archivePath: string): Promise<readonly ImageState[]> {
-    return this.#images.loadImages(archivePath)
-  }
-
-  async updateContainer(): Promise<void> {
-    throw notYet()
-  }
-  async updateSandbox(): Promise<void> {
-    throw notYet()
-  }
-  async openExec(): Promise<RemoteProcess> {
-    throw notYet()
-  }
-  async openAttach(): Promise<RemoteProcess> {
-    throw notYet()
-  }
-  async openPort(): Promise<Duplex> {
-    throw notYet()
-  }
-  async cgroupOf(): Promise<string | undefined> {
-    return undefined
-  }
-  async writableLayers(): Promise<readonly WritableLayer[]> {
-    return []
-  }
-  async imageFolder(): Promise<string> {
-    return '/var/lib/containers/storage'
+  loadImages(archivePath: string, signal: AbortSignal): Promise<readonly ImageState[]> {
+    return this.#images.loadImages(archivePath, signal)
   }
 
   listImages(): Promise<readonly ImageState[]> {
@@ -214,100 +261,56 @@ export class PodmanRuntime implements Runtime {
 
   /** Lets go of connections; Podman's service ends by itself, containers stay. */
   close(): void {
+    this.#ports.close()
     this.#client.close()
   }
 
-  async #create(sandbox: SandboxRecord, config: ContainerConfig, body: unknown, signal: AbortSignal): Promise<string> {
+  /** What an agent before this one left behind: once, before anything else is done. */
+  #begin(): Promise<void> {
+    this.#begun ??= killLeftovers(this.#stateDirectory)
+    return this.#begun
+  }
+
+  /** @throws RuntimeError `CreateContainerError` when the container whose processes it wants does not run. */
+  async #contextOf({ podUid }: SandboxRecord, { processesOf }: ContainerConfig): Promise<ContainerContext> {
+    if (processesOf === undefined) return {}
+    const containers = (await this.observe(podUid)).flatMap((sandbox) => sandbox.containers)
+    const target = containers.find(({ name, id, state }) => state === 'running' && (name === processesOf || id === processesOf))
+    if (target?.pid === undefined) throw new RuntimeError('CreateContainerError', `unable to find target container "${processesOf}"`)
+    return { processesOf: target.pid }
+  }
+
+  async #copy(source: string, copy: string): Promise<void> {
     try {
-      const { Id } = await this.#client.call<{ Id: string }>('POST', '/containers/create', { body, signal })
-      this.#fresh.add(Id)
-      return Id
+      await mountReadOnly(source, copy)
     } catch (error) {
-      const existing =
-        error instanceof PodmanError && /already in use/.test(error.message)
-          ? await this.#find(containerName(sandbox.podUid, config))
-          : undefined
-      if (existing !== undefined) return existing
-      throw error instanceof PodmanError ? new RuntimeError('CreateContainerError', error.message, { cause: error }) : error
+      throw new RuntimeError('CreateContainerError', (error as Error).message, { cause: error })
     }
   }
 
-  async #find(name: string): Promise<string | undefined> {
-    const found = await absent(this.#client.call<InspectedContainer>('GET', `/containers/${name}/json`))
-    return found?.Config.Labels?.[LABEL.podUid] === undefined ? undefined : found.Id
+  /** Each class of pods gets its share of the CPU. */
+  async #shareOut(): Promise<void> {
+    const records = await this.#sandboxes.list()
+    await (await this.#host()).cgroups.setClasses(records.flatMap(({ record }) => record.resources ?? []))
   }
 
-  /** Podman refuses to remove a container that ends at this very moment: "container state improper". @returns whether it is gone. */
-  async #tryRemove(id: string, isLastTry: boolean): Promise<boolean> {
-    try {
-      await this.#client.call('DELETE', `/containers/${id}`, { query: { force: true, timeout: 0, v: true } })
-      return true
-    } catch (error) {
-      if (!(error instanceof PodmanError)) throw error
-      if (error.status === 404) return true
-      if (isLastTry) throw new RuntimeError('RuntimeUnavailable', error.message, { cause: error })
-      return false
-    }
-  }
-
-  /** A retried start must not run an ended container a second time. */
-  async #wasStarted(id: string): Promise<boolean> {
-    const found = await reasoned('RunContainerError', this.#client.call<InspectedContainer>('GET', `/containers/${id}/json`))
-    return !found.State.StartedAt.startsWith('0001-')
-  }
-
-  async #traitsFor(podUid: string): Promise<HostTraits> {
-    const { limits, controllers, cgroups } = await this.#host()
-    return { limits, controllers, cgroupParent: cgroups.parentOf(podUid), logBytesMax: this.#logBytesMax }
+  async #traitsFor(sandbox: SandboxRecord): Promise<HostTraits> {
+    const { limits, controllers, cgroups, cgroupVersion } = await this.#host()
+    const cgroupParent = cgroups.parentOf(sandbox.podUid, qosClassOf(sandbox))
+    return { limits, controllers, cgroupVersion, cgroupParent, logBytesMax: this.#logBytesMax }
   }
 
   /** Asked once; a failure is asked again by the next caller. */
-  #host(): Promise<Traits> {
-    this.#traits ??= this.#readTraits().catch((error: unknown) => {
-      this.#traits = undefined
+  #host(): Promise<PodmanHost> {
+    this.#asked ??= unavailable(readPodmanHost(this.#client, this.#cgroupName, this.#clock)).catch((error: unknown) => {
+      this.#asked = undefined
       throw error
     })
-    return this.#traits
-  }
-
-  async #readTraits(): Promise<Traits> {
-    const [info, limits] = await Promise.all([unavailable(this.#client.call<PodmanInfo>('GET', '/info')), readProcessLimits()])
-    return {
-      version: info.version.Version,
-      limits,
-      controllers: info.host.cgroupControllers ?? [],
-      cgroups: new PodCgroups(info.host.cgroupManager, this.#cgroupName, this.#clock),
-    }
+    return this.#asked
   }
 }
 
-interface Traits extends Pick<HostTraits, 'limits' | 'controllers'> {
-  readonly version: string
-  readonly cgroups: PodCgroups
-}
-
-const notYet = (): RuntimeError => new RuntimeError('RuntimeUnavailable', 'not available with podman yet')
 const LOG_BYTES_MAX = 50 << 20
-const SLACK_MS = 30_000
-const REMOVE_TRIES_MAX = 5
-const REMOVE_AGAIN_MS = 50
 
-/** Podman's refusal under the reason that a pod status shows. */
-async function reasoned<T>(reason: RuntimeReason, work: Promise<T>): Promise<T> {
-  try {
-    return await work
-  } catch (error) {
-    throw error instanceof PodmanError ? new RuntimeError(reason, error.message, { cause: error }) : error
-  }
-}
-const unavailable = <T>(work: Promise<T>): Promise<T> => reasoned('RuntimeUnavailable', work)
-
-/** undefined for something that is not there. */
-async function absent<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work
-  } catch (error) {
-    if (error instanceof PodmanError && error.status === 404) return undefined
-    return unavailable(Promise.reject<T>(error))
-  }
-}
+/** Pods from before there were classes lie where Guaranteed ones do, and go on there. */
+const qosClassOf = (sandbox: SandboxRecord): PodResources['qosClass'] => sandbox.resources?.qosClass ?? 'Guaranteed'
