@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Container, Pod, ProjectedSource, Volume } from '@bramble/api/types/pod'
 import type { PersistentVolume } from '@bramble/api/types/volume'
 import type { ContainerState, Device, Mount } from '../runtime/runtime.ts'
+import { containersOf } from './containers.ts'
 import type { ConfigSource, EnvEntry, PodFacts, Warn } from './environment.ts'
 
 /** The files of pods on this node: volumes, logs, what containers say when they end. `volumes/disk-pod-files.ts`, `volumes/memory-pod-files.ts`. */
@@ -110,7 +111,7 @@ export function referredConfigs(pod: Pod): { readonly configMaps: readonly strin
       if (secret) secrets.add(secret.name ?? '')
     }
   }
-  for (const container of allContainers(pod)) {
+  for (const container of containersOf(pod)) {
     for (const from of container.envFrom ?? []) {
       if (from.configMapRef) configMaps.add(from.configMapRef.name ?? '')
       if (from.secretRef) secrets.add(from.secretRef.name ?? '')
@@ -139,7 +140,7 @@ export function configVersion(pod: Pod, source: ConfigSource): string {
       version('PersistentVolume', name, source.persistentVolume(claim?.spec.volumeName ?? '')),
     ]),
     ...(tokens ? [`PodToken ${digest(tokens)}`] : []),
-    ...(showsItself(pod) ? [`Pod ${digest([labels, annotations, allContainers(pod).map(({ resources }) => resources)])}`] : []),
+    ...(showsItself(pod) ? [`Pod ${digest([labels, annotations, containersOf(pod).map(({ resources }) => resources)])}`] : []),
   ].join('\n')
 }
 
@@ -156,11 +157,5 @@ const sourcesOf = ({ configMap, projected }: Volume): readonly ProjectedSource[]
 
 const showsItself = ({ spec }: Pod): boolean =>
   (spec.volumes ?? []).some((volume) => volume.downwardAPI ?? sourcesOf(volume).some(({ downwardAPI }) => downwardAPI))
-
-const allContainers = ({ spec }: Pod): readonly Container[] => [
-  ...spec.containers,
-  ...(spec.initContainers ?? []),
-  ...(spec.ephemeralContainers ?? []),
-]
 
 const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('base64')

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import * as disk from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { isMissing } from '../../host/files.ts'
+import { ifPresent } from './if-present.ts'
 import type { VolumeContent, VolumeFile } from './payload.ts'
 
 const DATA = '..data'
@@ -20,7 +20,7 @@ export type FolderSteps = Pick<typeof disk, 'mkdir' | 'writeFile' | 'symlink' | 
  */
 export async function writeAtomicFolder(folder: string, content: VolumeContent, group?: number, steps: FolderSteps = disk): Promise<void> {
   await steps.mkdir(folder, { recursive: true, mode: 0o755 })
-  const before = await linkTarget(join(folder, DATA))
+  const before = await ifPresent(disk.readlink(join(folder, DATA)))
   const isCurrent = before !== undefined && (await holds(join(folder, before), content, group))
   const version = isCurrent ? before : `..${randomUUID()}`
   if (!isCurrent) {
@@ -81,13 +81,8 @@ async function holds(folder: string, content: VolumeContent, group: number | und
 }
 
 async function filesIn(folder: string): Promise<readonly string[]> {
-  try {
-    const entries = await disk.readdir(folder, { recursive: true, withFileTypes: true })
-    return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
+  const entries = (await ifPresent(disk.readdir(folder, { recursive: true, withFileTypes: true }))) ?? []
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
 }
 
 /** `a/b/c` → `a`, `a/b`. */
@@ -98,12 +93,3 @@ const parentsOf = (path: string): readonly string[] => {
 
 const fileMode = ({ mode }: VolumeFile, group: number | undefined): number => (group === undefined ? mode : mode | 0o440)
 const folderMode = (group: number | undefined): number => (group === undefined ? 0o755 : 0o2755)
-
-async function linkTarget(path: string): Promise<string | undefined> {
-  try {
-    return await disk.readlink(path)
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
-}

@@ -1,6 +1,6 @@
 import { lstat, opendir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing } from '../../host/files.ts'
+import { ifPresent } from './if-present.ts'
 
 export interface Usage {
   readonly usedBytes: number
@@ -12,7 +12,7 @@ const BLOCK_BYTES = 512
 /** What a folder and all in it occupy on its file system; a file with several names counts once. Links are not followed. */
 export async function diskUsage(folder: string, signal?: AbortSignal): Promise<Usage> {
   const seen = new Set<number>()
-  const root = await lstatIfPresent(folder)
+  const root = await ifPresent(lstat(folder))
   return root ? usageBelow(folder, root.dev, seen, signal) : { usedBytes: 0, inodes: 0 }
 }
 
@@ -24,7 +24,7 @@ export async function fileSystemUsage(folder: string): Promise<Usage> {
 
 async function usageBelow(path: string, device: number, seen: Set<number>, signal?: AbortSignal): Promise<Usage> {
   signal?.throwIfAborted()
-  const info = await lstatIfPresent(path)
+  const info = await ifPresent(lstat(path))
   if (!info || info.dev !== device || (info.nlink > 1 && !info.isDirectory() && seen.has(info.ino))) return { usedBytes: 0, inodes: 0 }
   if (info.nlink > 1 && !info.isDirectory()) seen.add(info.ino)
   let usedBytes = info.blocks * BLOCK_BYTES
@@ -36,13 +36,4 @@ async function usageBelow(path: string, device: number, seen: Set<number>, signa
       inodes += below.inodes
     }
   return { usedBytes, inodes }
-}
-
-async function lstatIfPresent(path: string) {
-  try {
-    return await lstat(path)
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
 }

@@ -1,18 +1,15 @@
 import { chmod, chown, mkdir, rename, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { isMissing } from '../../host/files.ts'
+import { ifPresent } from './if-present.ts'
 
 /**
  * A folder that is there with its permissions, or not at all. One that is there already is left as it is: it belongs to whoever uses it.
  * @returns whether it was made.
  */
 export async function makeFolder(path: string, mode: number, group?: number): Promise<boolean> {
-  try {
-    if ((await stat(path)).isDirectory()) return false
-    throw new Error(`${path} is no folder`)
-  } catch (error) {
-    if (!isMissing(error)) throw error
-  }
+  const found = await ifPresent(stat(path))
+  if (found?.isDirectory()) return false
+  if (found) throw new Error(`${path} is no folder`)
   const draft = join(dirname(path), `.new-${basename(path)}`)
   await mkdir(draft, { recursive: true })
   if (group !== undefined) await chown(draft, -1, group)

@@ -1,12 +1,5 @@
 import { readdir } from 'node:fs/promises'
-import { isMissing } from '../../host/files.ts'
+import { ifPresent } from './if-present.ts'
 
 /** Names in a folder; none when there is no such folder. */
-export async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
-}
+export const namesIn = async (folder: string): Promise<readonly string[]> => (await ifPresent(readdir(folder))) ?? []

@@ -1,6 +1,6 @@
 import { lstat, mkdir, realpath, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
-import { isMissing } from '../../host/files.ts'
+import { ifPresent } from './if-present.ts'
 import { isWithin, mountAt } from './mounts/mount-table.ts'
 import type { Mounter } from './mounts/mounter.ts'
 import { deleteTree } from './mounts/remove-tree.ts'
@@ -16,9 +16,9 @@ import { makeFoldersBelow, openBelow, pathForOthers } from './safe-open.ts'
 export async function makeSubPath(volume: string, subPath: string): Promise<void> {
   const root = await realpath(volume)
   const wanted = join(root, subPath)
-  if (await exists(wanted)) return
+  if (await ifPresent(stat(wanted))) return
   let present = dirname(wanted)
-  while (present !== root && !(await isThere(present))) present = dirname(present)
+  while (present !== root && !(await ifPresent(lstat(present)))) present = dirname(present)
   const real = await realpath(present)
   if (!isWithin(real, root)) throw new Error(`${present} leads out of the volume`)
   const { mode } = await stat(root)
@@ -55,17 +55,3 @@ export async function bindSubPath(volume: string, subPath: string, target: strin
 }
 
 const partsOf = (root: string, path: string): readonly string[] => relative(root, path).split('/').filter(Boolean)
-
-const exists = (path: string): Promise<boolean> => isPresent(stat(path))
-/** A link that leads nowhere is there as well. */
-const isThere = (path: string): Promise<boolean> => isPresent(lstat(path))
-
-async function isPresent(look: Promise<unknown>): Promise<boolean> {
-  try {
-    await look
-    return true
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
-}

@@ -1,7 +1,8 @@
 import { lstat, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PersistentVolume } from '@bramble/api/types/volume'
-import { isMissing, readIfPresent } from '../../../host/files.ts'
+import { readIfPresent } from '../../../host/files.ts'
+import { ifPresent } from '../if-present.ts'
 import { mountsWithin } from '../mounts/mount-table.ts'
 import type { Mounter } from '../mounts/mounter.ts'
 import { deleteTree } from '../mounts/remove-tree.ts'
@@ -18,12 +19,9 @@ export async function removeVolumeFolder({ metadata, spec }: PersistentVolume, v
   const path = spec.local?.path ?? ''
   if (!/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/.test(metadata.name) || path !== join(volumeFolder, metadata.name))
     throw new Error(`"${path}" is not the volume's place in "${volumeFolder}", where this node keeps such volumes; it is not removed`)
-  try {
-    if (!(await lstat(path)).isDirectory()) throw new Error(`"${path}" is no folder; it is not removed`)
-  } catch (error) {
-    if (isMissing(error)) return
-    throw error
-  }
+  const found = await ifPresent(lstat(path))
+  if (!found) return
+  if (!found.isDirectory()) throw new Error(`"${path}" is no folder; it is not removed`)
   const [mounted] = mountsWithin(await mounter.list(), await realpath(path))
   if (mounted) throw new Error(`something is mounted at "${mounted.target}"; the volume is not removed`)
   await deleteTree(path)

@@ -4,7 +4,7 @@ import { mountAt, type MountEntry, parseMountInfo } from './mount-table.ts'
 import type { Mounter, MountRequest } from './mounter.ts'
 
 const TIMEOUT_MS = 30_000
-const UNMOUNT_MS = 10_000
+const UNMOUNT_MS = 5_000
 const ANSWER_MS = 5_000
 
 /** `mount` and `umount` of the host. Neither looks at what it is given: a server that is gone cannot hold them up that way. */

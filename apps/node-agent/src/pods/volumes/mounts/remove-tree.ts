@@ -1,6 +1,7 @@
 import { lstat, opendir, realpath, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing } from '../../../host/files.ts'
+import { ifPresent } from '../if-present.ts'
 import { type MountEntry, mountsWithin } from './mount-table.ts'
 import type { Mounter } from './mounter.ts'
 
@@ -11,7 +12,7 @@ const ROUNDS_MAX = 1_000
  * @throws Error when something stays mounted.
  */
 export async function unmountWithin(folder: string, mounter: Mounter): Promise<void> {
-  const real = await realpathIfPresent(folder)
+  const real = await ifPresent(realpath(folder))
   if (real === undefined) return
   let left: readonly MountEntry[] = []
   for (let round = 0; round < ROUNDS_MAX; round++) {
@@ -41,14 +42,5 @@ export async function deleteTree(path: string, device?: number): Promise<void> {
     await rmdir(path)
   } catch (error) {
     if (!isMissing(error)) throw error
-  }
-}
-
-async function realpathIfPresent(path: string): Promise<string | undefined> {
-  try {
-    return await realpath(path)
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
   }
 }

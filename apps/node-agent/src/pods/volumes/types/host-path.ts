@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs'
 import { mkdir, open, stat } from 'node:fs/promises'
-import { isMissing } from '../../../host/files.ts'
+import { ifPresent } from '../if-present.ts'
 import type { VolumeType } from '../volume-type.ts'
 
 /** Something of the node as it is. Neither its owner nor what is in it is touched. */
@@ -23,7 +23,7 @@ export async function checkHostPath(path: string, type: string = ''): Promise<vo
   if (path.split('/').includes('..')) throw new Error(`invalid HostPath \`${path}\`: must not contain '..'`)
   const check = CHECKS[type]
   if (!check && type !== '') throw new Error(`${type} is an invalid volume type`)
-  const found = await statIfPresent(path)
+  const found = await ifPresent(stat(path))
   if (!found && (type === '' || type === 'DirectoryOrCreate')) await mkdir(path, { recursive: true, mode: 0o755 })
   else if (!found && type === 'FileOrCreate') await (await open(path, 'a', 0o644)).close()
   else if (check && !(found && check.is(found))) throw new Error(`hostPath type check failed: ${path} is not a ${check.name}`)
@@ -39,13 +39,4 @@ const CHECKS: Readonly<Record<string, { readonly name: string; readonly is: (inf
   Socket: { name: 'socket file', is: (info) => info.isSocket() },
   CharDevice: { name: 'character device', is: (info) => info.isCharacterDevice() },
   BlockDevice: { name: 'block device', is: (info) => info.isBlockDevice() },
-}
-
-async function statIfPresent(path: string): Promise<Stats | undefined> {
-  try {
-    return await stat(path)
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
 }

@@ -2,7 +2,8 @@ import type { Stats } from 'node:fs'
 import { lstat, mkdir, realpath, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PersistentVolume } from '@bramble/api/types/volume'
-import { isMissing, readIfPresent } from '../../../host/files.ts'
+import { readIfPresent } from '../../../host/files.ts'
+import { ifPresent } from '../if-present.ts'
 import { isProvisionedHere } from '../local-path/plan.ts'
 import { makeFolder } from '../make-folder.ts'
 import { giveToGroup } from '../ownership.ts'
@@ -40,11 +41,9 @@ async function found(persistent: PersistentVolume, path: string, { volumeFolder 
     await makeFolder(path, 0o777)
     if ((await lstat(path)).isSymbolicLink()) throw new Error(`path "${path}" is a link`)
   }
-  try {
-    return await stat(path)
-  } catch (error) {
-    throw isMissing(error) ? new Error(`path "${path}" does not exist`) : error
-  }
+  const info = await ifPresent(stat(path))
+  if (!info) throw new Error(`path "${path}" does not exist`)
+  return info
 }
 
 async function device(path: string, info: Stats, readOnly: boolean): Promise<PreparedVolume> {
