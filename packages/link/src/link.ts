@@ -7,8 +7,8 @@ import type { Pod, PodStatus } from '@bramble/api/types/pod'
 // (`proto/bramble/stream/v1`). Implementations: `memory-link.ts` (with faults) and `mqtt/`; both pass `link.contract.ts`.
 
 /**
- * What an object is called on the link. `kind` is unambiguous: nodes see core and discovery kinds, and `PodToken`, which exists on the
- * link alone: `data` by projected path, `<volume>/<path>`, of the service account tokens that a pod mounts. Its name is the pod's.
+ * What an object is called on the link. `kind` is unambiguous: nodes see core and discovery kinds, CSIDrivers, and `PodToken`, which
+ * exists on the link alone: `data` by projected path, `<volume>/<path>`, of the service account tokens that a pod mounts. Its name is the pod's.
  */
 export interface ObjectRef {
   readonly kind: string

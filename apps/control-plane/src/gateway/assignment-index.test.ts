@@ -12,8 +12,8 @@ import { referencesOf, removerOf } from './references.ts'
 
 const NODES = ['pi-1', 'pi-2', 'pi-3']
 const NAMES = ['a', 'b', 'c', 'd']
-const KINDS = ['Pod', 'Pod', 'ConfigMap', 'Secret', 'Service', 'EndpointSlice', 'Node', 'ServiceAccount']
-const CLUSTER_KINDS = ['Node', 'PersistentVolume']
+const KINDS = ['Pod', 'Pod', 'ConfigMap', 'Secret', 'Service', 'EndpointSlice', 'Node', 'ServiceAccount', 'CSIDriver']
+const CLUSTER_KINDS = ['Node', 'PersistentVolume', 'CSIDriver']
 
 type Lookup = (kind: string, key: string) => KubeObject | undefined
 const tokens: TokenIssuer = {
@@ -89,7 +89,7 @@ class World {
       metadata: { ...metadata, annotations },
       spec: {
         persistentVolumeReclaimPolicy: this.pick(['Delete', 'Retain']),
-        csi: { nodePublishSecretRef: { namespace: 'default', name: this.pick(NAMES) } },
+        csi: { driver: this.pick(NAMES), nodePublishSecretRef: { namespace: 'default', name: this.pick(NAMES) } },
       },
       status: { phase: this.pick(['Bound', 'Released']) },
     } as unknown as KubeObject

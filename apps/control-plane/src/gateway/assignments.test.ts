@@ -60,6 +60,21 @@ const references: readonly { name: string; spec: Partial<PodSpec>; ids: readonly
     },
     ids: ['ConfigMap shop/c', 'Secret shop/s'],
   },
+  {
+    name: 'claims, its own and others',
+    spec: {
+      volumes: [
+        { name: 'a', persistentVolumeClaim: { claimName: 'c' } },
+        { name: 'b', ephemeral: { volumeClaimTemplate: {} } },
+      ],
+    },
+    ids: ['PersistentVolumeClaim shop/c', 'PersistentVolumeClaim shop/web-b'],
+  },
+  {
+    name: 'a driver and its secret',
+    spec: { volumes: [{ name: 'a', csi: { driver: 'disk.example.com', nodePublishSecretRef: { name: 's' } } }] },
+    ids: ['CSIDriver disk.example.com', 'Secret shop/s'],
+  },
   { name: 'pull secrets', spec: { imagePullSecrets: [{ name: 's' }, {}] }, ids: ['Secret shop/s'] },
   {
     name: 'the same thing twice',
@@ -69,6 +84,33 @@ const references: readonly { name: string; spec: Partial<PodSpec>; ids: readonly
 ]
 for (const { name, spec, ids } of references)
   test(`a pod refers to ${name}`, () => assert.deepEqual([...referencesOf(aPod(spec))].sort(), [...ids]))
+
+const object = (kind: string, rest: object): KubeObject => ({ kind, metadata: { ...metadata, name: 'x' }, ...rest }) as KubeObject
+const chain: readonly (readonly [name: string, object: KubeObject, ...ids: string[]])[] = [
+  [
+    'a claim that is bound',
+    object('PersistentVolumeClaim', { spec: { volumeName: 'v' }, status: { phase: 'Bound' } }),
+    'PersistentVolume v',
+  ],
+  [
+    'a claim that somebody wrote a volume into',
+    object('PersistentVolumeClaim', { spec: { volumeName: 'v' }, status: { phase: 'Pending' } }),
+  ],
+  [
+    'a volume of a driver',
+    object('PersistentVolume', {
+      spec: {
+        csi: { driver: 'd', nodeStageSecretRef: { namespace: 'a', name: 's' }, nodePublishSecretRef: { namespace: 'b', name: 's' } },
+      },
+    }),
+    'CSIDriver d',
+    'Secret a/s',
+    'Secret b/s',
+  ],
+  ['a volume of a folder', object('PersistentVolume', { spec: { local: { path: '/x' } } })],
+]
+for (const [name, given, ...expected] of chain)
+  test(`${name} leads to ${expected.join(', ') || 'nothing'}`, () => assert.deepEqual([...referencesOf(given)].sort(), expected))
 
 test('a pod is shown without what its node does not need', () => {
   const { object } = show(

@@ -4,6 +4,7 @@ import type { ConfigMap, Secret } from '@bramble/api/types/core'
 import type { Node } from '@bramble/api/types/node'
 import { isTerminal, type Pod } from '@bramble/api/types/pod'
 import type { EndpointSlice, Service } from '@bramble/api/types/service'
+import type { CsiDriver } from '@bramble/api/types/storage'
 import { type PersistentVolume, type PersistentVolumeClaim, PROVISIONED_BY } from '@bramble/api/types/volume'
 import { isNodeOwned } from './merge-pod-status.ts'
 
@@ -61,6 +62,8 @@ function reduce(object: KubeObject): KubeObject {
       return reduceClaim(object as PersistentVolumeClaim)
     case 'PersistentVolume':
       return reduceVolume(object as PersistentVolume)
+    case 'CSIDriver':
+      return { ...head(object), ...defined({ spec: (object as CsiDriver).spec }) }
     case 'Service':
       return { ...head(object, 'labels'), ...defined({ spec: (object as Service).spec }) }
     case 'EndpointSlice': {

@@ -15,6 +15,7 @@ import { persistentVolumes } from '../resources/persistent-volume.ts'
 import { pods } from '../resources/pod.ts'
 import { secrets } from '../resources/secret.ts'
 import { serviceAccounts } from '../resources/service-account.ts'
+import { csiDrivers } from '../resources/storage/csi-driver.ts'
 import { services } from '../resources/service.ts'
 import { AssignmentIndex, type Changes } from './assignment-index.ts'
 import { NodeLeases } from './node-leases.ts'
@@ -34,6 +35,7 @@ const TOKENS_LOOK_MS = 60_000
 const WATCHED: readonly ResourceDefinition[] = [
   configMaps,
   secrets,
+  csiDrivers,
   persistentVolumes,
   persistentVolumeClaims,
   serviceAccounts,

@@ -11,7 +11,8 @@ import {
 import { namedBy } from '../resources/pod-spec/named-by.ts'
 import { idOf } from './assignments.ts'
 
-// What a node sees because something that it sees names it: pod → ConfigMap, Secret, claim; claim → volume; volume → Secret.
+// What a node sees because something that it sees names it: pod → ConfigMap, Secret, claim, CSIDriver; claim → volume; volume → Secret,
+// CSIDriver.
 
 const NONE: ReadonlySet<string> = new Set()
 
@@ -29,18 +30,24 @@ export function referencesOf(object: KubeObject | undefined): ReadonlySet<string
   }
 }
 
-const podReferences = (pod: Pod): ReadonlySet<string> =>
-  new Set(namedBy(pod).map(({ kind, name }) => idOf(kind, `${pod.metadata.namespace}/${name}`)))
+function podReferences(pod: Pod): ReadonlySet<string> {
+  const ids = new Set(namedBy(pod).map(({ kind, name }) => idOf(kind, `${pod.metadata.namespace}/${name}`)))
+  for (const { csi } of pod.spec.volumes ?? []) if (csi) ids.add(idOf('CSIDriver', csi.driver))
+  return ids
+}
 
 /** Anybody may write any volume's name into a claim; that it is bound says the binder. */
 const claimReferences = ({ spec: { volumeName }, status }: PersistentVolumeClaim): ReadonlySet<string> =>
   volumeName && status?.phase === 'Bound' ? new Set([idOf('PersistentVolume', volumeName)]) : NONE
 
 function volumeReferences({ spec: { csi } }: PersistentVolume): ReadonlySet<string> {
-  const named = [csi?.nodeStageSecretRef, csi?.nodePublishSecretRef, csi?.nodeExpandSecretRef].filter(
+  if (!csi) return NONE
+  const named = [csi.nodeStageSecretRef, csi.nodePublishSecretRef, csi.nodeExpandSecretRef].filter(
     (reference): reference is Required<SecretReference> => Boolean(reference?.name && reference.namespace),
   )
-  return named.length === 0 ? NONE : new Set(named.map(({ namespace, name }) => idOf('Secret', `${namespace}/${name}`)))
+  const ids = new Set(named.map(({ namespace, name }) => idOf('Secret', `${namespace}/${name}`)))
+  if (csi.driver) ids.add(idOf('CSIDriver', csi.driver))
+  return ids
 }
 
 /** The node that must remove the folder of a volume, as nobody claims it any more; undefined when there is nothing to remove. */
