@@ -27,6 +27,7 @@ if (insidePrivateHost()) {
     },
     allowPlain: async (address) => void (await registryFile(address, 'hosts.toml', `server = "http://${address}"\n`)),
     strangeHost: STRANGE_HOST,
+    inParallel: true,
   })
 } else privateHostTest(import.meta.filename)
 

@@ -24,6 +24,8 @@ export interface RuntimeUnderTest {
   allowPlain(address: string): Promise<void>
   /** Of a registry that the runtime was told nothing of. containerd takes loopback for its own machine, where TLS is not needed. Default 127.0.0.1. */
   readonly strangeHost?: string
+  /** Layers are fetched at once, each from where a cut left it: none may be complete then. */
+  readonly inParallel?: true
 }
 
 const MIB = 1 << 20
@@ -105,7 +107,8 @@ export function registryPromises(it: typeof declare, under: RuntimeUnderTest): v
     await node.success(`${proxy.address}/web:1`)
     const blobs = proxy.requests.filter((request) => request.startsWith('GET') && request.includes('/blobs/'))
     t.diagnostic(`first ${first.length} second ${second.length} big ${big.length}; before ${before}, after ${proxy.downBytes() - before}`)
-    for (const layer of [first, second]) assert.ok(!blobs.some((request) => request.includes(digestOf(layer))), blobs.join('\n'))
+    if (!under.inParallel)
+      for (const layer of [first, second]) assert.ok(!blobs.some((request) => request.includes(digestOf(layer))), blobs.join('\n'))
     assert.ok(proxy.downBytes() - before < big.length + MIB)
   })
 

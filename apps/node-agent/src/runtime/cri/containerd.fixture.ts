@@ -37,6 +37,11 @@ export class Containerd {
     this.socketPath = join(this.#stateFolder, 'containerd.sock')
   }
 
+  /** With a folder for each registry. */
+  get registryFolder(): string {
+    return join(this.#options.folder, 'certs.d')
+  }
+
   /** In a folder of its own, which `remove` removes. */
   static async temporary(options: Partial<ContainerdOptions> = {}): Promise<Containerd> {
     return new Containerd({ folder: await mkdtemp(join(tmpdir(), 'brt-containerd-')), ...options })
@@ -132,7 +137,7 @@ disabled_plugins = [
     bin_dir = "/usr/lib/cni"
     conf_dir = "/etc/cni/net.d"
   [plugins."io.containerd.grpc.v1.cri".registry]
-    config_path = "${folder}/certs.d"
+    config_path = "${this.registryFolder}"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]

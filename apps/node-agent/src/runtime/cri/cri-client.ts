@@ -8,7 +8,7 @@ import {
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf'
-import type { CallOptions, Client, ServiceError } from '@grpc/grpc-js'
+import type { CallOptions, Client, Metadata, ServiceError } from '@grpc/grpc-js'
 import { type RuntimeReason, RuntimeError } from '../runtime.ts'
 
 /** What a call came to when it failed. @see Source: gRPC "Status codes and their use in gRPC". */
@@ -37,6 +37,8 @@ export interface CriCallOptions {
   readonly signal?: AbortSignal
   /** Default 2 minutes, as long as kubelet waits. */
   readonly timeoutMs?: number
+  /** gRPC's metadata. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /**
@@ -55,7 +57,7 @@ export class CriClient {
   async call<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     init: MessageInitShape<I>,
-    { signal, timeoutMs = TIMEOUT_MS }: CriCallOptions = {},
+    { signal, timeoutMs = TIMEOUT_MS, headers = {} }: CriCallOptions = {},
   ): Promise<MessageShape<O>> {
     const { client, metadata, options } = await this.#connect()
     signal?.throwIfAborted()
@@ -67,7 +69,7 @@ export class CriClient {
         (message: MessageShape<I>) => Buffer.from(toBinary(method.input, message)),
         (bytes) => fromBinary(method.output, bytes),
         create(method.input, init),
-        metadata(),
+        metadata(headers),
         options,
         (error, message) => {
           until.removeEventListener('abort', cancel)
@@ -96,7 +98,7 @@ export class CriClient {
       (message: MessageShape<I>) => Buffer.from(toBinary(method.input, message)),
       (bytes) => fromBinary(method.output, bytes),
       create(method.input, init),
-      metadata(),
+      metadata({}),
       options,
     )
     const cancel = (): void => call.cancel()
@@ -125,7 +127,7 @@ export class CriClient {
 
 interface Connection {
   readonly client: Client
-  readonly metadata: () => import('@grpc/grpc-js').Metadata
+  readonly metadata: (headers: Readonly<Record<string, string>>) => Metadata
   readonly options: CallOptions
 }
 
@@ -144,7 +146,12 @@ async function connect(socketPath: string): Promise<Connection> {
     'grpc.min_reconnect_backoff_ms': RECONNECT_MS_MIN,
     'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
   })
-  return { client, metadata: () => new Metadata(), options: {} }
+  const metadata: Connection['metadata'] = (headers) => {
+    const made = new Metadata()
+    for (const [name, value] of Object.entries(headers)) made.set(name, value)
+    return made
+  }
+  return { client, metadata, options: {} }
 }
 
 const pathOf = (method: { readonly name: string; readonly parent: { readonly typeName: string } }): string =>

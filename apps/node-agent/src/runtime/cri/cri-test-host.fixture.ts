@@ -34,9 +34,14 @@ export class CriTestHost {
   }
 
   /** As another agent on this machine would have it. */
-  async runtime(t: TestContext, options: { readonly logBytesMax?: number } = {}): Promise<CriRuntime> {
+  async runtime(t: TestContext): Promise<CriRuntime> {
     const network = new CniNetwork({ memory: this.memory })
     await network.setCidr(POD_CIDR)
+    return this.runtimeNow(t, network)
+  }
+
+  /** One that can run pods on the host's network alone, unless it is given another. */
+  runtimeNow(t: TestContext, network: CniNetwork = new CniNetwork()): CriRuntime {
     const runtime = new CriRuntime({
       name: 'containerd',
       socketPath: this.containerd.socketPath,
@@ -44,7 +49,6 @@ export class CriTestHost {
       clock: systemClock,
       log: silentLog,
       cgroupName: this.cgroupName,
-      ...options,
     })
     t.after(() => runtime.close())
     return runtime

@@ -6,6 +6,7 @@ import { authConfig } from './convert.ts'
 import { absent, type CriClient, CriError, reasoned } from './cri-client.ts'
 import { ImageService as Service } from './grpc/api_pb.js'
 import { imageState, verboseInfo } from './observed.ts'
+import { underLease } from './pull-lease.ts'
 
 const PULL_MS_MAX = 60 * 60_000
 const IMPORT_MS_MAX = 30 * 60_000
@@ -41,13 +42,14 @@ export class CriImages implements ImageService {
         `image ${name} is made on the node itself and is not here: load it with "ctr -n k8s.io images import"`,
       )
     const before = await this.imageStatus(name)
-    await this.#pullWith(name, [...logins.map(authConfig), undefined], signal)
+    const auths = [...logins.map(authConfig), undefined]
+    await underLease(this.#client, this.#clock, name, (headers) => this.#pullWith(name, auths, headers, signal))
     const state = await this.imageStatus(name)
     if (!state) throw new RuntimeError('ErrImagePull', `image ${name} was pulled and is gone again`)
     const problem = foreignPlatform(state)
     if (problem === undefined) return state
     if (before?.id !== state.id) await this.removeImage(state.id)
-    throw new RuntimeError('ErrImagePull', `image ${name} ${problem}`)
+    throw new RuntimeError('ErrImagePull', `pulling ${name}: ${problem}`)
   }
 
   async loadImages(archivePath: string, signal: AbortSignal): Promise<readonly ImageState[]> {
@@ -111,22 +113,24 @@ export class CriImages implements ImageService {
   }
 
   /** Each in turn until one succeeds. */
-  async #pullWith(name: string, auths: readonly (ReturnType<typeof authConfig> | undefined)[], signal: AbortSignal): Promise<void> {
+  async #pullWith(
+    name: string,
+    auths: readonly (ReturnType<typeof authConfig> | undefined)[],
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const problems = new Set<string>()
     for (const auth of auths)
       try {
         const request = { image: { image: name }, ...(auth && { auth }) }
-        await this.#client.call(Service.method.pullImage, request, { signal, timeoutMs: PULL_MS_MAX })
+        await this.#client.call(Service.method.pullImage, request, { signal, headers, timeoutMs: PULL_MS_MAX })
         return
       } catch (error) {
         if (!(error instanceof CriError)) throw error
         problems.add(error.message)
       }
     const words = [...problems].join('; ')
-    throw new RuntimeError(
-      pullReason(words),
-      /no match for platform/.test(words) ? `image ${name} is not there for ${ownPlatform()}: ${words}` : words,
-    )
+    throw new RuntimeError(pullReason(words), /no match for platform/.test(words) ? `${words}; this node is ${ownPlatform()}` : words)
   }
 }
 
@@ -147,7 +151,9 @@ function foreignPlatform({ platform }: ImageState): string | undefined {
   if (platform === undefined) return undefined
   const [os, architecture] = platform.split('/')
   const runsHere = architecture === ownArchitecture() || (ownArchitecture() === 'arm64' && architecture === 'arm')
-  return os === 'linux' && runsHere ? undefined : `is for ${platform}; this node is ${ownPlatform()}`
+  return os === 'linux' && runsHere
+    ? undefined
+    : `no match for platform in manifest: the image is for ${platform}, this node is ${ownPlatform()}`
 }
 
 /** `unpacking NAME (sha256:…)...done` up to containerd 1.7, `NAME saved` later. */
