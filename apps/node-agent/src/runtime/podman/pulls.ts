@@ -38,7 +38,10 @@ const header = ({ username, password, identityToken }: RegistryLogin): string =>
       ...(password !== undefined && { password }),
       ...(identityToken !== undefined && { identitytoken: identityToken }),
     }),
-  ).toString('base64url')
+  )
+    .toString('base64')
+    .replace(/\+/g, '-')
+    .replace(/\//g, '_') // with its padding, or Podman finds that something is missing
 
 /** What Kubernetes' users know, when an image is for another kind of machine; undefined when it can run here. */
 export function platformProblem(platform: string | undefined, architecture: NodeJS.Architecture): string | undefined {
