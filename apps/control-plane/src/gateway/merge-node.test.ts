@@ -96,6 +96,19 @@ test('a role, a value that is none and annotations of others are refused', () =>
   assert.deepEqual(change, { labels: { a: '1' }, annotations: { [NODE_LABELS_ANNOTATION]: 'a=1', 'node.bramble.dev/note': 'kept' } })
 })
 
+for (const [folder, isTaken] of [
+  ['/var/lib/bramble/volumes', true],
+  ['/', false],
+  ['volumes', false],
+  ['/var/../etc', false],
+  ['/var//lib', false],
+  ['/var/lib/', false],
+] as const)
+  test(`a node ${isTaken ? 'says' : 'may not say'} that it keeps volumes in ${folder}`, () => {
+    const { change } = mergeNodeMetadata(undefined, {}, { 'bramble.dev/volume-folder': folder })
+    assert.equal(change?.annotations?.['bramble.dev/volume-folder'], isTaken ? folder : undefined)
+  })
+
 const ready = (status: 'True' | 'False', at: string): NodeStatus['conditions'] => [
   { type: 'Ready', status, reason: 'R', message: 'm', lastTransitionTime: at },
 ]

@@ -17,7 +17,7 @@ const node = (conditions: Record<string, 'True' | 'False' | 'Unknown'>, spec: No
 const taints = (...each: readonly string[]): Taint[] =>
   each.map((text) => {
     const [, key, value, effect, before] = /^([\w./-]+)(?:=(\w+))?:(\w+)(@)?$/.exec(text)!
-    const own = ['not-ready', 'unreachable', 'unschedulable', 'disk-pressure'].includes(key!)
+    const own = /^(not-ready|unreachable|unschedulable|network-unavailable|\w+-pressure)$/.test(key!)
     return {
       key: own ? `node.kubernetes.io/${key}` : key!,
       ...(value && { value }),
@@ -52,6 +52,11 @@ const cases: { name: string; node: Node; expect: Taint[] }[] = [
     name: 'a full disk',
     node: node({ Ready: 'True', DiskPressure: 'True', MemoryPressure: 'False' }),
     expect: taints('disk-pressure:NoSchedule'),
+  },
+  {
+    name: 'everything at once',
+    node: node({ Ready: 'True', MemoryPressure: 'True', DiskPressure: 'True', PIDPressure: 'True', NetworkUnavailable: 'True' }),
+    expect: taints('memory-pressure:NoSchedule', 'disk-pressure:NoSchedule', 'pid-pressure:NoSchedule', 'network-unavailable:NoSchedule'),
   },
 ]
 for (const { name, node: of, expect } of cases)
