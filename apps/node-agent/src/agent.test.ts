@@ -89,7 +89,7 @@ class AgentWorld implements LinkHandler {
         },
       },
       settings: {
-        node: { nodeName: 'pi-1', version: '0.1.0', labels: { rack: 'a' } },
+        node: { nodeName: 'pi-1', version: '0.1.0', labels: { rack: 'a' }, annotations: { 'bramble.dev/volume-folder': '/volumes' } },
         podNetwork: '10.42.0.0/16',
         serviceNetwork: '10.43.0.0/16',
         logFolder: '/var/log/pods',
@@ -161,6 +161,32 @@ test('what is assigned runs, is told, saved, and reaches network and service rul
   const node = world.reports.find((report) => report.type === 'node-status')
   assert.equal(node?.type === 'node-status' && node.labels.rack, 'a')
   assert.ok(world.reports.some((report) => report.type === 'node-usage'))
+})
+
+test('a released volume is removed and told, and the node says where it keeps volumes', async (t) => {
+  const world = aWorld(t)
+  const released = {
+    kind: 'PersistentVolume',
+    metadata: {
+      name: 'pv-1',
+      uid: 'pv',
+      resourceVersion: '1',
+      creationTimestamp: '',
+      annotations: { 'pv.kubernetes.io/provisioned-by': 'bramble.dev/local-path' },
+    },
+    spec: { local: { path: '/volumes/pv-1' }, persistentVolumeReclaimPolicy: 'Delete' },
+    status: { phase: 'Released' },
+  } as KubeObject
+  world.complete = complete('1', released)
+  world.startServer()
+  world.startAgent()
+  await world.pass(5_000)
+  assert.deepEqual(
+    world.reports.filter(({ type }) => type === 'volume-gone'),
+    [{ type: 'volume-gone', name: 'pv-1', uid: 'pv' }],
+  )
+  const node = world.reports.find((report) => report.type === 'node-status')
+  assert.deepEqual(node?.type === 'node-status' && node.annotations, { 'bramble.dev/volume-folder': '/volumes' })
 })
 
 test('the saved assignment starts with no control plane at all', async (t) => {
