@@ -17,7 +17,8 @@ export async function bind(client: ApiClient, volume: PersistentVolume, claim: P
   await markBound(client, named, kept)
 }
 
-async function claimVolume(client: ApiClient, volume: PersistentVolume, claim: PersistentVolumeClaim): Promise<PersistentVolume> {
+/** Writes the claim into the volume, unless it is there. */
+export async function claimVolume(client: ApiClient, volume: PersistentVolume, claim: PersistentVolumeClaim): Promise<PersistentVolume> {
   const { name, namespace, uid, resourceVersion } = claim.metadata
   const { claimRef } = volume.spec
   if (claimRef?.uid === uid) return volume

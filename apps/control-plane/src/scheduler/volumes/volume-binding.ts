@@ -3,9 +3,9 @@ import type { PersistentVolumeClaim } from '@bramble/api/types/volume'
 import type { Clock } from '@bramble/reconcile/env'
 import { Signal } from '@bramble/reconcile/signal'
 import type { ApiClient } from '../../api/client.ts'
-import { annotation, BOUND_BY_CONTROLLER, isFullyBound, SELECTED_NODE } from '../../controllers/persistent-volume-binder/names.ts'
+import { claimVolume } from '../../controllers/persistent-volume-binder/bind.ts'
+import { annotation, isFullyBound, SELECTED_NODE } from '../../controllers/persistent-volume-binder/names.ts'
 import { persistentVolumeClaims } from '../../resources/persistent-volume-claim.ts'
-import { persistentVolumes } from '../../resources/persistent-volume.ts'
 import type { VolumeDecision } from './decide.ts'
 
 /** How long the volumes of a pod may take. Source: kube-scheduler, VolumeBindingArgs.BindTimeoutSeconds. */
@@ -58,21 +58,12 @@ export class VolumeBinding {
   }
 
   async #write({ claim, volume }: VolumeDecision, nodeName: string): Promise<void> {
-    const { name, namespace, uid, resourceVersion } = claim.metadata
-    if (!volume) {
-      if (annotation(claim, SELECTED_NODE) === nodeName) return
-      await this.#client.patch(persistentVolumeClaims, keyOf(claim), {
-        metadata: { uid, resourceVersion, annotations: { [SELECTED_NODE]: nodeName } },
-      })
-    } else if (volume.spec.claimRef?.uid !== uid)
-      await this.#client.patch(persistentVolumes, volume.metadata.name, {
-        metadata: {
-          uid: volume.metadata.uid,
-          resourceVersion: volume.metadata.resourceVersion,
-          ...(volume.spec.claimRef === undefined && { annotations: { [BOUND_BY_CONTROLLER]: 'yes' } }),
-        },
-        spec: { claimRef: { kind: 'PersistentVolumeClaim', apiVersion: 'v1', name, namespace, uid, resourceVersion } },
-      })
+    if (volume) return void (await claimVolume(this.#client, volume, claim))
+    if (annotation(claim, SELECTED_NODE) === nodeName) return
+    const { uid, resourceVersion } = claim.metadata
+    await this.#client.patch(persistentVolumeClaims, keyOf(claim), {
+      metadata: { uid, resourceVersion, annotations: { [SELECTED_NODE]: nodeName } },
+    })
   }
 
   /** Source: kube-scheduler plugins/volumebinding binder.go, checkBindings. */
