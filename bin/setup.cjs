@@ -20,7 +20,7 @@ const PACKAGES = {
   },
   test: {
     catatonit: 'first process of a test host', curl: 'asks Services', openssl: 'checks certificates', 'netcat-openbsd': 'asks UDP Services',
-    prometheus: 'reads /metrics', 'python3-kubernetes': 'the Python client, one of those that must work with us',
+    containerd: 'the other container runtime', 'docker-registry': 'images to pull', prometheus: 'reads /metrics', 'python3-kubernetes': 'the Python client, one of those that must work with us',
   },
 }
 
