@@ -207,6 +207,36 @@ test('a client that leaves while the runtime still opens gets nothing opened', L
   await allCarried()
 })
 
+test('a runtime that does not come to an end is given up after a minute', LIMIT, async (t) => {
+  const sim = new SimClock(systemClock.nowMs())
+  const given = Promise.withResolvers<AbortSignal>()
+  const { exec, allCarried } = await withProcesses(
+    t,
+    (_request, signal) => {
+      given.resolve(signal)
+      return new Promise(() => {})
+    },
+    sim,
+  )
+  const opening = exec(['true'])
+  const rejected = assert.rejects(opening, isStatus(504, 'Timeout', /did not get what was asked for within 60 s/))
+  const signal = await given.promise
+  await sim.advance(61_000)
+  await rejected
+  await until(() => signal.aborted)
+  await allCarried()
+})
+
+test('a pod without a node has nothing to carry', LIMIT, async (t) => {
+  const { nodeStreams } = await madeUp(t)
+  const pod = { ...POD, spec: { containers: [] } }
+  await assert.rejects(
+    nodeStreams.exec(pod, 'c', ['true'], ALL, NEVER),
+    isStatus(400, 'BadRequest', 'pod web does not have a host assigned'),
+  )
+  await assert.rejects(nodeStreams.forward(pod, 80, NEVER), isStatus(400, 'BadRequest', 'pod web does not have a host assigned'))
+})
+
 test('a stream on which nothing was sent for four hours is ended', LIMIT, async (t) => {
   const sim = new SimClock(systemClock.nowMs())
   const { exec, made } = await madeUp(t, sim)

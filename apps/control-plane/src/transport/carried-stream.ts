@@ -7,6 +7,8 @@ import type { TerminalSize } from '@bramble/streams/remote-process'
 import { ChannelStream } from './channel-stream.ts'
 import type { Carry } from './stream-server.ts'
 
+/** The runtime of a busy board takes its time. */
+const OPEN_LIMIT_MS = 60_000
 /** Source: kubelet, streamingConnectionIdleTimeout. */
 const IDLE_LIMIT_MS = 4 * 3_600_000
 const MESSAGE_LENGTH_MAX = 4096
@@ -63,6 +65,7 @@ export class CarriedStream {
     this.#gone.signal.addEventListener('abort', () => signal.removeEventListener('abort', leave), { once: true })
     if (signal.aborted) leave()
     else void this.#run()
+    void this.#watchOpening()
     if (!carried.mayIdle) void this.#watchIdle()
   }
 
@@ -144,6 +147,14 @@ export class CarriedStream {
     this.#ended.reject(error)
     for (const channel of [this.stdin, this.stdout, this.stderr]) channel?.release(error)
     leave(this.#call)
+  }
+
+  async #watchOpening(): Promise<void> {
+    const { clock, nodeName } = this.#carried
+    const done = new AbortController()
+    void this.#opened.promise.then(() => done.abort()).catch(() => done.abort())
+    await clock.sleep(OPEN_LIMIT_MS, done.signal)
+    if (!this.#isOpen) this.#fail(timedOut(`node "${nodeName}" did not get what was asked for within ${OPEN_LIMIT_MS / 1000} s`))
   }
 
   async #watchIdle(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { badRequest } from '@bramble/api/status-error'
 import type { Pod } from '@bramble/api/types/pod'
 import type { ContainerRef, ForwardRequest, LogsRequest, ServerFrame } from '@bramble/link/grpc/stream'
 import type { Clock } from '@bramble/reconcile/env'
@@ -20,7 +21,7 @@ export class NodeStreams implements PodLogs, PodStreams {
   }
 
   async open(pod: Pod, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-    const { stdout } = await this.#carry(pod.spec.nodeName!, signal, {
+    const { stdout } = await this.#carry(nodeOf(pod), signal, {
       request: { frame: { $case: 'logs', value: logsRequest(pod, options) } },
       channels: { stdin: false, stdout: true, stderr: false },
       mayIdle: true,
@@ -38,9 +39,9 @@ export class NodeStreams implements PodLogs, PodStreams {
     return this.#process(pod, { frame: { $case: 'attach', value: request } }, stdio, signal)
   }
 
-  forward(pod: Pod, port: number, signal: AbortSignal): Promise<Duplex> {
+  async forward(pod: Pod, port: number, signal: AbortSignal): Promise<Duplex> {
     const { namespace = '', name, uid } = pod.metadata
-    return this.#connection(pod.spec.nodeName!, { namespace, pod: name, podUid: uid, port }, signal)
+    return this.#connection(nodeOf(pod), { namespace, pod: name, podUid: uid, port }, signal)
   }
 
   agent(nodeName: string, signal: AbortSignal): Promise<Duplex> {
@@ -48,7 +49,7 @@ export class NodeStreams implements PodLogs, PodStreams {
   }
 
   async #process(pod: Pod, request: ServerFrame, { stdin, stdout, stderr, tty }: Stdio, signal: AbortSignal): Promise<RemoteProcess> {
-    const stream = await this.#carry(pod.spec.nodeName!, signal, {
+    const stream = await this.#carry(nodeOf(pod), signal, {
       request,
       channels: { stdin, stdout, stderr: stderr && !tty },
       mayIdle: false,
@@ -90,6 +91,11 @@ async function* untilAborted(bytes: AsyncIterable<Uint8Array>, signal: AbortSign
   } catch (error) {
     if (!signal.aborted) throw error
   }
+}
+
+function nodeOf({ metadata, spec }: Pod): string {
+  if (!spec.nodeName) throw badRequest(`pod ${metadata.name} does not have a host assigned`)
+  return spec.nodeName
 }
 
 const containerRef = ({ metadata: { namespace = '', name, uid } }: Pod, container: string): ContainerRef => ({

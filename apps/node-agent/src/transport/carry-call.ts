@@ -59,7 +59,9 @@ export async function carryCall(call: Carry, first: ServerFrame, sources: Stream
   let source: Source | undefined
   let fed: Promise<void> | undefined
   try {
-    source = await openSource(first, sources, until)
+    const opening = openSource(first, sources, until)
+    opening.then((late) => until.aborted && late.drop()).catch(() => {}) // of a runtime that did not listen
+    source = await untilAborted(opening, until)
     await writer.write({ frame: { $case: 'opened', value: {} } })
     fed = feed(call, source).catch((violation: unknown) => broken.abort(violation))
     const sent = Promise.all(source.outputs.map(([channel, bytes]) => send(writer, channel, bytes, until)))
