@@ -8,6 +8,7 @@ import { becomeProgram } from './programs.ts'
 import { reset } from './reset.ts'
 import { addSettings, givenSettings } from './setting-options.ts'
 import { status } from './show-status.ts'
+import { shutDown } from './shut-down.ts'
 import { createToken, deleteToken, listTokens } from './token.ts'
 import { up } from './up.ts'
 import { VERSION } from './version.ts'
@@ -42,9 +43,11 @@ addSettings(program.command('server').description('run the control plane'), SERV
   becomeProgram('control-plane', givenSettings(command, SERVER_SETTINGS)),
 )
 
-addSettings(program.command('agent').description('run the agent of this node; joins with a token the first time'), AGENT_SETTINGS).action(
-  (_options, command: Command) => becomeProgram('node-agent', givenSettings(command, AGENT_SETTINGS)),
-)
+addSettings(program.command('agent').description('run the agent of this node; joins with a token the first time'), AGENT_SETTINGS)
+  .option('--shutdown', 'tell the agent that runs here that the machine goes down; returns when its pods have ended', false)
+  .action((_options, command: Command) =>
+    command.opts<{ shutdown: boolean }>().shutdown ? shutDown() : becomeProgram('node-agent', givenSettings(command, AGENT_SETTINGS)),
+  )
 
 const token = program.command('token').description('join tokens: with one, a machine becomes a node')
 addSettings(token.command('create').description('create a token and print the line that joins a machine'), dataDirOnly)

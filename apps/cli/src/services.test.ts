@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { unitText } from './services.ts'
+import { shutdownUnitText, unitText } from './services.ts'
 
 const COMMAND = ['/opt/bramble/node', '--max-semi-space-size=1', '/opt/bramble/main.js']
 
@@ -44,13 +44,40 @@ test('paths with blanks, quotes, percent and dollar signs mean themselves', () =
   )
 })
 
+test('before the machine goes down its pods end: while agent, network and runtime are still there, and with time enough', () => {
+  const config = { 'shutdown-grace-period': 60, 'shutdown-grace-period-critical-pods': 20 }
+  assert.equal(
+    shutdownUnitText('/opt/bramble/bin/bramble', config),
+    `[Unit]
+Description=Bramble ends the pods of this node before it goes down
+After=bramble-agent.service network-online.target containerd.service crio.service podman.service
+Wants=network-online.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop="/opt/bramble/bin/bramble" agent --shutdown
+TimeoutStopSec=90
+
+[Install]
+WantedBy=multi-user.target
+`,
+  )
+})
+
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
-for (const name of ['control-plane', 'node-agent'] as const)
+const units = {
+  'control plane': (folder: string) => unitText('control-plane', join(folder, 'settings'), [process.execPath, '/opt/bramble/main.js']),
+  agent: (folder: string) => unitText('node-agent', join(folder, 'settings'), [process.execPath, '/opt/bramble/main.js']),
+  shutdown: () => shutdownUnitText(process.execPath, {}),
+}
+for (const [name, textOf] of Object.entries(units))
   test(`systemd takes the unit of the ${name}`, { skip: hasSystemd ? false : 'no systemd-analyze here' }, () => {
     const folder = mkdtempSync(join(tmpdir(), 'bramble-unit-'))
     try {
       const unit = join(folder, 'bramble-test.service')
-      writeFileSync(unit, unitText(name, join(folder, 'settings'), [process.execPath, '/opt/bramble/main.js']))
+      writeFileSync(unit, textOf(folder))
       const { status, stderr } = spawnSync('systemd-analyze', ['verify', unit], { encoding: 'utf8' })
       assert.deepEqual([status, stderr.split('\n').filter((line) => line.includes('bramble-test'))], [0, []])
     } finally {

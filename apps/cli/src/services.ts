@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { binSupervise, type ProgramName, programCommand, programEnvironment } from './programs.ts'
+import { parseAgentConfig } from '../../node-agent/src/config.ts'
+import { binBramble, binSupervise, type ProgramName, programCommand, programEnvironment } from './programs.ts'
 import { must, run, startDetached } from './run.ts'
 
 /** Keeps the two programs running: systemd units where systemd runs, else a detached supervisor. */
@@ -49,12 +50,16 @@ class SystemdServices implements Services {
   async start(name: ProgramName, config: Record<string, unknown>): Promise<void> {
     const environment = await writeSettings(this.#dataDirectory, name, config)
     await writeFile(unitPath(name), unitText(name, environment, programCommand(name)))
+    if (name === 'node-agent') await writeFile(SHUTDOWN_UNIT_PATH, shutdownUnitText(binBramble, config))
     await must('systemctl', ['daemon-reload'])
     await must('systemctl', ['enable', unitName(name)])
     await must('systemctl', ['restart', unitName(name)])
+    if (name === 'node-agent') await must('systemctl', ['enable', '--now', SHUTDOWN_UNIT])
   }
   async stop(name: ProgramName): Promise<void> {
     if (existsSync(unitPath(name))) await must('systemctl', ['disable', '--now', unitName(name)])
+    // not stopped: that would end the pods
+    if (name === 'node-agent' && existsSync(SHUTDOWN_UNIT_PATH)) await must('systemctl', ['disable', SHUTDOWN_UNIT])
   }
   async isRunning(name: ProgramName): Promise<boolean> {
     return (await run('systemctl', ['is-active', '--quiet', unitName(name)])).exitCode === 0
@@ -66,7 +71,7 @@ class SystemdServices implements Services {
     return `journalctl -u ${unitName(name)}`
   }
   async forget(): Promise<void> {
-    for (const name of PROGRAMS) await rm(unitPath(name), { force: true })
+    for (const path of [...PROGRAMS.map(unitPath), SHUTDOWN_UNIT_PATH]) await rm(path, { force: true })
     await run('systemctl', ['daemon-reload'])
   }
 }
@@ -86,7 +91,7 @@ StartLimitIntervalSec=0
 
 [Service]
 EnvironmentFile=${plain(environment)}
-ExecStart=${command.map((argument) => JSON.stringify(plain(argument).replaceAll('$', '$$$$'))).join(' ')}
+ExecStart=${command.map(quoted).join(' ')}
 Restart=always
 RestartSec=2
 RestartPreventExitStatus=78
@@ -95,11 +100,42 @@ ${PRIVILEGES[name]}
 WantedBy=multi-user.target
 `
 
+const SHUTDOWN_UNIT = 'bramble-shutdown.service'
+const SHUTDOWN_UNIT_PATH = `/etc/systemd/system/${SHUTDOWN_UNIT}`
+/** What the agent itself needs after the last pod has ended. */
+const SHUTDOWN_SLACK_SECONDS = 30
+
+/**
+ * The text of the unit that does nothing until the machine goes down: then the agent ends its pods in order. What is ordered after
+ * another unit is stopped before it, so agent, network and runtime are still there. @param command Path of `bramble`.
+ */
+export const shutdownUnitText = (command: string, config: Record<string, unknown>): string => {
+  const { graceMs, criticalGraceMs } = parseAgentConfig(config).shutdown
+  return `[Unit]
+Description=Bramble ends the pods of this node before it goes down
+After=bramble-agent.service network-online.target containerd.service crio.service podman.service
+Wants=network-online.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop=${quoted(command)} agent --shutdown
+TimeoutStopSec=${Math.ceil((graceMs + criticalGraceMs) / 1000) + SHUTDOWN_SLACK_SECONDS}
+
+[Install]
+WantedBy=multi-user.target
+`
+}
+
 /** KillMode=process: containers and their monitors live in the agent's cgroup tree and must outlive it. */
 const PRIVILEGES: Readonly<Record<ProgramName, string>> = {
   'control-plane': 'KillMode=mixed\nNoNewPrivileges=yes\n',
   'node-agent': 'KillMode=process\nDelegate=yes\nOOMScoreAdjust=-900\n',
 }
+
+/** As one word of a command that means itself. */
+const quoted = (argument: string): string => JSON.stringify(plain(argument).replaceAll('$', '$$$$'))
 
 /** Without the meaning that systemd gives to percent signs. */
 const plain = (text: string): string => text.replaceAll('%', '%%')

@@ -13,6 +13,7 @@ import { serviceTable } from './network/service-proxy/service-table.ts'
 import { NodeReporter } from './node-reporter.ts'
 import type { NodeStatusSettings } from './node/node-status.ts'
 import type { SystemFacts } from './node/system-facts.ts'
+import { NodeShutdown, type ShutdownSettings } from './node-shutdown.ts'
 import { type MeansSettings, PodMeans } from './pod-means.ts'
 import type { HookMarks } from './pods/lifecycle/hook-marks.ts'
 import { type LogLimits, rotateLogs, runningLogs } from './pods/log-rotation.ts'
@@ -44,6 +45,8 @@ export interface AgentSettings {
   readonly logFolder: string
   /** Manifests of pods that this node runs of its own accord; absent: none. */
   readonly staticPodFolder?: string
+  /** Absent: nobody says so when the machine goes down. */
+  readonly shutdown?: ShutdownSettings
   /** Absent: logs are left to grow. */
   readonly logLimits?: LogLimits
   /** Of this node's own pages, on 127.0.0.1; absent or 0: none. */
@@ -114,6 +117,7 @@ async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
     (until) => running.server.run(settings.localPort ?? 0, until),
     (until) => running.rotateLogs(until),
     (until) => running.followStaticPods(until),
+    (until) => running.shutdown?.run(until) ?? new Signal().wait(until),
     (until) => means?.run(until) ?? new Signal().wait(until),
   ])
 }
@@ -131,6 +135,7 @@ class RunningAgent {
   readonly #change = new Signal()
   readonly #carry: (request: StreamRequest, signal: AbortSignal) => Promise<void>
   readonly #staticPods: StaticPodFolder | undefined
+  readonly shutdown: NodeShutdown | undefined
   #networkVersion: string | undefined
   #savedVersion: string | undefined
   #saving: Promise<void> = Promise.resolve()
@@ -168,6 +173,7 @@ class RunningAgent {
             env,
             failed: (path, why) => events.recordOfNode('Warning', 'FailedValidation', `Error validating pods of ${path}, ignoring: ${why}`),
           })
+    this.shutdown = settings.shutdown && new NodeShutdown({ env, pods: this.pods, reporter, outbox, settings: settings.shutdown })
     const streams = new PodStreams(this.pods, runtime)
     const logs = podLogs(this.pods, env.clock)
     this.server = new AgentServer(

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { ADDRESS_PATTERN, readSettings, type Setting } from '@bramble/reconcile/settings'
+import { SHUTDOWN_SETTINGS, type ShutdownPeriods, shutdownPeriods } from './shutdown-config.ts'
 import { MEANS_SETTINGS, type MeansConfig, meansConfig } from './means-config.ts'
 
 /** Everything an operator may set on a node. Same names as flags and in the config file. */
@@ -102,6 +103,7 @@ export const AGENT_SETTINGS: readonly Setting[] = [
     description: "TCP port on 127.0.0.1 of this node's own pages, such as /metrics; 0 for none",
   },
   ...MEANS_SETTINGS,
+  ...SHUTDOWN_SETTINGS,
   {
     name: 'keepalive',
     kind: 'seconds',
@@ -136,6 +138,7 @@ export interface AgentConfig {
   readonly podLogDirectory: string
   readonly localPort: number
   readonly means: MeansConfig
+  readonly shutdown: ShutdownPeriods
   readonly keepaliveSeconds: number
   readonly logLevel: string
 }
@@ -157,6 +160,7 @@ export function parseAgentConfig(given: Readonly<Record<string, unknown>>): Agen
     podLogDirectory: values['pod-log-dir'] as string,
     localPort: values['local-port'] as number,
     means: meansConfig(values),
+    shutdown: shutdownPeriods(values),
     keepaliveSeconds: values['keepalive'] as number,
     logLevel: values['log-level'] as string,
   }
@@ -170,3 +174,5 @@ export const defaultNodeName = (host: string = hostname()): string =>
     .slice(0, 63)
     .replace(/^[-.]+|[-.]+$/g, '')
     .replace(/-*\.[-.]*/g, '.') || 'node'
+
+export { SHUTDOWN_SOCKET } from './shutdown-config.ts'

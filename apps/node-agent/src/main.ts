@@ -6,7 +6,7 @@ import { allOrNone } from '@bramble/reconcile/all-or-none'
 import { type Env, systemEnv } from '@bramble/reconcile/env'
 import { createAgent } from './agent.ts'
 import { cleanNode } from './clean-node.ts'
-import { type AgentConfig, parseAgentConfig } from './config.ts'
+import { type AgentConfig, parseAgentConfig, SHUTDOWN_SOCKET } from './config.ts'
 import { AddressMemory } from './network/pod-network/address-memory.ts'
 import { CniNetwork } from './network/pod-network/cni-network.ts'
 import { HostRoutes } from './network/routes/host-routes.ts'
@@ -106,6 +106,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
       serviceNetwork,
       logFolder: config.podLogDirectory,
       staticPodFolder: config.staticPodDirectory,
+      shutdown: { ...config.shutdown, socket: SHUTDOWN_SOCKET },
       logLimits: LOG_LIMITS,
       localPort: config.localPort,
     },

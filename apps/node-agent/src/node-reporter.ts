@@ -34,6 +34,7 @@ export class NodeReporter {
   #runtimeAskedMs: number
   #usageSentMs = -Infinity
   #status: NodeStatus
+  #podsNotReady: string | undefined
 
   private constructor(parts: NodeReporterParts, inventory: Inventory, usage: Usage, runtime: RuntimeStatus) {
     this.#parts = parts
@@ -48,6 +49,12 @@ export class NodeReporter {
   static async create(parts: NodeReporterParts): Promise<NodeReporter> {
     const [inventory, usage, runtime] = await Promise.all([parts.facts.inventory(), parts.facts.usage(), parts.runtime.status()])
     return new NodeReporter(parts, inventory, usage, { name: parts.runtime.name, ...runtime })
+  }
+
+  /** Says from now on why no pod can run here. */
+  async refusePods(why: string): Promise<void> {
+    this.#podsNotReady = why
+    if (await this.look()) this.tell()
   }
 
   /** Why no pod can run here; undefined when they can. */
@@ -119,7 +126,7 @@ export class NodeReporter {
   #newStatus(before: NodeStatus | undefined): NodeStatus {
     const { env, settings } = this.#parts
     const status = withDevices(
-      nodeStatus(this.#inventory, this.#usage, settings, this.#runtime, undefined, timestamp(env.clock.nowMs())),
+      nodeStatus(this.#inventory, this.#usage, settings, this.#runtime, this.#podsNotReady, timestamp(env.clock.nowMs())),
       this.#parts.devices?.() ?? {},
     )
     const conditions = status.conditions?.map((condition) => {

@@ -18,6 +18,7 @@ import { deadlineMs } from './lifecycle/deadline.ts'
 import type { ContainerLogs, LogLookup } from './logs.ts'
 import { planPod, type Step } from './plan.ts'
 import { configVersion, type PodFiles } from './pod-files.ts'
+import { shutDownPods } from './node-shutdown.ts'
 import type { PodMemory } from './pod-memory.ts'
 import { PodTable } from './pod-table.ts'
 import { hasEnded, outcomeOf } from './pod-view.ts'
@@ -89,6 +90,7 @@ export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
   readonly #resizes: Resizes
   readonly #telling: Telling
   readonly #steps: PodSteps
+  readonly #looked = new Signal()
   #isShuttingDown = false
 
   constructor(parts: PodReconcilerParts) {
@@ -167,9 +169,15 @@ export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
     this.#queue.add(memory.pod.metadata.uid)
   }
 
-  /** No pod is taken in from now on. */
-  refuseNew(): void {
+  /**
+   * The node goes down: takes in no pod from now on and ends those that run, ordinary ones first, each group within its period.
+   * @returns names of pods that did not end in time.
+   */
+  shutDown(graceMs: number, criticalGraceMs: number, signal: AbortSignal): Promise<readonly string[]> {
     this.#isShuttingDown = true
+    const { clock } = this.#parts.env
+    const evict = (podUid: string, eviction: Eviction): void => this.evict(podUid, eviction)
+    return shutDownPods({ clock, all: () => this.#pods.all(), evict, looked: this.#looked }, graceMs, criticalGraceMs, signal)
   }
 
   /** Works until `signal` aborts. What runs goes on running then. */
@@ -273,6 +281,7 @@ export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
     }
     this.#probes.sync(memory)
     memory.change.notify()
+    this.#looked.notify()
     return true
   }
 
