@@ -168,6 +168,16 @@ describe('what Podman is told', () => {
       got: () => [specOf(security({ user: 1 })).user, specOf(security({ user: 0, group: 2, supplementalGroups: [3] })).user, specOf().user],
       want: ['1', '0:2', undefined],
     },
+    {
+      name: 'with a group none of the image is added, so strict groups can be had',
+      got: () => specOf(security({ user: 1, group: 2, supplementalGroupsPolicy: 'strict' })).user,
+      want: '1:2',
+    },
+    {
+      name: 'a profile of AppArmor is named',
+      got: () => [specOf(security({ appArmorProfile: 'web' })).apparmor_profile, specOf().apparmor_profile],
+      want: ['web', undefined],
+    },
     { name: "Kubernetes' usual rights are added", got: () => specOf().cap_add, want: ['AUDIT_WRITE', 'MKNOD', 'NET_RAW'] },
     {
       name: 'dropping all leaves what is added by name',
@@ -181,6 +191,13 @@ describe('what Podman is told', () => {
     },
   ]
   for (const { name, got, want } of cases) it(name, () => assert.deepEqual(got(), want))
+
+  it('strict groups without a group cannot be had', () => {
+    assert.throws(() => specOf(security({ user: 1, supplementalGroupsPolicy: 'strict' })), {
+      reason: 'CreateContainerConfigError',
+      message: /^supplementalGroupsPolicy Strict needs runAsGroup/,
+    })
+  })
 
   it('a group without a user cannot be expressed', () => {
     assert.throws(

@@ -87,6 +87,7 @@ export function containerSpec(
     ...capabilities(security),
     ...(security.seccomp.type === 'unconfined' && { seccomp_profile_path: 'unconfined' }),
     ...(security.seccomp.type === 'localhost' && { seccomp_profile_path: security.seccomp.path }),
+    ...(security.appArmorProfile !== undefined && { apparmor_profile: security.appArmorProfile }),
     ...(security.procMount === 'unmasked' && { unmask: ['ALL'] }),
     ...(config.devices.length > 0 && {
       devices: config.devices.map(({ hostPath, containerPath, permissions }) => ({ path: `${hostPath}:${containerPath}:${permissions}` })),
@@ -114,9 +115,17 @@ const labelsOf = (sandbox: SandboxRecord, config: ContainerConfig): Record<strin
   ...(config.stdinOnce && { [LABEL.stdinOnce]: 'true' }),
 })
 
-/** @throws RuntimeError as the runtime interface of Kubernetes wants it for a group alone. */
-function userOf({ user, userName, group }: ContainerConfig['security']): Pick<ContainerSpec, 'user'> {
+/**
+ * With a group Podman looks into no /etc/group of the image, without one it does.
+ * @throws RuntimeError as the runtime interface of Kubernetes wants it for a group alone.
+ */
+function userOf({ user, userName, group, supplementalGroupsPolicy }: ContainerConfig['security']): Pick<ContainerSpec, 'user'> {
   const name = user ?? userName
+  if (supplementalGroupsPolicy === 'strict' && group === undefined)
+    throw new RuntimeError(
+      'CreateContainerConfigError',
+      'supplementalGroupsPolicy Strict needs runAsGroup with Podman, which else adds groups of the image',
+    )
   if (group !== undefined && name === undefined) throw new RuntimeError('CreateContainerConfigError', 'runAsGroup needs runAsUser')
   return name === undefined ? {} : { user: group === undefined ? String(name) : `${name}:${group}` }
 }

@@ -133,6 +133,7 @@ export interface ContainerSpec {
   readonly unified?: Readonly<Record<string, string>>
   /** Path of a profile, or `unconfined`. */
   readonly seccomp_profile_path?: string
+  readonly apparmor_profile?: string
   readonly unmask?: readonly string[]
   /** `path` is `host:container:permissions`. */
   readonly devices?: readonly { readonly path: string }[]
