@@ -263,6 +263,7 @@ export class CriRuntime implements Runtime {
 
   /** Lets go of the connection; containers stay. */
   close(): void {
+    this.#streams.close()
     this.#client.close()
   }
 

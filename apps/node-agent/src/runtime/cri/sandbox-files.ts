@@ -1,7 +1,7 @@
 import { access, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readIfPresent } from '../../host/files.ts'
-import { etcHosts, podResolvConf } from '../podman/convert.ts'
+import { etcHosts, podResolvConf } from '../podman/pod-files.ts'
 import type { SandboxConfig } from '../runtime.ts'
 import type { SandboxFiles } from './convert.ts'
 
