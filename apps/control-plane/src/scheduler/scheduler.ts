@@ -5,6 +5,7 @@ import { keyOf, type ObjectKey } from '@bramble/api/object'
 import { isReason } from '@bramble/api/status-error'
 import type { Node } from '@bramble/api/types/node'
 import { isTerminal, type Pod, type PodCondition } from '@bramble/api/types/pod'
+import { VOLUME_FOLDER } from '@bramble/api/types/volume'
 import { backoffMs } from '@bramble/reconcile/backoff'
 import type { Env } from '@bramble/reconcile/env'
 import type { ApiClient, ClientEvent } from '../api/client.ts'
@@ -285,6 +286,7 @@ const mayFitMore = (node: Node, previous: Node | undefined): boolean =>
 
 const placementFacts = ({ metadata, spec, status }: Node) => [
   metadata.labels,
+  metadata.annotations?.[VOLUME_FOLDER],
   spec.taints,
   spec.unschedulable ?? false,
   status?.allocatable,

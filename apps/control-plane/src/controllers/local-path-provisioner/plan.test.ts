@@ -49,8 +49,8 @@ test('a volume is a folder of the chosen node, and of no other', () => {
   })
 })
 
-test('a class may say where, and that volumes stay', () => {
-  const plan = planProvision(claim(), storageClass({ parameters: { path: '/mnt/ssd' }, reclaimPolicy: 'Retain' }), () => aNode())
+test('a class may say where volumes must be, and that they stay', () => {
+  const plan = planProvision(claim(), storageClass({ parameters: { path: '/mnt/ssd' }, reclaimPolicy: 'Retain' }), () => aNode('/mnt/ssd'))
   assert.ok(plan.do === 'make')
   assert.deepEqual([plan.volume.spec.local?.path, plan.volume.spec.persistentVolumeReclaimPolicy], ['/mnt/ssd/pvc-uid-c', 'Retain'])
 })
@@ -77,6 +77,13 @@ const refusals: readonly {
   { name: 'with parameters of others', fields: { parameters: { fsType: 'ext4' } }, says: /unknown parameter "fsType"/ },
   { name: 'with mount options', fields: { mountOptions: ['ro'] }, says: /mount options/ },
   { name: 'on a node that is gone', says: /node "pi-1" not found/, again: true },
+  {
+    name: 'on a node that has them elsewhere',
+    fields: { parameters: { path: '/mnt/ssd' } },
+    node: aNode('/v'),
+    says: /keeps volumes in "\/v", not in "\/mnt\/ssd"/,
+    again: true,
+  },
   { name: 'on a node without a folder', node: aNode(), says: /does not say where it keeps volumes/, again: true },
 ]
 for (const { name, spec, fields, node, again = false, says } of refusals)

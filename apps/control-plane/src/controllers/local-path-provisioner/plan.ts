@@ -9,10 +9,10 @@ import {
   type PersistentVolumeClaim,
   PROVISIONED_BY,
   VOLUME_FINALIZER,
-  VOLUME_FOLDER,
   VOLUME_NODE,
 } from '@bramble/api/types/volume'
 import { annotation, SELECTED_NODE } from '../persistent-volume-binder/names.ts'
+import { FOLDER_PARAMETER, volumeFolder } from './folder.ts'
 
 // A volume is a folder of the node that the first pod was put on, and stays there. How large it may grow nobody bounds.
 
@@ -23,7 +23,6 @@ export type ProvisionPlan =
   | { readonly do: 'refuse'; readonly message: string; readonly chooseAgain: boolean }
 
 const HOSTNAME = 'kubernetes.io/hostname'
-const FOLDER_PARAMETER = 'path'
 
 /** What to make for a claim that waits for us. Pure. @param nodeOf By name, if it is there. */
 export function planProvision(
@@ -38,10 +37,8 @@ export function planProvision(
   if (nodeName === undefined) return { do: 'nothing' } // no pod has needed it yet
   const node = nodeOf(nodeName)
   if (!node) return refuse(`node "${nodeName}" not found`, true)
-  const folder = storageClass.parameters?.[FOLDER_PARAMETER] ?? annotation(node, VOLUME_FOLDER)
-  if (folder === undefined) return refuse(`node "${nodeName}" does not say where it keeps volumes (annotation ${VOLUME_FOLDER})`, true)
-  if (!isPlainPath(folder)) return refuse(`node "${nodeName}" keeps volumes in "${folder}", which is no absolute path`, true)
-  return { do: 'make', volume: volumeFor(claim, storageClass, node, folder) }
+  const place = volumeFolder(storageClass, node)
+  return 'why' in place ? refuse(place.why, true) : { do: 'make', volume: volumeFor(claim, storageClass, node, place.folder) }
 }
 
 /** Why no node can ever have a volume for the claim. */

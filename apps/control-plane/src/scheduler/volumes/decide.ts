@@ -1,7 +1,8 @@
 import { memoryBytes } from '@bramble/api/quantity'
 import type { Node } from '@bramble/api/types/node'
 import type { StorageClass } from '@bramble/api/types/storage'
-import type { PersistentVolume, PersistentVolumeClaim } from '@bramble/api/types/volume'
+import { LOCAL_PATH_PROVISIONER, type PersistentVolume, type PersistentVolumeClaim } from '@bramble/api/types/volume'
+import { volumeFolder } from '../../controllers/local-path-provisioner/folder.ts'
 import { bestMatch } from '../../controllers/persistent-volume-binder/match.ts'
 import { annotation, NO_PROVISIONER, SELECTED_NODE } from '../../controllers/persistent-volume-binder/names.ts'
 import { matchesTerm, type PlacedNode } from '../filters/node-affinity.ts'
@@ -41,6 +42,7 @@ function decideOne({ claim, storageClass, volumes }: LateClaim, node: PlacedNode
   const volume = bestMatch(claim, volumes, { except: taken, isReachable: (each) => isReachable(each, node) })
   if (volume) return { claim, volume }
   if (storageClass.provisioner === NO_PROVISIONER || !isAllowed(storageClass, node.metadata.labels)) return undefined
+  if (storageClass.provisioner === LOCAL_PATH_PROVISIONER && 'why' in volumeFolder(storageClass, node)) return undefined
   return { claim }
 }
 

@@ -120,16 +120,37 @@ test('a pod that is deleted while it waits gives its place back', async (t) => {
   assert.equal(nodeOf('next'), 'a')
 })
 
-test('when a node cannot have the volume, it is tried anew', async (t) => {
+test('a pod waits for a node that can have its volume', async (t) => {
   const { client, add, nodeOf, pass, why } = await cluster(t)
   for (const name of ['a', 'b']) await client.patch(nodes, name, { metadata: { annotations: { 'bramble.dev/volume-folder': null } } })
   await client.create(persistentVolumeClaims, aClaim('c', { storageClassName: 'local-path' }))
   await add('p', ['c'])
-  assert.equal(why('p'), 'running PreBind plugin "VolumeBinding": binding volumes: provisioning failed for PVC "c"')
+  assert.equal(why('p'), "0/2 nodes are available: 2 node(s) didn't find available persistent volumes to bind.")
   await client.patch(nodes, 'b', { metadata: { annotations: { 'bramble.dev/volume-folder': '/v' } } })
-  await client.patch(nodes, 'a', { metadata: { annotations: { 'bramble.dev/volume-folder': '/v' } } })
   await pass(20_000)
-  assert.ok(nodeOf('p'))
+  assert.equal(nodeOf('p'), 'b')
+})
+
+test('when the chosen node cannot have the volume after all, another is tried', async (t) => {
+  const { client, add, nodeOf, pass, why } = await cluster(t, ['a', 'b'], [])
+  await client.create(persistentVolumeClaims, aClaim('c', { storageClassName: 'local-path' }))
+  await add('p', ['c'])
+  assert.equal(client.get(persistentVolumeClaims, 'default/c')!.metadata.annotations?.[SELECTED], 'a')
+  await client.patch(nodes, 'a', { spec: { unschedulable: true } })
+  await client.patch(persistentVolumeClaims, 'default/c', { metadata: { annotations: { [SELECTED]: null } } })
+  await pass(10)
+  assert.equal(why('p'), 'running PreBind plugin "VolumeBinding": binding volumes: provisioning failed for PVC "c"')
+  await pass(5_000)
+  assert.deepEqual([client.get(persistentVolumeClaims, 'default/c')!.metadata.annotations?.[SELECTED], nodeOf('p')], ['b', undefined])
+})
+
+test('a class keeps to nodes that have its folder', async (t) => {
+  const { client, add, nodeOf } = await cluster(t)
+  await client.patch(nodes, 'b', { metadata: { annotations: { 'bramble.dev/volume-folder': '/mnt/ssd' } } })
+  await client.create(storageClasses, aClass('ssd', { parameters: { path: '/mnt/ssd' } }))
+  await client.create(persistentVolumeClaims, aClaim('c', { storageClassName: 'ssd' }))
+  await add('p', ['c'])
+  assert.equal(nodeOf('p'), 'b')
 })
 
 test('of volumes made by hand a pod takes one of its node; two pods take two', async (t) => {
