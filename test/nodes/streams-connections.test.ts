@@ -5,6 +5,9 @@ import { connect, createServer, type Socket } from 'node:net'
 import { after, test, type TestContext } from 'node:test'
 import { serviceUnavailable } from '@bramble/api/status-error'
 import type { ForwardRequest } from '@bramble/link/grpc/stream'
+import { silentLog } from '@bramble/reconcile/log'
+import { AgentServer } from '../../apps/node-agent/src/server/agent-server.ts'
+import { type ServerRoute, textAnswer } from '../../apps/node-agent/src/server/routes.ts'
 import type { StreamSources } from '../../apps/node-agent/src/transport/carry-call.ts'
 import { anAuthority } from './nodes.fixture.ts'
 import { aCertificate, aWire, isStatus, NEVER, POD, readAll } from './streams.fixture.ts'
@@ -94,5 +97,27 @@ test('a browser that opens a hundred connections at once gets all its pages', LI
   }
   const paths = Array.from({ length: 100 }, (_, index) => `/${index}`)
   assert.deepEqual(await Promise.all(paths.map(page)), paths)
+  assert.equal(cable.open(), 1)
+})
+
+test("the agent's own pages are read through the tunnel, many at once", LIMIT, async (t) => {
+  const pages: readonly ServerRoute[] = [
+    { path: '/pages/:name', access: 'tunnel', handle: async ({ segments }) => textAnswer(`page ${segments['name']}`) },
+  ]
+  const server = new AgentServer(pages, silentLog)
+  const { nodeStreams, cable } = await aWire(t, { pki, node: pi1, sources: { forward: () => server.connect() } })
+  const page = async (name: string): Promise<string> => {
+    const connection = await nodeStreams.agent('pi-1', NEVER)
+    const asked = request({ path: `/pages/${name}`, createConnection: () => connection }).end()
+    const [response] = (await once(asked, 'response')) as [AsyncIterable<Uint8Array>]
+    const text = await readAll(response)
+    connection.destroy()
+    return text
+  }
+  const names = Array.from({ length: 50 }, (_, index) => `${index}`)
+  assert.deepEqual(
+    await Promise.all(names.map(page)),
+    names.map((name) => `page ${name}`),
+  )
   assert.equal(cable.open(), 1)
 })

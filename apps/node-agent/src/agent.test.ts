@@ -13,6 +13,7 @@ import { FakeDialer } from './pods/probes/fake-dialer.ts'
 import { MemoryPodFiles } from './pods/volumes/memory-pod-files.ts'
 import { FakeRuntime } from './runtime/fake/fake-runtime.ts'
 import { MemoryAssigned } from './state/memory-assigned.ts'
+import type { StreamSources } from './transport/carry-call.ts'
 
 const FACTS: SystemFacts = {
   inventory: async () => ({
@@ -65,6 +66,9 @@ class AgentWorld implements LinkHandler {
   complete: Assignment | undefined
   run: Promise<void> = Promise.resolve()
   facts = FACTS
+  /** Asked for by the control plane, with the signal that ends each. */
+  readonly streams: { readonly id: string; readonly signal: AbortSignal }[] = []
+  sources: StreamSources | undefined
   readonly #server = new AbortController()
   #agent = new AbortController()
 
@@ -83,6 +87,10 @@ class AgentWorld implements LinkHandler {
       assigned: this.assigned,
       files: new MemoryPodFiles(),
       dialer: new FakeDialer(),
+      streams: (sources) => {
+        this.sources = sources
+        return { carry: async ({ id }, signal) => void this.streams.push({ id, signal }) }
+      },
       podNetwork: {
         setCidr: async (cidr) => {
           this.cidrs.push(cidr)
@@ -322,4 +330,45 @@ test('an idle node says next to nothing', async (t) => {
   await world.pass(600_000)
   assert.ok(world.reports.length <= 11, `${world.reports.length} reports in ten minutes`)
   assert.ok(world.reports.every(({ type }) => type === 'node-usage'))
+})
+
+test('streams outlive the session that asked for them, not the agent', async (t) => {
+  const world = aWorld(t)
+  world.complete = complete('1')
+  world.startServer()
+  world.startAgent()
+  await world.pass(5_000)
+  await world.session!.stream({ id: 'one' })
+  await world.pass(100)
+  const first = world.session
+  world.link.cut('pi-1')
+  await world.pass(30_000)
+  assert.notEqual(world.session, first)
+  await world.session!.stream({ id: 'two' })
+  await world.pass(100)
+  assert.deepEqual(
+    world.streams.map(({ id, signal }) => `${id} ${signal.aborted}`),
+    ['one false', 'two false'],
+  )
+  await world.stopAgent()
+  assert.ok(world.streams.every(({ signal }) => signal.aborted))
+})
+
+test("a stream finds the pods of this node, and without a pod the agent's own pages", async (t) => {
+  const world = aWorld(t)
+  world.complete = complete('1', aPod('web'))
+  world.startServer()
+  world.startAgent()
+  await world.pass(5_000)
+  const never = new AbortController().signal
+  const { sources } = world
+  const nobody = { namespace: 'default', pod: 'db', podUid: 'uid-db', container: 'main' }
+  await assert.rejects(sources!.exec({ container: nobody, command: ['true'], stdio: undefined }, never), { code: 404 })
+  const pod = await sources!.forward({ namespace: 'default', pod: 'web', podUid: 'uid-web', port: 80 }, never)
+  pod.destroy()
+  const connection = await sources!.forward({ namespace: '', pod: '', podUid: '', port: 0 }, never)
+  connection.write('GET /pods HTTP/1.0\r\n\r\n')
+  let answer = ''
+  for await (const part of connection) answer += String(part)
+  assert.match(answer, /^HTTP\/1.1 200 OK\r\n.*"kind":"PodList".*"name":"web".*"phase":"Running"/s)
 })
