@@ -148,13 +148,19 @@ function tests(): void {
     await mkdir(join(folder, 'b'))
     await writeFile(join(folder, 'b/secret'), '')
     let swapping = true
+    t.after(() => {
+      swapping = false
+    })
     const swaps = (async () => {
       for (let pause = 0; swapping; pause = (pause + 37) % 2_000) {
         for (let turn = 0; turn < pause && swapping; turn++) await new Promise((resolve) => setImmediate(resolve))
-        await rename(join(volume, 'a'), join(volume, 'good'))
-        await rename(join(volume, 'evil'), join(volume, 'a'))
-        await rename(join(volume, 'a'), join(volume, 'evil'))
-        await rename(join(volume, 'good'), join(volume, 'a'))
+        for (const [from, to] of [
+          ['a', 'good'],
+          ['evil', 'a'],
+          ['a', 'evil'],
+          ['good', 'a'],
+        ] as const)
+          await replace(join(volume, from), join(volume, to))
       }
     })()
     const outcomes = { bound: 0, refused: 0 }
@@ -273,4 +279,14 @@ function tests(): void {
       { hostPath: join('/dev', name), containerPath: '/dev/disk', permissions: 'r' },
     ])
   })
+}
+
+/** Also where the agent has made a folder meanwhile, because there was none. */
+async function replace(from: string, to: string): Promise<void> {
+  for (;;)
+    try {
+      return await rename(from, to)
+    } catch {
+      await rm(to, { recursive: true, force: true })
+    }
 }
