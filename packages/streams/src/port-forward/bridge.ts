@@ -6,22 +6,27 @@ import type { IdleLimit } from '../idle-limit.ts'
 export interface ClientHalf {
   readonly input: Readable
   readonly output: Writable
+  /** The client has no way to end its input, short of leaving: when the other side has said all, all is over. */
+  readonly endless?: true
+  /** Its input ended because it gave up: nobody reads the answer then. */
+  readonly abandoned?: () => boolean
 }
 
 /**
  * Carries bytes both ways until both sides have said all, each end by itself, or one breaks: then both are destroyed. Never rejects.
- * @param abandoned Whether the client's input ended because it gave up: nobody reads the answer then.
  */
-export async function bridge({ input, output }: ClientHalf, connection: Duplex, idle: IdleLimit, abandoned = () => false): Promise<void> {
+export async function bridge({ input, output, endless, abandoned }: ClientHalf, connection: Duplex, idle: IdleLimit): Promise<void> {
   const drop = (): void => {
     input.destroy()
     output.destroy()
     connection.destroy()
   }
   const inward = copy(input, connection, idle).then(() => {
-    if (abandoned()) drop()
+    if (abandoned?.()) drop()
   })
-  const outward = copy(connection, output, idle)
+  const outward = copy(connection, output, idle).then(() => {
+    if (endless) drop()
+  })
   for (const way of [inward, outward]) way.catch(drop)
   await Promise.allSettled([inward, outward])
   connection.destroy()

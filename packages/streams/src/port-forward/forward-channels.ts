@@ -26,7 +26,7 @@ async function forwardChannel(port: number, input: Readable, output: Writable, e
   input.once('close', () => over.abort())
   try {
     const connection = await forwarding.connect(port, AbortSignal.any([over.signal, forwarding.signal]))
-    await bridge({ input, output }, connection, forwarding.idle)
+    await bridge({ input, output, endless: true }, connection, forwarding.idle)
   } catch (failure) {
     errors.write(forwardError(port, forwarding.target, failure))
   } finally {

@@ -91,7 +91,7 @@ async function forwardPair({ port, data, error }: StreamPair, forwarding: Forwar
   })
   try {
     const connection = await forwarding.connect(port, AbortSignal.any([over.signal, forwarding.signal]))
-    await bridge({ input: data, output: data }, connection, forwarding.idle, () => data.cutOff)
+    await bridge({ input: data, output: data, abandoned: () => data.cutOff }, connection, forwarding.idle)
   } catch (failure) {
     error.end(forwardError(port, forwarding.target, failure)) // before the end of the data, which says that all is over
     data.end()

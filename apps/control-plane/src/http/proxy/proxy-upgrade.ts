@@ -103,6 +103,7 @@ async function joined(client: Duplex, backend: Duplex, signal: AbortSignal): Pro
   const { promise: closed, resolve } = Promise.withResolvers<void>()
   backend.on('error', () => {}) // its close follows
   for (const side of [client, backend]) side.once('close', resolve)
+  if (signal.aborted) resolve()
   signal.addEventListener('abort', () => resolve(), { once: true })
   client.pipe(backend).pipe(client)
   await closed
