@@ -12,6 +12,7 @@ import {
   PodSandboxConfigSchema,
   Protocol,
   SecurityProfile_ProfileType as ProfileType,
+  Signal,
   SupplementalGroupsPolicy,
 } from './grpc/api_pb.js'
 
@@ -254,6 +255,18 @@ describe('rights of a container', () => {
     const { namespaceOptions } = secured({}, { targetId: 'c1' })
     assert.deepEqual([namespaceOptions?.pid, namespaceOptions?.targetId], [NamespaceMode.TARGET, 'c1'])
   })
+})
+
+test('a stop signal has the name that the protocol gives it; none and one that there is not leave it to the image', () => {
+  const told = (stopSignal: string | undefined) => container(stopSignal === undefined ? {} : { stopSignal }).stopSignal
+  assert.deepEqual(['SIGUSR1', 'SIGRTMIN+3', 'SIGRTMAX-14', 'SIGRTMAX', 'SIGNONE', undefined].map(told), [
+    Signal.SIGUSR1,
+    Signal.SIGRTMINPLUS3,
+    Signal.SIGRTMAXMINUS14,
+    Signal.SIGRTMAX,
+    Signal.RUNTIME_DEFAULT,
+    Signal.RUNTIME_DEFAULT,
+  ])
 })
 
 test('a login: a name and a password, or a token', () => {

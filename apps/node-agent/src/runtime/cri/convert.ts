@@ -24,6 +24,7 @@ import {
   Protocol,
   SecurityProfile_ProfileType as ProfileType,
   type SecurityProfileSchema,
+  Signal,
   SupplementalGroupsPolicy,
 } from './grpc/api_pb.js'
 
@@ -139,6 +140,7 @@ export function containerConfig(parts: ContainerParts): MessageInitShape<typeof 
     stdin: config.stdin,
     stdinOnce: config.stdinOnce,
     tty: config.tty,
+    ...(config.stopSignal !== undefined && { stopSignal: criSignal(config.stopSignal) }),
     linux: {
       resources: {
         ...containerResources({ cpuRequestMillis: 0, ...config.resources }, host),
@@ -148,6 +150,10 @@ export function containerConfig(parts: ContainerParts): MessageInitShape<typeof 
     },
   }
 }
+
+/** Names as in Kubernetes but for `SIGRTMIN+3`, which is `SIGRTMINPLUS3`. */
+const criSignal = (name: string): Signal =>
+  (Signal as unknown as Readonly<Record<string, Signal>>)[name.replace('+', 'PLUS').replace('-', 'MINUS')] ?? Signal.RUNTIME_DEFAULT
 
 /** What a container may use, or what shall change: only what is given. Source: kubelet, `calculateLinuxResources`. */
 export function containerResources(

@@ -1,6 +1,7 @@
 // Pure: what a pod wants to what Podman is told, what Podman says to what is observed.
 import { type CgroupVersion, ociResources } from '../cgroups/settings.ts'
 import { type ContainerConfig, type ContainerResources, type ContainerState, type ImageState, RuntimeError } from '../runtime.ts'
+import { signalNumber } from '../signals.ts'
 import type {
   ContainerSpec,
   InspectedContainer,
@@ -68,6 +69,7 @@ export function containerSpec(
     httpproxy: false,
     terminal: config.tty,
     stdin: config.stdin,
+    ...(config.stopSignal !== undefined && { stop_signal: signalNumber(config.stopSignal) ?? SIGTERM }),
     labels: labelsOf(sandbox, config),
     ...namespacesOf(sandbox, places),
     pidns: processesOf(sandbox, places, context),
@@ -327,3 +329,5 @@ export function execExitCode(exitCode: number, output: string): number | undefin
 }
 
 const OWN_FAILURE = 255
+
+const SIGTERM = 15

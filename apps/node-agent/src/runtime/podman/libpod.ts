@@ -105,6 +105,8 @@ export interface ContainerSpec {
   readonly httpproxy: false
   readonly terminal: boolean
   readonly stdin: boolean
+  /** Its number. */
+  readonly stop_signal?: number
   readonly labels: Readonly<Record<string, string>>
   readonly netns: NamespaceSpec
   readonly ipcns: NamespaceSpec
