@@ -4,6 +4,7 @@ import type { ServiceAccount } from '@bramble/api/types/core'
 import { isMirrorPod, type Pod, type PodSpec, type Volume } from '@bramble/api/types/pod'
 import type { Env } from '@bramble/reconcile/env'
 import type { ApiClient } from '../api/client.ts'
+import { cleanCopy } from '../api/clean-copy.ts'
 import { generatedName } from '../api/names.ts'
 import type { AdmissionRequest, AdmissionStep } from '../api/requests.ts'
 import { API_ACCESS, API_ACCESS_PREFIX } from '../resources/pod-spec/api-access.ts'
@@ -79,7 +80,7 @@ export class ServiceAccountStep implements AdmissionStep {
     const name = this.#freeName(spec.volumes ?? [])
     for (const container of containers)
       container.volumeMounts = [...(container.volumeMounts ?? []), { name, readOnly: true, mountPath: MOUNT_PATH }]
-    spec.volumes = [...(spec.volumes ?? []), { name, projected: structuredClone(API_ACCESS) }]
+    spec.volumes = [...(spec.volumes ?? []), { name, projected: cleanCopy(API_ACCESS) }]
   }
 
   #freeName(volumes: readonly Volume[]): string {
