@@ -93,6 +93,23 @@ export class PodCgroups {
     for (const existing of await this.#existing(folder)) await writeFile(join(existing, 'cgroup.procs'), String(pid))
   }
 
+  /** Containers of Podman's that have a group here, by id, with the processes in it; those of other machines' views have none. */
+  async containers(): Promise<Map<string, readonly number[]>> {
+    const found = new Map<string, readonly number[]>()
+    const [top] = await this.#existing(classPlace(this.#manager, this.#name, 'Guaranteed').folder)
+    if (top === undefined) return found
+    for (const entry of await readdir(top, { recursive: true, withFileTypes: true })) {
+      const id = /^libpod-([0-9a-f]{64})(\.scope)?$/.exec(entry.name)?.[1]
+      if (id === undefined || !entry.isDirectory()) continue
+      const pids = (await readFile(join(entry.parentPath, entry.name, 'cgroup.procs'), 'utf8').catch(() => '')).split('\n').map(Number)
+      found.set(
+        id,
+        pids.filter((pid) => pid > 1),
+      )
+    }
+    return found
+  }
+
   /**
    * How often memory ran out in the container. Synchronous: its cgroup is gone some ten milliseconds after its death.
    * 0 when it is gone already.

@@ -106,6 +106,16 @@ export class PodmanImages implements ImageService {
     }
   }
 
+  /** Removes an image when `work` fails since it is damaged: it is pulled anew then. */
+  async mending<T>(id: string, work: Promise<T>): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      if (error instanceof RuntimeError && isDamage(error.message)) await this.#removeDamaged(id)
+      throw error
+    }
+  }
+
   #inspect(name: string): Promise<InspectedImage> {
     return this.#client.call<InspectedImage>('GET', `/images/${encodeURIComponent(bareId(name))}/json`)
   }

@@ -145,6 +145,7 @@ export class Observer {
     } catch (error) {
       if (!(error instanceof PodmanError)) throw error
       if (error.status === 404) return false
+      if (PASSES.test(error.message)) throw error
       this.#log.warn('container is broken', { container: listed.Id, name: listed.Labels?.[LABEL.container], error })
       known.detail = listedDetail(listed)
       return true
@@ -191,9 +192,14 @@ const orphaned = (podUid: string, labels: Readonly<Record<string, string>>, cont
   containers: [],
 })
 
+/** What is wrong with Podman or the machine for a while, and not with a container. */
+const PASSES = /locked|time(d )?-?out|deadline|temporarily|too many open files|no space left|cannot allocate|connection refused/i
+
+const ALIVE: readonly string[] = ['running', 'paused', 'stopping']
+
 /** Whether the end of a running container will be noticed. Nobody needs to watch one that does not run. */
 function isWatched(detail: ContainerDetail | undefined): boolean {
-  if (detail?.status !== 'running' || detail.conmonPid === undefined) return true
+  if (!detail || !ALIVE.includes(detail.status) || detail.conmonPid === undefined) return true
   try {
     return readFileSync(`/proc/${detail.conmonPid}/comm`, 'utf8').startsWith('conmon')
   } catch {

@@ -1,46 +1,28 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { systemClock } from '@bramble/reconcile/env'
-import { silentLog } from '@bramble/reconcile/log'
 import { BUSYBOX_IMAGE, buildImages } from '../../../../../tools/images/build.ts'
 import { runCommand } from '../../host/exec.ts'
 import { insidePrivateHost, privateHostTest } from '../../host/private-host.ts'
-import { CniNetwork } from '../../network/pod-network/cni-network.ts'
 import type { ContainerConfig, ContainerState, SandboxConfig, SandboxState } from '../runtime.ts'
-import { runtimeContract, type RuntimeHarness } from '../runtime.contract.ts'
-import { PodmanRuntime } from './podman-runtime.ts'
+import { runtimeContract } from '../runtime.contract.ts'
+import { aFolder, aRuntime, CGROUP_NAME, nothingIsLeft, PAUSE_MS, podmanHarness, reboot } from './podman-host.fixture.ts'
+import type { PodmanRuntime } from './podman-runtime.ts'
 
-const CGROUP_NAME = 'brt-podman'
-const PAUSE_MS = 20
 const PAUSES_MAX = 500
 const NEVER = new AbortController().signal
 
 if (insidePrivateHost()) {
   before(async () => void (await buildImages({ names: [BUSYBOX_IMAGE] })))
   after(nothingIsLeft)
-  runtimeContract('podman', contractHarness)
+  runtimeContract('podman', podmanHarness)
   describe('podman, beyond the contract', ownTests)
 } else privateHostTest(import.meta.filename)
-
-async function contractHarness(t: TestContext): Promise<RuntimeHarness> {
-  const runtime = await aRuntime(t)
-  const folder = await aFolder(t)
-  return {
-    runtime,
-    folder,
-    image: BUSYBOX_IMAGE,
-    missingImage: 'localhost/no-such-image',
-    pause: () => systemClock.sleep(PAUSE_MS),
-    readLog: (path) => readFile(path, 'utf8').catch(() => ''),
-    real: { writeFile: (path, text) => writeFile(path, text) },
-  }
-}
 
 function ownTests(): void {
   it('a container whose memory ran out says so', async (t) => {
@@ -198,20 +180,6 @@ const SECURITY = {
   procMount: 'default' as const,
 }
 
-async function aRuntime(t: TestContext): Promise<PodmanRuntime> {
-  const network = new CniNetwork()
-  await network.setCidr('10.42.1.0/24')
-  const runtime = new PodmanRuntime({ network, clock: systemClock, log: silentLog, cgroupName: CGROUP_NAME })
-  t.after(() => runtime.close())
-  return runtime
-}
-
-async function aFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'bramble-podman-'))
-  t.after(() => rm(folder, { recursive: true }))
-  return folder
-}
-
 async function aPod(t: TestContext, change: Partial<SandboxConfig> = {}): Promise<PodInTest> {
   const pod = new PodInTest(await aRuntime(t), await aFolder(t), change)
   t.after(() => pod.runtime.removeSandbox(pod.uid))
@@ -313,32 +281,10 @@ class PodInTest {
   }
 }
 
-/** As a power cut does it: every other process dies at once, /run and /dev/shm are empty afterwards. */
-async function reboot(): Promise<void> {
-  for (const pid of (await readdir('/proc')).map(Number)) if (pid > 1 && pid !== process.pid && pid !== process.ppid) killQuietly(pid)
-  await runCommand('umount', ['--lazy', '/run', '/dev/shm'])
-  for (const folder of ['/run', '/dev/shm']) await runCommand('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', folder])
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // it has gone with another
-  }
-}
-
 function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch {
     return false
   }
-}
-
-async function nothingIsLeft(): Promise<void> {
-  assert.equal((await runCommand('podman', ['ps', '--all', '--quiet'])).stdout, '')
-  assert.equal((await runCommand('ip', ['netns', 'list'])).stdout, '')
-  assert.deepEqual(await readdir('/run/bramble/sandboxes'), [])
-  await assert.rejects(readdir(`/sys/fs/cgroup/memory/${CGROUP_NAME}`), { code: 'ENOENT' })
 }

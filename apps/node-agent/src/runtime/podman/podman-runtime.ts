@@ -29,9 +29,9 @@ import { PodmanImages } from './images.ts'
 import { mountReadOnly } from './mounts.ts'
 import { type ContainerPlaces, reopenLog } from './log-reopen.ts'
 import { Observer } from './observer.ts'
-import { killLeftovers } from './oci-commands.ts'
 import { inPath, PODMAN_MISSING, PodmanService, type PodmanStorage } from './podman-service.ts'
 import { PortConnections } from './port-connections.ts'
+import { Repairs } from './repairs.ts'
 import { Resizes } from './resizes.ts'
 import { type SandboxRecord, Sandboxes } from './sandboxes.ts'
 import { StdinHolders } from './stdin-holders.ts'
@@ -68,13 +68,13 @@ export class PodmanRuntime implements Runtime {
   readonly #holders: StdinHolders
   readonly #ports: PortConnections
   readonly #resizes: Resizes
+  readonly #repairs: Repairs
   readonly #clock: Clock
   readonly #stateDirectory: string
   readonly #exitsDirectory: string
   readonly #cgroupName: string
   readonly #logBytesMax: number
   #asked: Promise<PodmanHost> | undefined
-  #begun: Promise<void> | undefined
 
   constructor(options: PodmanOptions) {
     const { network, clock, log, storage, stateDirectory = '/run/bramble' } = options
@@ -84,7 +84,7 @@ export class PodmanRuntime implements Runtime {
     this.#logBytesMax = options.logBytesMax ?? LOG_BYTES_MAX
     this.#exitsDirectory = join(storage?.tmpDirectory ?? '/run/libpod', 'exits')
     this.#client = new PodmanClient(
-      new PodmanService({ socketPath: join(stateDirectory, 'podman.sock'), clock, ...(storage && { storage }) }),
+      new PodmanService({ socketPath: join(stateDirectory, 'podman.sock'), clock, log, ...(storage && { storage }) }),
     )
     const graphRoot = async (): Promise<string> => (await this.#host()).graphRoot
     this.#images = new PodmanImages({ client: this.#client, log, graphRoot })
@@ -95,6 +95,7 @@ export class PodmanRuntime implements Runtime {
     this.#attachments = new Attachments(this.#client, this.#holders)
     this.#ports = new PortConnections(clock)
     this.#resizes = new Resizes(join(stateDirectory, 'resizes'))
+    this.#repairs = new Repairs({ client: this.#client, host: () => this.#host(), log, stateDirectory })
     this.#observer = new Observer({
       client: this.#client,
       sandboxes: this.#sandboxes,
@@ -115,7 +116,7 @@ export class PodmanRuntime implements Runtime {
   }
 
   async observe(podUid?: string): Promise<readonly SandboxState[]> {
-    await this.#begin()
+    await unavailable(this.#repairs.done())
     return unavailable(this.#observer.observe(podUid))
   }
 
@@ -152,7 +153,7 @@ export class PodmanRuntime implements Runtime {
     await mkdir(dirname(config.logPath), { recursive: true })
     for (const [index, mount] of config.mounts.entries())
       if (mount.readOnly && mount.recursiveReadOnly) await this.#copy(mount.hostPath, readOnlyCopy(places, config.name, index))
-    const id = await this.#containers.create(sandboxId, config, spec, signal)
+    const id = await this.#images.mending(config.image, this.#containers.create(sandboxId, config, spec, signal))
     this.#observer.adopt(id, sandboxId)
     return id
   }
@@ -263,12 +264,6 @@ export class PodmanRuntime implements Runtime {
   close(): void {
     this.#ports.close()
     this.#client.close()
-  }
-
-  /** What an agent before this one left behind: once, before anything else is done. */
-  #begin(): Promise<void> {
-    this.#begun ??= killLeftovers(this.#stateDirectory)
-    return this.#begun
   }
 
   /** @throws RuntimeError `CreateContainerError` when the container whose processes it wants does not run. */

@@ -1,11 +1,12 @@
 import { constants } from 'node:fs'
-import { access, mkdir, rm } from 'node:fs/promises'
+import { access, mkdir, rename, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { delimiter, dirname, join } from 'node:path'
-import type { Clock } from '@bramble/reconcile/env'
+import type { Clock, Log } from '@bramble/reconcile/env'
 import { startDetached } from '../../host/exec.ts'
 import { readIfPresent } from '../../host/files.ts'
 import { RuntimeError } from '../runtime.ts'
+import { databasesIn } from './storage-damage.ts'
 
 export interface PodmanStorage {
   /** Podman's `--root`, `--runroot` and `--tmpdir`. */
@@ -14,6 +15,11 @@ export interface PodmanStorage {
   readonly tmpDirectory: string
 }
 
+const GRAPH_ROOT = '/var/lib/containers/storage'
+/** Words of bbolt, its panics, and SQLite. */
+const BROKEN_DATABASE =
+  /opening database .*: (file size too small|invalid database|version mismatch|checksum error)|bbolt|file is not a database|database disk image is malformed/
+const WORDS_SHOWN_MAX = 500
 const IDLE_SECONDS = 30
 const START_MS_MAX = 20_000
 const LOOK_AGAIN_MS = 25
@@ -23,12 +29,14 @@ export class PodmanService {
   readonly socketPath: string
   readonly #storage: PodmanStorage | undefined
   readonly #clock: Clock
+  readonly #log: Log
   #starting: Promise<void> | undefined
 
-  constructor(options: { readonly socketPath: string; readonly storage?: PodmanStorage; readonly clock: Clock }) {
+  constructor(options: { readonly socketPath: string; readonly storage?: PodmanStorage; readonly clock: Clock; readonly log: Log }) {
     this.socketPath = options.socketPath
     this.#storage = options.storage
     this.#clock = options.clock
+    this.#log = options.log
   }
 
   /**
@@ -37,16 +45,35 @@ export class PodmanService {
    * @throws RuntimeError `RuntimeUnavailable` with what to do.
    */
   ensure(): Promise<void> {
-    this.#starting ??= this.#start().finally(() => {
+    this.#starting ??= this.#startMending().finally(() => {
       this.#starting = undefined
     })
     return this.#starting
   }
 
+  /** A database that cannot be opened is put aside: containers that it knew are lost, and made anew. */
+  async #startMending(): Promise<void> {
+    try {
+      await this.#start()
+    } catch (error) {
+      const words = (await readIfPresent(this.#outputPath)) ?? ''
+      if (!BROKEN_DATABASE.test(words)) throw error
+      const databases = await databasesIn(this.#storage?.root ?? GRAPH_ROOT)
+      if (databases.length === 0) throw error
+      this.#log.error("Podman's database is broken, it is put aside", { databases, words: words.slice(0, WORDS_SHOWN_MAX) })
+      for (const path of databases) await rename(path, `${path}.broken`)
+      await this.#start()
+    }
+  }
+
+  get #outputPath(): string {
+    return `${this.socketPath}.log`
+  }
+
   async #start(): Promise<void> {
     if (await accepts(this.socketPath)) return
     if (!(await inPath('podman'))) throw new RuntimeError('RuntimeUnavailable', PODMAN_MISSING)
-    const outputPath = `${this.socketPath}.log`
+    const outputPath = this.#outputPath
     await mkdir(dirname(this.socketPath), { recursive: true, mode: 0o700 })
     await rm(this.socketPath, { force: true })
     await rm(outputPath, { force: true })

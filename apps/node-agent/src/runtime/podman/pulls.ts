@@ -2,18 +2,23 @@
 import type { RegistryLogin } from '../runtime.ts'
 
 /**
- * Headers `X-Registry-Auth` of the logins that fit an image's registry, most specific first. A host may begin with `*.`; a path of a
- * login must lead the image's.
+ * Headers `X-Registry-Auth` of the logins that fit an image's registry, most specific first.
+ * @see Source: Docker Engine API, "Authentication".
+ */
+export const credentialsFor = (name: string, logins: readonly RegistryLogin[]): readonly string[] => loginsFor(name, logins).map(header)
+
+/**
+ * The logins that fit an image's registry, most specific first. A host may begin with `*.`; a path of a login must lead the image's.
  *
  * @param name Full name, `registry.local:5000/team/web:1`.
- * @see Source: Docker Engine API, "Authentication"; kubernetes pkg/credentialprovider, `URLsMatch`.
+ * @see Source: kubernetes pkg/credentialprovider, `URLsMatch`.
  */
-export function credentialsFor(name: string, logins: readonly RegistryLogin[]): readonly string[] {
+export function loginsFor(name: string, logins: readonly RegistryLogin[]): readonly RegistryLogin[] {
   return logins
     .map((login) => ({ login, place: placeOf(login.registry) }))
     .filter(({ place }) => leads(place, name))
     .sort((a, b) => b.place.length - a.place.length)
-    .map(({ login }) => header(login))
+    .map(({ login }) => login)
 }
 
 /** `https://index.docker.io/v1/` and the like are Docker Hub. */
