@@ -41,8 +41,8 @@ async function askInside(
     const { exitCode, output } = await runtime.exec(containerId, command, timeoutMs)
     return exitCode === 0 ? { type: 'well' } : { type: 'ill', why: output }
   } catch (error) {
-    const isLate = error instanceof RuntimeError && error.reason === 'ExecTimeout'
-    return { type: isLate ? 'ill' : 'unknown', why: messageOf(error) }
+    if (!(error instanceof RuntimeError && error.reason === 'ExecTimeout')) return { type: 'unknown', why: messageOf(error) }
+    return { type: 'ill', why: `command timed out: "${command.join(' ')}" timed out after ${timeoutMs / 1000}s` } // kubelet's words
   }
 }
 
