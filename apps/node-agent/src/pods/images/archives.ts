@@ -1,5 +1,5 @@
 import { watch } from 'node:fs'
-import { mkdir, readdir, stat } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Env } from '@bramble/reconcile/env'
 import { Signal } from '@bramble/reconcile/signal'
@@ -9,6 +9,7 @@ import type { ImageService } from '../../runtime/runtime.ts'
 import { within } from '../within.ts'
 import type { TellNode } from './image-garbage.ts'
 import type { ImageSource } from './image-pulls.ts'
+import { unpacked } from './unpack.ts'
 
 export interface ImageArchivesParts {
   readonly folder: string
@@ -69,6 +70,7 @@ export class ImageArchives implements ImageSource {
     const { env, folder } = this.#parts
     try {
       await mkdir(folder, { recursive: true })
+      await rm(this.#draftPath, { force: true }) // of an agent that was killed
       await this.#restore()
     } catch (error) {
       env.log.warn('the folder of image archives cannot be used', { folder, error })
@@ -108,16 +110,25 @@ export class ImageArchives implements ImageSource {
     const { images, env, folder, tellNode } = this.#parts
     let names: readonly string[] | undefined
     try {
-      const loaded = await within(env.clock, LOAD_MS_MAX, 'loading it', signal, (until) => images.loadImages(join(folder, name), until))
+      const loaded = await within(env.clock, LOAD_MS_MAX, 'loading it', signal, async (until) =>
+        images.loadImages(await unpacked(join(folder, name), this.#draftPath, until), until),
+      )
       names = loaded.flatMap((image) => [...image.names, ...image.digests, image.id])
       env.log.info('loaded images from an archive', { archive: name, images: loaded.flatMap((image) => image.names) })
     } catch (error) {
       if (signal.aborted) return
       env.log.warn('an archive of images cannot be loaded', { archive: name, error })
       tellNode('Warning', 'ImageArchiveFailed', `Failed to load images from "${join(folder, name)}": ${(error as Error).message}`)
+    } finally {
+      await rm(this.#draftPath, { force: true })
     }
     this.#known.set(name, { sizeBytes, modifiedMs, ...(names && { names }) })
     await this.#save()
+  }
+
+  /** Of an archive that is being unpacked. */
+  get #draftPath(): string {
+    return `${this.#parts.statePath}.unpacked`
   }
 
   #archiveOf(reference: string): string | undefined {

@@ -4,6 +4,7 @@ import { after, before, it, type TestContext } from 'node:test'
 import { runCommand } from '../../host/exec.ts'
 import { insidePrivateHost, privateHostTest } from '../../host/private-host.ts'
 import { CriTestHost } from '../../runtime/cri/cri-test-host.fixture.ts'
+import { archivePromises } from './archive-promises.ts'
 import { registryPromises } from './registry-promises.ts'
 
 const STRANGE_HOST = '198.51.100.7'
@@ -29,6 +30,7 @@ if (insidePrivateHost()) {
     strangeHost: STRANGE_HOST,
     inParallel: true,
   })
+  archivePromises(it, (t) => host.runtimeNow(t))
 } else privateHostTest(import.meta.filename)
 
 /** containerd reads them anew for each pull. */

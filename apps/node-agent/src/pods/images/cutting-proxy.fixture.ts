@@ -13,8 +13,12 @@ export interface CuttingProxy {
   open(): number
   /** Bytes go neither way any more; connections stay. */
   stall(): void
-  /** Ends every connection once so many more bytes have come down, and lets none through after that. */
-  cutAfter(bytes: number): void
+  /** Of the answer to a request whose first line has this text only so many bytes come. */
+  hold(text: string, afterBytes: number): void
+  /** Whether one is held. */
+  isHolding(): boolean
+  /** Ends every connection and lets none through after that. */
+  cut(): void
   /** As at the start. */
   mend(): void
 }
@@ -24,11 +28,13 @@ export async function startProxy(t: Pick<TestContext, 'after'>, address: string)
   const [host, targetPort] = address.split(':') as [string, string]
   const sockets = new Set<Socket>()
   const requests: string[] = []
-  let [down, leftBytes, stalled] = [0, Infinity, false]
+  let [down, isCut, stalled, isHolding] = [0, false, false, false]
+  let held = { text: '', afterBytes: Infinity }
   const endAll = (): void => sockets.forEach((socket) => socket.destroy())
 
   const server = createServer((client) => {
-    if (leftBytes <= 0) return void client.destroy()
+    if (isCut) return void client.destroy()
+    let heldBytes: number | undefined
     const upstream = connect(Number(targetPort), host)
     for (const socket of [client, upstream]) {
       sockets.add(socket)
@@ -42,13 +48,19 @@ export async function startProxy(t: Pick<TestContext, 'after'>, address: string)
     }
     client.on('data', (bytes: Buffer) => {
       const line = /^(GET|HEAD) (\S+) HTTP/.exec(bytes.toString('latin1', 0, 300))
-      if (line) requests.push(`${line[1]} ${line[2]}`)
+      if (line) {
+        requests.push(`${line[1]} ${line[2]}`)
+        heldBytes = held.text !== '' && line[1] === 'GET' && line[2]!.includes(held.text) ? 0 : undefined
+      }
       upstream.write(bytes)
     })
     upstream.on('data', (bytes: Buffer) => {
       down += bytes.length
-      leftBytes -= bytes.length
-      if (leftBytes <= 0) return endAll()
+      if (heldBytes !== undefined) heldBytes += bytes.length
+      if (heldBytes !== undefined && heldBytes > held.afterBytes) {
+        isHolding = true
+        return void upstream.pause()
+      }
       if (!client.write(bytes)) {
         upstream.pause()
         client.once('drain', () => stalled || upstream.resume())
@@ -70,11 +82,17 @@ export async function startProxy(t: Pick<TestContext, 'after'>, address: string)
       stalled = true
       for (const socket of sockets) socket.pause()
     },
-    cutAfter: (bytes) => {
-      leftBytes = bytes
+    hold: (text, afterBytes) => {
+      held = { text, afterBytes }
+    },
+    isHolding: () => isHolding,
+    cut: () => {
+      isCut = true
+      endAll()
     },
     mend: () => {
-      ;[leftBytes, stalled] = [Infinity, false]
+      ;[isCut, stalled, isHolding] = [false, false, false]
+      held = { text: '', afterBytes: Infinity }
       for (const socket of sockets) socket.resume()
     },
   }

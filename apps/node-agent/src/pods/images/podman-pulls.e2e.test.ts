@@ -8,6 +8,7 @@ import { runCommand } from '../../host/exec.ts'
 import { insidePrivateHost, privateHostTest } from '../../host/private-host.ts'
 import { CniNetwork } from '../../network/pod-network/cni-network.ts'
 import { PodmanRuntime } from '../../runtime/podman/podman-runtime.ts'
+import { archivePromises } from './archive-promises.ts'
 import { PLAIN_HOST, registryPromises } from './registry-promises.ts'
 
 if (insidePrivateHost()) {
@@ -20,6 +21,7 @@ if (insidePrivateHost()) {
     },
     allowPlain: async () => {}, // a running Podman reads its registries once: they were all allowed before
   })
+  archivePromises(it, podman)
 } else privateHostTest(import.meta.filename)
 
 /** Podman's settings of this machine, as a copy that the test may change. */

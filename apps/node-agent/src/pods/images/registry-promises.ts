@@ -33,6 +33,8 @@ const MIB = 1 << 20
 export const PLAIN_HOST = '127.0.0.2'
 const PAUSE_MS = 20
 const WAIT_MS_MAX = 60_000
+const QUIET_LOOKS = 8
+const QUIET_PAUSE_MS = 100
 
 export function registryPromises(it: typeof declare, under: RuntimeUnderTest): void {
   it('a private image comes with the pod’s pull secret, over TLS of an own authority; the login shows nowhere', async (t) => {
@@ -99,8 +101,12 @@ export function registryPromises(it: typeof declare, under: RuntimeUnderTest): v
     const [first, second, big] = [await busyboxLayer(), noise('b', 2 * MIB), noise('c', 30 * MIB)]
     await registry.push('web', '1', { layers: [first, second, big] })
     const node = aNode(under, t)
-    proxy.cutAfter(first.length + second.length + 10 * MIB)
-    await node.failure(`${proxy.address}/web:1`)
+    proxy.hold(digestOf(big), 10 * MIB)
+    const failure = node.failure(`${proxy.address}/web:1`)
+    await node.until(() => proxy.isHolding(), 'the middle of the big layer')
+    await node.untilQuiet()
+    proxy.cut()
+    await failure
     const before = proxy.downBytes()
     proxy.mend()
     proxy.requests.length = 0
@@ -110,6 +116,19 @@ export function registryPromises(it: typeof declare, under: RuntimeUnderTest): v
     if (!under.inParallel)
       for (const layer of [first, second]) assert.ok(!blobs.some((request) => request.includes(digestOf(layer))), blobs.join('\n'))
     assert.ok(proxy.downBytes() - before < big.length + MIB)
+  })
+
+  it('where one pull goes on at a time, the next begins when it is over', async (t) => {
+    const registry = await startRegistry(t, { host: PLAIN_HOST })
+    const proxy = await startProxy(t, registry.address)
+    await under.allowPlain(proxy.address)
+    const names = ['a', 'b', 'c']
+    for (const name of names) await registry.push(name, '1', { layers: [noise(name, 2 * MIB), noise(`${name}2`, 2 * MIB)] })
+    const node = aNode(under, t, { parallelMax: 1 })
+    await Promise.all(names.map((name) => node.success(`${proxy.address}/${name}:1`)))
+    const repositories = proxy.requests.flatMap((request) => /\/v2\/(\w+)\/blobs\//.exec(request)?.[1] ?? [])
+    const turns = repositories.filter((name, index) => name !== repositories[index - 1])
+    assert.deepEqual(turns.toSorted(), names, `each in one go: ${repositories}`)
   })
 
   it('what nothing needs is removed from a real store, what containers need is not', async (t) => {
@@ -162,6 +181,16 @@ function aNode(under: RuntimeUnderTest, t: TestContext, settings: ImageSettings 
       await systemClock.sleep(PAUSE_MS)
     }
   }
+  /** The others are fetched and unpacked. */
+  const untilQuiet = async (): Promise<void> => {
+    let [last, equal] = [await pullActivity(), 0]
+    while (equal < QUIET_LOOKS) {
+      await systemClock.sleep(QUIET_PAUSE_MS)
+      const now = await pullActivity()
+      equal = now === last ? equal + 1 : 0
+      last = now
+    }
+  }
   let pods = 0
   const end = async (image: string, secrets: readonly string[]): Promise<{ readonly uid: string; readonly progress: ImageProgress }> => {
     const pod = aPod(`p${++pods}`, {
@@ -179,6 +208,7 @@ function aNode(under: RuntimeUnderTest, t: TestContext, settings: ImageSettings 
     runtime,
     reports,
     until,
+    untilQuiet,
     secret: (name: string, auths: unknown) =>
       configs.secrets.set(`default/${name}`, {
         metadata: { name, namespace: 'default', uid: name, resourceVersion: '1', creationTimestamp: '' },
