@@ -44,7 +44,7 @@ export interface CriOptions {
 
 /**
  * Pods on any runtime that speaks CRI, asked as kubelet asks it. It runs the CNI plugins itself, by the configuration that the agent's
- * network writes; cgroups of pods, their files and the rotation of logs are the agent's, as they are kubelet's.
+ * network writes; cgroups of pods and their files are the agent's, as they are kubelet's.
  */
 export class CriRuntime implements Runtime {
   readonly #client: CriClient
@@ -101,21 +101,15 @@ export class CriRuntime implements Runtime {
   }
 
   async *hints(signal: AbortSignal): AsyncIterable<{ readonly podUid: string }> {
-    const ended = new AbortController()
-    const until = AbortSignal.any([signal, ended.signal])
-    try {
-      for await (const happening of happenings(this.#client, this.#clock, this.#log, until)) {
-        if (happening.type === 'anything') {
-          for (const podUid of this.#observer.podUids()) yield { podUid }
-          continue
-        }
-        if (happening.type === 'oom') this.#observer.noteOom(happening.id)
-        else this.#observer.noteExit(happening.id)
-        const podUid = this.#observer.podOf(happening.id)
-        if (podUid !== undefined) yield { podUid }
+    for await (const happening of happenings(this.#client, this.#clock, this.#log, signal)) {
+      if (happening.type === 'anything') {
+        for (const podUid of this.#observer.podUids()) yield { podUid }
+        continue
       }
-    } finally {
-      ended.abort()
+      if (happening.type === 'oom') this.#observer.noteOom(happening.id)
+      else this.#observer.noteExit(happening.id)
+      const podUid = this.#observer.podOf(happening.id)
+      if (podUid !== undefined) yield { podUid }
     }
   }
 

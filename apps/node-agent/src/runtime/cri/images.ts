@@ -1,6 +1,7 @@
 import type { Clock } from '@bramble/reconcile/env'
 import { HostError, runCommand } from '../../host/exec.ts'
 import { fullImageName, isLocalImage } from '../podman/image-reference.ts'
+import { loginsFor, platformProblem } from '../podman/pulls.ts'
 import { type ImageService, type ImageState, type RegistryLogin, RuntimeError, type RuntimeReason } from '../runtime.ts'
 import { authConfig } from './convert.ts'
 import { absent, type CriClient, CriError, reasoned } from './cri-client.ts'
@@ -42,11 +43,11 @@ export class CriImages implements ImageService {
         `image ${name} is made on the node itself and is not here: load it with "ctr -n k8s.io images import"`,
       )
     const before = await this.imageStatus(name)
-    const auths = [...logins.map(authConfig), undefined]
+    const auths = [...loginsFor(name, logins).map(authConfig), undefined]
     await underLease(this.#client, this.#clock, name, (headers) => this.#pullWith(name, auths, headers, signal))
     const state = await this.imageStatus(name)
     if (!state) throw new RuntimeError('ErrImagePull', `image ${name} was pulled and is gone again`)
-    const problem = foreignPlatform(state)
+    const problem = platformProblem(state.platform, process.arch)
     if (problem === undefined) return state
     if (before?.id !== state.id) await this.removeImage(state.id)
     throw new RuntimeError('ErrImagePull', `pulling ${name}: ${problem}`)
@@ -145,16 +146,6 @@ const pullReason = (words: string): RuntimeReason =>
 /** As Go calls this machine. */
 export const ownArchitecture = (): string => (process.arch === 'x64' ? 'amd64' : process.arch)
 const ownPlatform = (): string => `linux/${ownArchitecture()}`
-
-/** In words, when it cannot run here. A 64-bit ARM runs what is for 32 bits. */
-function foreignPlatform({ platform }: ImageState): string | undefined {
-  if (platform === undefined) return undefined
-  const [os, architecture] = platform.split('/')
-  const runsHere = architecture === ownArchitecture() || (ownArchitecture() === 'arm64' && architecture === 'arm')
-  return os === 'linux' && runsHere
-    ? undefined
-    : `no match for platform in manifest: the image is for ${platform}, this node is ${ownPlatform()}`
-}
 
 /** `unpacking NAME (sha256:…)...done` up to containerd 1.7, `NAME saved` later. */
 export const importedNames = (output: string): readonly string[] => [

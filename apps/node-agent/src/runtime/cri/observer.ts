@@ -145,7 +145,6 @@ export class CriObserver {
       known.detail = containerDetail(found.status, verbose ? verboseInfo(found.info) : undefined, known.oomSeen)
     }
     const state = containerState(listed, known.detail)
-    known.logPath = state.logPath
     if (known.detail.state !== listed.state) delete known.detail // it changes at this very moment
     return state
   }
@@ -160,7 +159,6 @@ export class CriObserver {
 interface Known {
   readonly podUid: string
   oomSeen: boolean
-  logPath?: string
   detail?: ContainerDetail
 }
 interface KnownSandbox {
