@@ -1,6 +1,7 @@
 import type { Pod, PodCondition, PodStatus } from '@bramble/api/types/pod'
 
 const NODE_OWNED: ReadonlySet<string> = new Set([
+  'AllContainersRestarting',
   'PodResizePending',
   'PodResizeInProgress',
   'PodReadyToStartContainers',

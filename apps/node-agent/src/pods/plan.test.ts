@@ -52,6 +52,7 @@ const aView = (pod: Pod, change: Partial<PodView> = {}): PodView => ({
   history: new Map(),
   postStarts: new Map(),
   given: new Map(),
+  begunAnew: new Set(),
   ...change,
 })
 

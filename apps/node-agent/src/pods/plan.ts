@@ -14,6 +14,7 @@ import {
   nextAttempt,
   outcomeOf,
   type PodView,
+  restartersOf,
   storedStatus,
 } from './pod-view.ts'
 import { planResize, type ResizeStep } from './resize/plan-resize.ts'
@@ -48,7 +49,8 @@ export type Step =
       readonly message: string
       readonly after: readonly string[]
     }
-  | { readonly type: 'remove-container'; readonly state: ContainerState }
+  /** `beginsAnew`: the whole pod does, as one of its containers wanted. */
+  | { readonly type: 'remove-container'; readonly state: ContainerState; readonly beginsAnew?: boolean }
   | ResizeStep
   /** Everything that ran is gone: remove files and logs, and say so. */
   | { readonly type: 'forget' }
@@ -141,6 +143,7 @@ class Planner {
 
   #look(sandbox: SandboxState): void {
     const { pod } = this.#view
+    if (this.#restartAll(sandbox)) return
     for (const container of pod.spec.ephemeralContainers ?? []) this.#startOnce(sandbox, container)
     this.#steps.push(...planResize(this.#view, sandbox, ({ name }) => !this.#waitsFor(resizeProblem(name))))
     if (this.#initialize(sandbox)) {
@@ -152,6 +155,27 @@ class Planner {
       }
     }
     this.#removeOldAttempts(sandbox)
+  }
+
+  /** Every container ends and is removed, those last that asked for it: what begins anew can be broken off anywhere. */
+  #restartAll(sandbox: SandboxState): boolean {
+    const restarters = restartersOf(this.#view)
+    if (restarters.length === 0) return false
+    const { pod, backoffs, endSeenAtMs, nowMs } = this.#view
+    const all = sandbox.containers.filter(({ name }) => !pod.spec.ephemeralContainers?.some((visitor) => visitor.name === name))
+    if (this.#stopThese(all, (name) => `Container ${name} will be restarted with all containers of the pod`)) return true
+    for (const { id, name } of restarters) {
+      const waitMs = restartWaitMs(backoffs.get(name), endSeenAtMs.get(id) ?? nowMs, nowMs)
+      if (waitMs > 0) {
+        this.#crashLoops.set(name, { waitMs, delayMs: backoffs.get(name)!.delayMs })
+        this.#lookAgain(waitMs)
+        return true
+      }
+    }
+    const isRestarter = (state: ContainerState): boolean => restarters.some(({ id }) => id === state.id)
+    for (const state of [...all.filter((each) => !isRestarter(each)), ...all.filter(isRestarter)])
+      this.#steps.push({ type: 'remove-container', state, beginsAnew: true })
+    return true
   }
 
   /** @returns true when the containers proper may run. */
@@ -254,15 +278,18 @@ class Planner {
 
   /** @returns true while something still runs. */
   #stopAll(): boolean {
-    const { sandboxes, pod } = this.#view
-    const running = sandboxes.flatMap(({ containers }) => containers).filter(({ state }) => state === 'running')
+    return this.#stopThese(
+      this.#view.sandboxes.flatMap(({ containers }) => containers),
+      (name) => `Stopping container ${name}`,
+    )
+  }
+
+  /** In order. @returns true while one still runs. */
+  #stopThese(states: readonly ContainerState[], message: (name: string) => string): boolean {
+    const running = states.filter(({ state }) => state === 'running')
+    const isRunning = (name: string): boolean => running.some((other) => other.name === name)
     for (const state of running)
-      this.#stop(
-        state,
-        graceMs(this.#view),
-        `Stopping container ${state.name}`,
-        stopsAfter(pod, state.name).filter((name) => running.some((other) => other.name === name)),
-      )
+      this.#stop(state, graceMs(this.#view), message(state.name), stopsAfter(this.#view.pod, state.name).filter(isRunning))
     return running.length > 0
   }
 

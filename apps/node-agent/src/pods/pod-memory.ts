@@ -45,6 +45,7 @@ export class PodMemory {
   /** What failed postStart hooks had to say, by container id. */
   readonly failedHooks = new Map<string, string>()
   readonly given = new Map<string, ContainerResources>()
+  readonly begunAnew = new Set<string>()
 
   constructor(pod: Pod) {
     this.#wanted = pod
@@ -81,9 +82,37 @@ export class PodMemory {
 
   /** As a plan sees it. */
   view(now: Pick<PodView, 'images' | 'probes' | 'nowMs'>): PodView {
-    const { pod, orphaned, sandboxes, prepared, backoffs, endSeenAtMs, problems, failedStarts, stopping, history, postStarts, given } = this
+    const {
+      pod,
+      orphaned,
+      sandboxes,
+      prepared,
+      backoffs,
+      endSeenAtMs,
+      problems,
+      failedStarts,
+      stopping,
+      history,
+      postStarts,
+      given,
+      begunAnew,
+    } = this
     return {
-      ...{ pod, orphaned, sandboxes, prepared, backoffs, endSeenAtMs, problems, failedStarts, stopping, history, postStarts, given },
+      ...{
+        pod,
+        orphaned,
+        sandboxes,
+        prepared,
+        backoffs,
+        endSeenAtMs,
+        problems,
+        failedStarts,
+        stopping,
+        history,
+        postStarts,
+        given,
+        begunAnew,
+      },
       ...(this.outcome && { outcome: this.outcome }),
       ...(this.outcomeGraceMs !== undefined && { outcomeGraceMs: this.outcomeGraceMs }),
       ...(this.podGiven && { podGiven: this.podGiven }),
@@ -101,6 +130,7 @@ export class PodMemory {
       if (hasEnded(this, state) && !this.endSeenAtMs.has(state.id)) this.endSeenAtMs.set(state.id, nowMs)
       if (state.state !== 'running') this.stopping.delete(state.id)
     }
+    for (const { name, attempt } of states.values()) if (attempt > (this.history.get(name)?.attempt ?? -1)) this.begunAnew.delete(name)
     const kept = new Set([...this.history.values()].map(({ id }) => id))
     for (const map of [this.endSeenAtMs, this.stopping, this.postStarts, this.given])
       for (const id of map.keys()) if (!states.has(id)) map.delete(id)

@@ -2,7 +2,7 @@ import type { Container, ContainerStatus, Pod, PodStatus } from '@bramble/api/ty
 import type { ContainerState, PodResources, SandboxState } from '../runtime/runtime.ts'
 import { differences, type Given, givenTo, mustRestart } from './resize/given.ts'
 import { containerResources } from './resources.ts'
-import { type Backoff, exitCodeOf, isSidecar, podOutcome } from './restart-policy.ts'
+import { type Backoff, exitCodeOf, isSidecar, podOutcome, ruleFor } from './restart-policy.ts'
 
 /** Everything that decides what happens to a pod next. Times are monotonic milliseconds. */
 export interface PodView {
@@ -30,6 +30,8 @@ export interface PodView {
   readonly stopping: ReadonlyMap<string, number>
   /** Last states from sandboxes that are gone, by container name. */
   readonly history: ReadonlyMap<string, ContainerState>
+  /** Containers that begin anew with the whole pod, by name: how they ended before does not matter. */
+  readonly begunAnew: ReadonlySet<string>
   /** It shall not run again, whatever its containers say. */
   readonly outcome?: PodOutcome
   /** How long its containers get to end then, instead of as long as the pod says. */
@@ -88,7 +90,8 @@ export const endCode = (view: Pick<PodView, 'failedStarts'>, state: ContainerSta
 
 /** The newest end of a container, in this sandbox or an earlier one; undefined while it runs, has never run, or shall run anew. */
 export function lastEnd(view: PodView, container: Container): { readonly exitCode: number } | undefined {
-  const [latest = view.history.get(container.name)] = attemptsOf(currentSandbox(view), container.name)
+  const past = view.begunAnew.has(container.name) ? undefined : view.history.get(container.name)
+  const [latest = past] = attemptsOf(currentSandbox(view), container.name)
   if (!latest || !hasEnded(view, latest) || isOutdated(view, container, latest)) return undefined
   return { exitCode: endCode(view, latest) }
 }
@@ -101,6 +104,17 @@ export const isOutdated = (view: Pick<PodView, 'given'>, container: Container, s
 export function isOutgrown(view: Pick<PodView, 'given'>, container: Container, state: ContainerState): boolean {
   const wanted = containerResources(container)
   return mustRestart(container, differences(givenTo(view.given, state, wanted), wanted))
+}
+
+/** Containers whose end makes every container of the pod begin anew. Source: core/v1 ContainerRestartRuleActionRestartAllContainers. */
+export function restartersOf(view: PodView): readonly ContainerState[] {
+  const sandbox = currentSandbox(view)
+  return [...(view.pod.spec.initContainers ?? []), ...view.pod.spec.containers].flatMap((container) => {
+    if (!container.restartPolicyRules) return []
+    const [latest] = attemptsOf(sandbox, container.name)
+    if (!latest || !hasEnded(view, latest)) return []
+    return ruleFor(container, endCode(view, latest))?.action === 'RestartAllContainers' ? [latest] : []
+  })
 }
 
 /** What the pod has come to, if nothing in it shall run again. */

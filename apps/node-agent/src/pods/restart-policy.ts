@@ -1,4 +1,4 @@
-import type { Container, Pod } from '@bramble/api/types/pod'
+import type { Container, ContainerRestartRule, Pod } from '@bramble/api/types/pod'
 import type { ContainerState } from '../runtime/runtime.ts'
 
 export const BACKOFF_MIN_MS = 10_000
@@ -41,12 +41,15 @@ export const exitCodeOf = (state: ContainerState): number => state.exitCode ?? L
  * @see Source: kubelet ShouldContainerBeRestarted; core/v1 Container restartPolicy and restartPolicyRules.
  */
 export function restarts(pod: Pod, container: Container, exitCode: number, isInit: boolean): boolean {
-  if (container.restartPolicyRules?.some(({ action, exitCodes }) => action === 'Restart' && exitCodes && fits(exitCodes, exitCode)))
-    return true
+  if (ruleFor(container, exitCode)) return true
   const ofPod = pod.spec.restartPolicy ?? 'Always'
   const policy = container.restartPolicy ?? (isInit && ofPod === 'Always' ? 'OnFailure' : ofPod)
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0)
 }
+
+/** The first rule that fits decides; without one the policy does. */
+export const ruleFor = ({ restartPolicyRules = [] }: Container, exitCode: number): ContainerRestartRule | undefined =>
+  restartPolicyRules.find(({ exitCodes }) => exitCodes && fits(exitCodes, exitCode))
 
 const fits = ({ operator, values = [] }: { readonly operator: string; readonly values?: readonly number[] }, exitCode: number): boolean =>
   values.includes(exitCode) === (operator === 'In')

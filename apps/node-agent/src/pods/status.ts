@@ -1,7 +1,7 @@
 import { timestamp } from '@bramble/api/duration'
 import type { Container, ContainerStatus, Pod, PodCondition, PodPhase, PodStatus } from '@bramble/api/types/pod'
 import { containerStatus, type StatusContext } from './container-status.ts'
-import { currentSandbox, outcomeOf, type PodOutcome, type PodView } from './pod-view.ts'
+import { currentSandbox, outcomeOf, type PodOutcome, type PodView, restartersOf } from './pod-view.ts'
 import type { ResizeState } from './resize/resizes.ts'
 import { isSidecar } from './restart-policy.ts'
 import { qosClass } from './resources.ts'
@@ -17,6 +17,7 @@ export interface PodStatusContext extends StatusContext {
 
 /** Conditions that the agent itself states, in kubelet's order. */
 const OWN_CONDITIONS = [
+  'AllContainersRestarting',
   'PodResizePending',
   'PodResizeInProgress',
   'PodReadyToStartContainers',
@@ -101,6 +102,7 @@ function conditionsOf(
   const hasNetwork = phase !== 'Succeeded' && phase !== 'Failed' && sandbox?.ready === true
   const own: readonly OwnCondition[] = [
     ...resizeConditions(context.resize),
+    ...(endOf(view) === undefined && restartersOf(view).length > 0 ? [{ type: 'AllContainersRestarting', status: 'True' as const }] : []),
     {
       type: 'PodReadyToStartContainers',
       status: hasNetwork && (sandbox.ip !== undefined || view.pod.spec.hostNetwork === true) ? 'True' : 'False',

@@ -1,7 +1,8 @@
 import type { Container } from '@bramble/api/types/pod'
 import type { Env } from '@bramble/reconcile/env'
-import { type Runtime, RuntimeError } from '../runtime/runtime.ts'
+import { type ContainerState, type Runtime, RuntimeError } from '../runtime/runtime.ts'
 import { containerConfig, sandboxConfig } from './container-config.ts'
+import { containerNamed } from './containers.ts'
 import { type ConfigSource, makeEnvironment, type PodFacts, type Warn } from './environment.ts'
 import type { PodEvents } from './events.ts'
 import type { ImagePulls } from './images/image-pulls.ts'
@@ -12,12 +13,12 @@ import { messageOf } from './message-of.ts'
 import { type PodFiles, VolumeError } from './pod-files.ts'
 import type { PodMemory } from './pod-memory.ts'
 import type { PodPolicy } from './pod-policy.ts'
-import { attemptsOf } from './pod-view.ts'
+import { attemptsOf, endCode } from './pod-view.ts'
 import { givenTo, RESOURCES_ANNOTATION, withPart } from './resize/given.ts'
 import type { ResizeStep } from './resize/plan-resize.ts'
 import type { Resizes } from './resize/resizes.ts'
 import { containerResources } from './resources.ts'
-import { nextBackoff } from './restart-policy.ts'
+import { nextBackoff, ruleFor } from './restart-policy.ts'
 import { grantDevices } from './security/device-grants.ts'
 import { within } from './within.ts'
 
@@ -79,7 +80,8 @@ export class PodSteps {
       case 'remove-container':
         memory.keepFailedStart(step.state)
         await within(env.clock, STEP_LIMIT_MS, 'removing a container', signal, () => runtime.removeContainer(step.state.id))
-        await files.removeAttempt(memory.pod, step.state)
+        if (step.beginsAnew) await this.#beginAnew(step.state, memory)
+        else await files.removeAttempt(memory.pod, step.state)
         return true
       case 'remove-sandbox':
         await this.#removeSandbox(step, memory, signal)
@@ -210,6 +212,22 @@ export class PodSteps {
     }
     events.record(memory.pod, 'Normal', 'Started', `Started container ${container.name}`, container)
     return true
+  }
+
+  /** Its newest attempt is what people may want to look at; what is older goes. */
+  async #beginAnew(state: ContainerState, memory: PodMemory): Promise<void> {
+    const { files, env } = this.#parts
+    const known = memory.history.get(state.name)
+    const isNewest = known === undefined || state.attempt > known.attempt
+    const older = isNewest ? known : state
+    if (older && older.id !== state.id) await files.removeAttempt(memory.pod, older)
+    if (!isNewest) return
+    memory.history.set(state.name, { ...state, state: 'exited' })
+    memory.begunAnew.add(state.name)
+    const container = containerNamed(memory.pod, state.name)
+    const nowMs = env.clock.monotonicMs()
+    if (container && ruleFor(container, endCode(memory, state)))
+      memory.backoffs.set(state.name, nextBackoff(memory.backoffs.get(state.name), memory.endSeenAtMs.get(state.id) ?? nowMs, nowMs))
   }
 
   async #resize(step: ResizeStep, memory: PodMemory, signal: AbortSignal): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { duplicate, forbiddenField, invalidValue, notFoundField, required } from '@bramble/api/field-error'
+import { duplicate, forbiddenField, invalidValue, notFoundField, notSupported, required, tooMany } from '@bramble/api/field-error'
 import type { FieldError } from '@bramble/api/field-error'
 import type { Container, ContainerPort, PodSpec, VolumeMount } from '@bramble/api/types/pod'
 import { check, descendingPath, dnsLabel, notNegativeInt32, oneOf, portName, portNumber } from '../rules.ts'
@@ -16,9 +16,7 @@ export function validateContainers(spec: PodSpec, path: string, home: PodSpecHom
       ...duplicateName(spec.containers, index, path),
       ...validateProbes(container, `${path}[${index}]`),
       ...validateLifecycle(container.lifecycle, `${path}[${index}].lifecycle`),
-      ...(container.restartPolicy === undefined
-        ? []
-        : [forbiddenField(`${path}[${index}].restartPolicy`, 'may not be set for non-init containers')]),
+      ...validateRestart(container, `${path}[${index}]`),
     ]),
     ...duplicateHostPorts(spec.containers, path),
   ]
@@ -34,7 +32,7 @@ export function validateInitContainers(spec: PodSpec, path: string, home: PodSpe
     return [
       ...validateContainer(container, spec, at, home),
       ...(taken.has(container.name) ? [duplicate(`${at}.name`, container.name)] : duplicateName(containers, index, path)),
-      ...(container.restartPolicy === undefined || isSidecar ? [] : oneOf(`${at}.restartPolicy`, container.restartPolicy, ['Always'])),
+      ...validateRestart(container, at),
       ...(isSidecar
         ? [...validateProbes(container, at), ...validateLifecycle(container.lifecycle, `${at}.lifecycle`)]
         : (['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const)
@@ -42,6 +40,34 @@ export function validateInitContainers(spec: PodSpec, path: string, home: PodSpe
             .map((field) => forbiddenField(`${at}.${field}`, 'may not be set for init containers without restartPolicy=Always'))),
     ]
   })
+}
+
+const RULES_MAX = 20
+const EXIT_CODES_MAX = 255
+
+/** Source: Kubernetes pkg/apis/core/validation validateContainerRestartPolicy. */
+function validateRestart({ restartPolicy, restartPolicyRules: rules = [] }: Container, path: string): readonly FieldError[] {
+  const at = `${path}.restartPolicyRules`
+  return [
+    ...(restartPolicy === undefined ? [] : oneOf(`${path}.restartPolicy`, restartPolicy, ['Always', 'Never', 'OnFailure'])),
+    ...(rules.length > 0 && restartPolicy === undefined
+      ? [required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used')]
+      : []),
+    ...(rules.length > RULES_MAX ? [tooMany(at, rules.length, RULES_MAX)] : []),
+    ...rules.flatMap(({ action, exitCodes }, index) => [
+      ...oneOf(`${at}[${index}].action`, action, ['Restart', 'RestartAllContainers']),
+      ...(exitCodes === undefined
+        ? [required(`${at}[${index}].exitCodes`)]
+        : [
+            ...(['In', 'NotIn'].includes(exitCodes.operator)
+              ? []
+              : [notSupported(`${at}[${index}].exitCodes.operator`, exitCodes.operator ?? '', ['In', 'NotIn'])]),
+            ...((exitCodes.values?.length ?? 0) > EXIT_CODES_MAX
+              ? [tooMany(`${at}[${index}].exitCodes.values`, exitCodes.values!.length, EXIT_CODES_MAX)]
+              : []),
+          ]),
+    ]),
+  ]
 }
 
 /** What holds for containers of every sort. */

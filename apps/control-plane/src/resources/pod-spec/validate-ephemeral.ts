@@ -14,6 +14,7 @@ const NOT_FOR_LOOKING = [
   'resources',
   'resizePolicy',
   'restartPolicy',
+  'restartPolicyRules',
 ]
 const CANNOT = 'cannot be set for an Ephemeral Container'
 

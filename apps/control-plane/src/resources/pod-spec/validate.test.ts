@@ -214,10 +214,36 @@ const inContainer: readonly (readonly [name: string, container: object, ...expec
     { securityContext: { privileged: true, allowPrivilegeEscalation: false } },
     `${C}.securityContext: Invalid value: {"privileged":true,"allowPrivilegeEscalation":false}: cannot set \`allowPrivilegeEscalation\` to false and \`privileged\` to true`,
   ],
+  [
+    'with a restart policy that there is not',
+    { restartPolicy: 'Once' },
+    `${C}.restartPolicy: Unsupported value: "Once": supported values: "Always", "Never", "OnFailure"`,
+  ],
+  [
+    'with restart rules and no policy',
+    { restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [1] } }] },
+    `${C}.restartPolicy: Required value: must specify restartPolicy when restart rules are used`,
+  ],
+  [
+    'with restart rules that say nothing',
+    { restartPolicy: 'Never', restartPolicyRules: [{ action: 'Stop', exitCodes: { values: [1] } }, { action: 'RestartAllContainers' }] },
+    `${C}.restartPolicyRules[0].action: Unsupported value: "Stop": supported values: "Restart", "RestartAllContainers"`,
+    `${C}.restartPolicyRules[0].exitCodes.operator: Unsupported value: "": supported values: "In", "NotIn"`,
+    `${C}.restartPolicyRules[1].exitCodes: Required value`,
+  ],
 ]
 for (const [name, container, ...expected] of inContainer) {
   test(`refuses a container ${name}`, () => assert.deepEqual(refusals({ containers: [{ ...app, ...container }] }), expected))
 }
+
+test('containers may have restart policies and rules of their own, init containers too', () => {
+  const rules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'NotIn', values: [0] } }]
+  const own = { restartPolicy: 'OnFailure', restartPolicyRules: rules }
+  assert.deepEqual(
+    refusals({ containers: [{ ...app, ...own }], initContainers: [{ ...app, name: 'init', ...own, restartPolicy: 'Never' }] }),
+    [],
+  )
+})
 
 const inSpec: readonly (readonly [name: string, spec: object, ...expected: string[]])[] = [
   ['no containers', { containers: undefined }, 'spec.containers: Required value'],

@@ -155,3 +155,80 @@ for (const { name, container, exit, runs } of rules)
     await world.pass(100)
     assert.deepEqual(world.running('web'), runs ? ['main', 'other'] : ['other'])
   })
+
+const restartAll: Partial<Container> = {
+  restartPolicy: 'Never',
+  restartPolicyRules: [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } }],
+}
+
+test('a container may make the whole pod begin anew, in the same sandbox', async () => {
+  const world = new PodWorld()
+  await world.assign(
+    aPod('web', {
+      restartPolicy: 'Never',
+      initContainers: [sidecar('mesh'), aScript('init', 'sleep 1')],
+      containers: [aContainer('main', restartAll), aContainer('other')],
+    }),
+  )
+  await world.pass(2_000)
+  const [before] = await world.runtime.observe('uid-web')
+  world.runtime.crash(world.containerId('web'), 42)
+  await world.pass(100)
+  assert.deepEqual(world.running('web'), ['init', 'mesh'])
+  await world.pass(2_000)
+  assert.deepEqual(world.running('web'), ['main', 'mesh', 'other'])
+  const [after] = await world.runtime.observe('uid-web')
+  assert.deepEqual([after?.id, after?.ip], [before?.id, before?.ip])
+  const { containerStatuses = [], initContainerStatuses = [] } = world.status('web')!
+  assert.deepEqual(
+    [...initContainerStatuses, ...containerStatuses].map(({ name, restartCount, lastState }) => [
+      name,
+      restartCount,
+      lastState?.terminated?.exitCode,
+    ]),
+    [
+      ['mesh', 1, 143],
+      ['init', 1, 0],
+      ['main', 1, 42],
+      ['other', 1, 143],
+    ],
+  )
+  const told = world.reports.flatMap((report) => (report.type === 'pod-status' ? (report.status.conditions ?? []) : []))
+  assert.ok(told.some(({ type, status }) => type === 'AllContainersRestarting' && status === 'True'))
+  assert.equal(
+    world.status('web')!.conditions?.some(({ type }) => type === 'AllContainersRestarting'),
+    false,
+  )
+})
+
+test('again and again it takes its time', async () => {
+  const world = new PodWorld()
+  await world.assign(aPod('web', { containers: [aScript('main', 'exit 42', restartAll), aContainer('other')] }))
+  await world.pass(9_000)
+  const status = () => world.status('web')?.containerStatuses?.[0]
+  assert.deepEqual([status()?.restartCount, status()?.state?.waiting?.reason], [1, 'CrashLoopBackOff'])
+  await world.pass(3_000)
+  assert.equal(status()?.restartCount, 2)
+})
+
+test('an agent that dies in the middle of it: the next one goes on', async () => {
+  for (let afterMs = 0; afterMs < 1_500; afterMs += 100) {
+    const world = new PodWorld(1, true)
+    const pod = aPod('web', {
+      restartPolicy: 'Never',
+      initContainers: [sidecar('mesh')],
+      containers: [aContainer('main', restartAll), aContainer('other')],
+    })
+    await world.assign(pod)
+    await world.pass(5_000)
+    const known = { ...pod, status: world.status('web')! }
+    world.runtime.crash(world.containerId('web'), 42)
+    await world.pass(afterMs)
+    await world.killAgent()
+    world.startAgent()
+    await world.assign(known)
+    await world.pass(60_000)
+    assert.deepEqual(world.running('web'), ['main', 'mesh', 'other'], `after ${afterMs} ms`)
+    assert.equal(world.status('web')?.phase, 'Running')
+  }
+})
