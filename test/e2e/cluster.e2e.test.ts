@@ -8,6 +8,7 @@ import { pods } from './scenarios/pods.ts'
 import { reset } from './scenarios/reset.ts'
 import { scheduling } from './scenarios/scheduling.ts'
 import { services } from './scenarios/services.ts'
+import { storage } from './scenarios/storage.ts'
 import { workloads } from './scenarios/workloads.ts'
 
 const kubectls = await findKubectls()
@@ -26,6 +27,7 @@ describe('a cluster of three nodes', { skip, timeout: 540_000 }, () => {
   scheduling(cluster)
   commands(cluster, kubectls)
   pods(cluster)
+  storage(cluster)
   services(cluster)
   faults(cluster)
   membership(cluster)
