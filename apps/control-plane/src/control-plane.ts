@@ -20,7 +20,7 @@ import type { CertificateSigner } from './controllers/certificate-signing/signer
 import { ApiEventRecorder } from './controllers/event-recorder.ts'
 import { runControllers } from './controllers/manager.ts'
 import type { HealthCheck } from './http/routes/health.ts'
-import type { MetricSource } from './metrics/family.ts'
+import type { MetricSource } from '@bramble/reconcile/metrics/family'
 import { nodeMetrics } from './metrics/node-metrics.ts'
 import { storeMetrics } from './metrics/store-metrics.ts'
 import { createNodeGateway, type NodeGateway } from './gateway/node-gateway.ts'

@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import type { UserInfo } from '../api/requests.ts'
 import { ApiMetrics } from '../metrics/api-metrics.ts'
-import type { MetricSource } from '../metrics/family.ts'
+import type { MetricSource } from '@bramble/reconcile/metrics/family'
 import { createGate } from './gate.ts'
 import type { HttpEnv } from './http-env.ts'
 import { NO_STREAMS, type PodStreams } from './pod-streams.ts'

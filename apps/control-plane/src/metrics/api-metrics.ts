@@ -1,5 +1,5 @@
-import type { Family } from './family.ts'
-import { Count, Histogram } from './instruments.ts'
+import type { Family } from '@bramble/reconcile/metrics/family'
+import { Count, Histogram } from '@bramble/reconcile/metrics/instruments'
 
 /** What a request was about, in words of which there is a bounded number. */
 export interface RequestLabels {

@@ -1,6 +1,6 @@
 import type { ApiClient } from '../api/client.ts'
 import { nodes } from '../resources/node.ts'
-import type { MetricSource } from './family.ts'
+import type { MetricSource } from '@bramble/reconcile/metrics/family'
 
 /** How many nodes there are, by what their Ready condition says. */
 export const nodeMetrics =

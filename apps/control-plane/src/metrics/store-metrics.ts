@@ -1,7 +1,7 @@
 import type { Registry } from '../api/registry.ts'
 import { prefixOf } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
-import { type Family, type MetricSource, single } from './family.ts'
+import { type Family, type MetricSource, single } from '@bramble/reconcile/metrics/family'
 
 /** How much is stored, of what, and how long it takes to get to the disk. */
 export function storeMetrics(store: Store, registry: Registry): MetricSource {

@@ -1,5 +1,5 @@
-import type { Family } from '../metrics/family.ts'
-import { Count, Histogram } from '../metrics/instruments.ts'
+import type { Family } from '@bramble/reconcile/metrics/family'
+import { Count, Histogram } from '@bramble/reconcile/metrics/instruments'
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 

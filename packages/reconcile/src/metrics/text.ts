@@ -6,14 +6,16 @@ export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
  * Families as Prometheus reads them; those without a sample are left out.
  * @see Source: Prometheus documentation, "Exposition formats", text format 0.0.4.
  */
-export function metricsText(families: readonly Family[]): string {
-  const lines: string[] = []
+export const metricsText = (families: Iterable<Family>): string => [...metricsParts(families)].join('') || '\n'
+
+/** The same, a family at a time: the text of a large page never exists as a whole. */
+export function* metricsParts(families: Iterable<Family>): Generator<string, void> {
   for (const { name, help, type, samples } of families) {
     if (samples.length === 0) continue
-    lines.push(`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`)
+    const lines = [`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`]
     for (const sample of samples) lines.push(lineOf(name, sample))
+    yield `${lines.join('\n')}\n`
   }
-  return `${lines.join('\n')}\n`
 }
 
 const lineOf = (name: string, { suffix = '', labels, value }: Sample): string =>
