@@ -41,7 +41,7 @@ export function podStatus(context: PodStatusContext): PodStatus {
     containerStatus(context, container, 'ephemeral'),
   )
   const end = endOf(view)
-  const { reason, message } = end ?? previous ?? {}
+  const [reason, message] = [end?.reason ?? previous?.reason, end?.message ?? previous?.message]
   const phase = end?.phase ?? phaseOf(view, initContainerStatuses, containerStatuses)
   const sandbox = currentSandbox(view)
   const podIp = pod.spec.hostNetwork ? (sandbox ? hostIp : undefined) : sandbox?.ready ? sandbox.ip : end && previous?.podIP
