@@ -52,8 +52,9 @@ const exec: Probe = { exec: { command: ['check'] } }
 test('a command that fails is ill with what it said, one that is late too; one that cannot be run says nothing', async () => {
   assert.deepEqual(await asked(exec, async () => ({ exitCode: 0, output: '' })), { type: 'well' })
   assert.deepEqual(await asked(exec, async () => ({ exitCode: 1, output: 'no' })), { type: 'ill', why: 'no' })
-  const late = new RuntimeError('ExecTimeout', 'command "check" timed out after 1s')
-  assert.deepEqual(await asked(exec, () => Promise.reject(late)), { type: 'ill', why: late.message })
+  const late = new RuntimeError('ExecTimeout', 'it did not end within 1000 ms')
+  const why = 'command timed out: "check" timed out after 1s'
+  assert.deepEqual(await asked(exec, () => Promise.reject(late)), { type: 'ill', why })
   const broken = new RuntimeError('RuntimeUnavailable', 'no socket')
   assert.deepEqual(await asked(exec, () => Promise.reject(broken)), { type: 'unknown', why: 'no socket' })
 })

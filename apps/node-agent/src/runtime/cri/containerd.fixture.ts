@@ -53,7 +53,7 @@ export class Containerd {
     await mkdir(this.#stateFolder, { recursive: true })
     const configPath = join(folder, 'config.toml')
     await mkdir(folder, { recursive: true })
-    await writeFile(configPath, this.#config())
+    await writeFile(configPath, containerdConfig({ ...this.#options, stateFolder: this.#stateFolder }))
     this.#process = startDetached('containerd', ['--config', configPath], { outputPath: join(folder, 'log') })
     const client = new CriClient(this.socketPath)
     try {
@@ -111,13 +111,15 @@ export class Containerd {
     await this.kill()
     for (const folder of [this.#stateFolder, this.#options.folder]) await removeTree(folder)
   }
+}
 
-  #config(): string {
-    const { folder, sandboxImage = 'registry.invalid/pause:1', criIsOff = false } = this.#options
-    return `
+/** Text of its config.toml. */
+export function containerdConfig(options: ContainerdOptions): string {
+  const { folder, stateFolder = '/run/containerd', sandboxImage = 'registry.invalid/pause:1', criIsOff = false } = options
+  return `
 version = 2
 root = "${folder}/root"
-state = "${this.#stateFolder}"
+state = "${stateFolder}"
 oom_score = 0
 disabled_plugins = [
   "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
@@ -125,7 +127,7 @@ disabled_plugins = [
   "io.containerd.internal.v1.tracing",${criIsOff ? ' "io.containerd.grpc.v1.cri",' : ''}
 ]
 [grpc]
-  address = "${this.socketPath}"
+  address = "${stateFolder}/containerd.sock"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "${sandboxImage}"
   restrict_oom_score_adj = true
@@ -137,14 +139,13 @@ disabled_plugins = [
     bin_dir = "/usr/lib/cni"
     conf_dir = "/etc/cni/net.d"
   [plugins."io.containerd.grpc.v1.cri".registry]
-    config_path = "${this.registryFolder}"
+    config_path = "${folder}/certs.d"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
       BinaryName = "runc"
       SystemdCgroup = false
 `
-  }
 }
 
 const NETNS_FOLDER = '/run/netns'
