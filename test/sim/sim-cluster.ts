@@ -22,6 +22,13 @@ import { SimNode } from './sim-node.ts'
 /** Between two looks at the invariants, at most. */
 const STEP_MS_MAX = 5_000
 
+export interface SimClusterOptions {
+  readonly seed: number
+  readonly nodes: number
+  /** Manifests of pods that every node runs of its own accord; real files, so such a run does not depend on the seed alone. */
+  readonly staticPodFolder?: string
+}
+
 /**
  * A whole fleet in one process, under virtual time and a seed: real control plane and real agents, joined by a link in
  * memory; only containers and kernel rules are made up. The same seed gives the same run.
@@ -38,7 +45,7 @@ export class SimCluster {
   #faults: Faults = NO_FAULTS
   #failure: Violation | undefined
 
-  constructor({ seed, nodes: count }: { readonly seed: number; readonly nodes: number }) {
+  constructor({ seed, nodes: count, staticPodFolder }: SimClusterOptions) {
     this.log = new SimLog(this.clock)
     this.env = { clock: this.clock, random: seeded(seed), log: this.log, uuid: seededUuids(seed) }
     this.#chance = seeded(seed + 1_000_000)
@@ -58,6 +65,7 @@ export class SimCluster {
         link: this.link.connect(name),
         podNetwork: SETTINGS.podNetwork,
         serviceNetwork: SETTINGS.serviceNetwork,
+        ...(staticPodFolder !== undefined && { staticPodFolder }),
         env: { ...this.env, log: this.log.child({ program: name }) },
         failed: (error) => this.#fail(`the agent of ${name} failed: ${textOf(error)}`),
       })
@@ -151,7 +159,7 @@ export class SimCluster {
   }
 }
 
-export async function simCluster(options: { readonly seed: number; readonly nodes: number }): Promise<SimCluster> {
+export async function simCluster(options: SimClusterOptions): Promise<SimCluster> {
   const cluster = new SimCluster(options)
   await cluster.start()
   return cluster

@@ -22,6 +22,8 @@ export interface SimNodeParts {
   /** How long a container takes to start, and an image to be pulled. Default: 200 ms and 1.5 s. */
   readonly startMs?: number
   readonly pullMs?: number
+  /** Manifests of pods of its own; default: none. */
+  readonly staticPodFolder?: string
 }
 
 interface Life {
@@ -59,7 +61,7 @@ export class SimNode {
     if (this.#life) return
     const life: Life = { stop: new AbortController(), alive: true }
     this.#life = life
-    const { env, link, name, podNetwork, serviceNetwork, failed } = this.#parts
+    const { env, link, name, podNetwork, serviceNetwork, failed, staticPodFolder } = this.#parts
     const own = <T extends object>(target: T): T => severable(target, () => life.alive)
     const agent = createAgent({
       env,
@@ -75,6 +77,7 @@ export class SimNode {
         podNetwork,
         serviceNetwork,
         logFolder: '/var/log/pods',
+        ...(staticPodFolder !== undefined && { staticPodFolder }),
       },
     })
     void agent.run(life.stop.signal).then(
