@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { PassThrough } from 'node:stream'
+import { PassThrough, Writable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { test, type TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { badRequest, StatusError } from '@bramble/api/status-error'
 import { systemClock } from '@bramble/reconcile/env'
+import { SimClock } from '@bramble/reconcile/sim/sim-clock'
 import { WebSocket } from 'ws'
 import { childProcess } from '../child.fixture.ts'
 import type { RemoteProcess, Stdio, TerminalSize } from '../remote-process.ts'
@@ -233,3 +235,54 @@ test('nothing goes through for long: the client is told, and it is over', async 
   await closed
   assert.match(seen[3]!, /nothing went through/)
 })
+
+const deafProcess = (): RemoteProcess => ({
+  stdin: new Writable({ write: () => {} }), // takes one piece, and never another
+  stdout: new PassThrough(),
+  resize: () => {},
+  ended: new Promise(() => {}),
+})
+const leavers: readonly { readonly name: string; readonly leave: (url: URL) => Promise<void> }[] = [
+  {
+    name: 'WebSocket',
+    leave: async (url) => {
+      const { socket, send, opened } = channels(url, ['v5.channel.k8s.io'])
+      await opened
+      for (let sent = 0; sent < 10; sent++) send(0, 'x'.repeat(1_000_000))
+      while (socket.bufferedAmount === 0) await turn()
+      for (let turns = 0; turns < 100; turns++) await turn()
+      socket.terminate()
+    },
+  },
+  {
+    name: 'SPDY',
+    leave: async (url) => {
+      const stop = new AbortController()
+      const process = await openRemoteProcess({ url }, { ...ALL, stderr: false }, clock, stop.signal)
+      process.stdin!.on('error', () => {}).write(Buffer.alloc(10_000_000))
+      for (let turns = 0; turns < 100; turns++) await turn()
+      stop.abort()
+    },
+  },
+]
+for (const { name, leave } of leavers)
+  test(`${name}: a client that vanishes while nobody reads what it typed is missed all the same`, async (t) => {
+    const time = new SimClock()
+    let isOver = false
+    const url = await upgradeServer(t, (upgrade) =>
+      serveRemoteCommand(upgrade, {
+        stdio: { ...ALL, stderr: false },
+        clock: time,
+        open: async (signal) => {
+          signal.addEventListener('abort', () => (isOver = true), { once: true })
+          return deafProcess()
+        },
+      }),
+    )
+    await leave(url)
+    for (let pings = 0; !isOver && pings < 100; pings++) {
+      await time.advance(30_000) // far below the limit of idleness
+      await turn()
+    }
+    assert.ok(isOver)
+  })

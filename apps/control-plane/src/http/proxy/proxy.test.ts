@@ -6,6 +6,7 @@ import { connect as connectHttp2 } from 'node:http2'
 import { createServer as createSecureServer, request } from 'node:https'
 import { buffer, json, text } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { serviceUnavailable } from '@bramble/api/status-error'
 import { WebSocket, WebSocketServer } from 'ws'
 import { testPki } from '../https.fixture.ts'
@@ -146,6 +147,20 @@ test('redirects of the backend lead through the proxy', async (t) => {
   )
   const answer = await ask(`${WEB}/`)
   assert.deepEqual([answer.statusCode, answer.headers.location], [302, `/api/v1/namespaces/a/pods/web:${port}/proxy/in`])
+})
+
+test('links of pages lead through the proxy, packed or not', async (t) => {
+  const backend = createServer((asked, answer) => {
+    const page = Buffer.from('<a href="/rewriteme">test</a>')
+    const isPacked = asked.url === '/packed'
+    const body = isPacked ? gzipSync(page) : page
+    answer.writeHead(200, { 'content-type': 'text/html', 'content-length': body.length, ...(isPacked && { 'content-encoding': 'gzip' }) })
+    answer.end(body)
+  })
+  const { ask, port } = await podApi(t, backend)
+  const expected = `<a href="/api/v1/namespaces/a/pods/web:${port}/proxy/rewriteme">test</a>`
+  assert.equal(await text(await ask(`${WEB}/plain`)), expected)
+  assert.equal(gunzipSync(await buffer(await ask(`${WEB}/packed`))).toString(), expected)
 })
 
 test('https: backends, whatever their certificate', async (t) => {

@@ -1,11 +1,14 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
+import type { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { createGunzip, createGzip } from 'node:zlib'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { internalError, methodNotAllowed } from '@bramble/api/status-error'
 import type { Exchange } from '../routes/exchange.ts'
 import { requestLabels } from '../request-labels.ts'
 import { type Asked, type Backend, backendConnection, backendRequest, unreachable } from './backend.ts'
+import { HtmlLinks } from './html-links.ts'
 import { requestHeaders, responseHeaders, values } from './proxy-headers.ts'
 import { type ProxyPath, proxyPath, redirected } from './proxy-path.ts'
 import { proxyUpgrade } from './proxy-upgrade.ts'
@@ -79,18 +82,34 @@ async function proxyRequest(
     throw unreachable(error)
   }
   const hosts = [...backend.hosts, String(incoming.headers.host ?? incoming.headers[':authority'] ?? '')]
-  outgoing.writeHead(
-    answer.statusCode!,
-    responseHeaders(answer.rawHeaders, (location) => redirected(location, hosts, prefix)),
-  )
+  const redirect = (location: string): string => redirected(location, hosts, prefix)
+  const shown = responseHeaders(answer.rawHeaders, redirect)
+  const changes = pageChanges(answer, c.req.method, redirect)
+  if (changes.length > 0) delete shown['content-length']
+  outgoing.writeHead(answer.statusCode!, shown)
   outgoing.flushHeaders()
-  pipeline(answer, outgoing)
+  pipeline([answer, ...changes, outgoing])
     .catch(() => outgoing.destroy()) // half an answer must not look whole
     .finally(() => {
       leave()
       over()
     })
   return RESPONSE_ALREADY_SENT
+}
+
+/** What a page goes through, so that its links lead through the proxy. What is packed in ways that nobody here knows stays as it is. */
+function pageChanges({ headers, statusCode }: IncomingMessage, method: string, rewrite: (url: string) => string): readonly Transform[] {
+  const isPage = /^text\/html\s*(;|$)/i.test(headers['content-type'] ?? '') && headers.location === undefined
+  if (!isPage || method === 'HEAD' || statusCode === 204 || statusCode === 304) return []
+  const links = new HtmlLinks(rewrite)
+  switch (headers['content-encoding'] ?? '') {
+    case '':
+      return [links]
+    case 'gzip':
+      return [createGunzip(), links, createGzip()]
+    default:
+      return []
+  }
 }
 
 /** HTTP/2 frames bodies in its own way; one without a length is sent in chunks. */
