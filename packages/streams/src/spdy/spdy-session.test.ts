@@ -69,6 +69,23 @@ test('what came before the connection closed is heard, however long its parts ta
   assert.equal(await text(stream), 'exit 7')
 })
 
+test('what came before the connection was reset is heard, also what had to wait', async (t) => {
+  const [near, far] = duplexPair()
+  const session = new SpdySession(near, { side: 'client', clock })
+  t.after(() => session.destroy())
+  const opening = [session.open(named('stdout')), session.open(named('error'))]
+  const writer = new HeaderWriter()
+  const replies = [1, 3].map((streamId) => encodeFrame({ type: 'syn-reply', streamId, block: writer.write(new Map()), fin: false }))
+  far.write(Buffer.concat([...replies, encodeFrame({ type: 'data', streamId: 1, bytes: Buffer.alloc(2 << 20), fin: true })]))
+  const [stdout, error] = await Promise.all(opening)
+  far.write(encodeFrame({ type: 'data', streamId: 3, bytes: Buffer.from('exit 7'), fin: true }))
+  await turn()
+  near.destroy(new Error('ECONNRESET'))
+  assert.equal((await buffer(stdout!)).length, 2 << 20)
+  assert.equal(await text(error!), 'exit 7')
+  assert.match((await session.ended)?.message ?? '', /ECONNRESET/)
+})
+
 test('a reader that stands still holds the sender back', async (t) => {
   const streams: SpdyStream[] = []
   const { client, far } = pair(t, (stream) => streams.push(stream))

@@ -52,7 +52,6 @@ export class SpdySession {
   #heldBytes = 0
   #peerLeaves = false
   #dropped = false
-  #taken: Promise<void> = Promise.resolve()
 
   constructor(transport: Duplex, options: SessionOptions) {
     this.#transport = transport
@@ -60,10 +59,7 @@ export class SpdySession {
     this.#nextId = options.side === 'client' ? 1 : 2
     transport.on('drain', () => this.#unblock())
     transport.on('error', () => {}) // the reading below rejects
-    transport.on('close', () => {
-      this.#unblock()
-      void this.#taken.then(() => this.#leave()) // also when nothing is being read; what has come is taken first
-    })
+    transport.on('close', () => this.#unblock()) // the reading below leaves, when what has come is taken
     this.ended = this.#read()
     void this.#ping()
   }
@@ -115,17 +111,23 @@ export class SpdySession {
   async #read(): Promise<Error | undefined> {
     let error: Error | undefined
     try {
-      for await (const bytes of this.#transport) {
-        const taken = this.#takeAll(bytes)
-        this.#taken = taken.catch(() => {})
-        await taken
-      }
+      for await (const bytes of this.#received()) await this.#takeAll(bytes)
       if (!this.#decoder.settled) error = new SpdyError('the connection ended within a frame')
     } catch (thrown) {
       if (!this.#dropped) error = thrown instanceof Error ? thrown : new Error(String(thrown))
     }
     this.destroy()
     return error
+  }
+
+  /** A peer that leaves while something is on its way to it resets the connection: what it said before that counts all the same. */
+  async *#received(): AsyncIterable<Buffer> {
+    try {
+      for await (const bytes of this.#transport) yield bytes
+    } catch (error) {
+      for (let rest = this.#transport.read(); rest !== null && !this.#dropped; rest = this.#transport.read()) yield rest
+      throw error
+    }
   }
 
   async #takeAll(bytes: Buffer): Promise<void> {
