@@ -186,6 +186,19 @@ test('a pod without the login does not get the image that another pod’s login 
   assert.equal(node.progress('thief')?.type, 'ready', 'one that has run here before may go on')
 })
 
+test('whose image it is stays known when it arrives after nobody waited any longer', async () => {
+  const node = aNode({}, 40_000)
+  node.images.logins.set(WEB, 'anna:pw')
+  node.secret('reg', { 'pi.local:5000': { username: 'anna', password: 'pw' } })
+  node.images.add(WEB)
+  await node.get(wanting('owner', WEB, 'Always', ['reg']), true)
+  await node.pass(20_000)
+  assert.equal(node.progress('owner')?.type, 'ready', 'with what was here')
+  await node.pass(30_000)
+  await node.get(wanting('thief', WEB, 'Never'))
+  assert.equal(node.reason('thief'), 'ErrImageNeverPull')
+})
+
 test('two pods with different logins do not share a pull', async () => {
   const node = aNode()
   node.images.logins.set(WEB, 'anna:pw')
@@ -231,9 +244,9 @@ const secretOf = (name: string, json: string): Secret => ({
 
 interface Node extends ReturnType<typeof aNode> {}
 
-function aNode(settings: ImageSettings = {}) {
+function aNode(settings: ImageSettings = {}, pullMs?: number) {
   const env = simEnv()
-  const images = new FakeImages(env.clock)
+  const images = new FakeImages(env.clock, pullMs)
   const configs = new FakeConfigs()
   const reports: StatusReport[] = []
   const woken: string[] = []

@@ -171,12 +171,14 @@ export class ImagePulls {
     const startedMs = env.clock.monotonicMs()
     this.#record(wanted, 'Normal', 'Pulling', `Pulling image "${reference}"`)
     try {
-      const pull = queue.pull(reference, claim.logins, signal)
+      const pull = queue.pull(reference, claim.logins, signal).then(async (pulled) => {
+        await records.add(pulled.image.id, claim)
+        return pulled
+      })
       pull.catch(() => {}) // it goes on when nobody waits any more
       const { image, tookMs } = await (fallback
         ? within(env.clock, REFRESH_LIMIT_MS, `pulling image "${reference}"`, signal, () => pull)
         : pull)
-      await records.add(image.id, claim)
       const [took, all] = [goDuration(tookMs), goDuration(env.clock.monotonicMs() - startedMs)]
       this.#record(
         wanted,
