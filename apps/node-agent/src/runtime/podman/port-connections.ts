@@ -6,7 +6,12 @@ import { type HelperProcess, startHelper } from '../../host/exec.ts'
 import { RuntimeError } from '../runtime.ts'
 import type { DialAnswer, DialRequest } from './port-dialer.ts'
 
-const DIALER = import.meta.url.endsWith('.ts') ? './port-dialer.ts' : './port-dialer.js'
+/** In a bundle it lies beside the program, and this file in a folder of parts. */
+const DIALER = import.meta.url.endsWith('.ts')
+  ? './port-dialer.ts'
+  : import.meta.url.includes('/parts/')
+    ? '../port-dialer.js'
+    : './port-dialer.js'
 const DIAL_MS_MAX = 20_000
 const IDLE_MS = 15_000
 const DIALERS_MAX = 8
