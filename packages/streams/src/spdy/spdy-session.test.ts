@@ -86,6 +86,16 @@ test('what came before the connection was reset is heard, also what had to wait'
   assert.match((await session.ended)?.message ?? '', /ECONNRESET/)
 })
 
+test('a connection that closes ends the session, though nobody reads what came', async (t) => {
+  const { client, server, near, far } = pair(t, () => {})
+  const stream = await client.open(named('stdin'))
+  stream.write(Buffer.alloc(8 * 2 ** 20))
+  for (let turns = 0; turns < 100; turns++) await turn()
+  near.destroy()
+  far.destroy()
+  await server.ended
+})
+
 test('a reader that stands still holds the sender back', async (t) => {
   const streams: SpdyStream[] = []
   const { client, far } = pair(t, (stream) => streams.push(stream))

@@ -59,7 +59,10 @@ export class SpdySession {
     this.#nextId = options.side === 'client' ? 1 : 2
     transport.on('drain', () => this.#unblock())
     transport.on('error', () => {}) // the reading below rejects
-    transport.on('close', () => this.#unblock()) // the reading below leaves, when what has come is taken
+    transport.on('close', () => {
+      this.#unblock()
+      this.#room.notify() // the reading below leaves, when what has come is taken
+    })
     this.ended = this.#read()
     void this.#ping()
   }
@@ -130,11 +133,16 @@ export class SpdySession {
     }
   }
 
+  /** Of a connection that is closed, no more comes than has come. */
+  #mustWait(): boolean {
+    return this.#heldBytes > HELD_BYTES_MAX && !this.#over.signal.aborted && !this.#transport.destroyed
+  }
+
   async #takeAll(bytes: Buffer): Promise<void> {
     try {
       for (const frame of this.#decoder.push(bytes)) {
         await this.#take(frame)
-        while (this.#heldBytes > HELD_BYTES_MAX && !this.#over.signal.aborted) await this.#room.wait(this.#over.signal)
+        while (this.#mustWait()) await this.#room.wait(this.#over.signal)
       }
     } catch (error) {
       this.#send({ type: 'goaway', lastStreamId: this.#lastPeerId, status: GOAWAY.protocolError })
