@@ -1,10 +1,12 @@
+import assert from 'node:assert/strict'
 import type { ConfigMap, Secret } from '@bramble/api/types/core'
 import type { Container, Pod, PodSpec, PodStatus } from '@bramble/api/types/pod'
 import type { Service } from '@bramble/api/types/service'
 import type { PersistentVolume, PersistentVolumeClaim } from '@bramble/api/types/volume'
 import type { StatusReport } from '@bramble/link/link'
 import { simEnv } from '@bramble/reconcile/sim/sim-env'
-import { FakeRuntime } from '../runtime/fake/fake-runtime.ts'
+import { type FakeOperation, FakeRuntime } from '../runtime/fake/fake-runtime.ts'
+import type { SandboxState } from '../runtime/runtime.ts'
 import type { ConfigSource } from './environment.ts'
 import { MemoryHookMarks } from './lifecycle/hook-marks.ts'
 import { PodReconciler } from './pod-reconciler.ts'
@@ -49,6 +51,28 @@ export const deleted = (pod: Pod, graceSeconds = pod.spec.terminationGracePeriod
     deletionGracePeriodSeconds: graceSeconds,
   },
 })
+
+/** Everything of the runtime that a pod needs for its coming and going. */
+export const OPERATIONS: readonly FakeOperation[] = [
+  'runSandbox',
+  'createContainer',
+  'startContainer',
+  'stopContainer',
+  'removeContainer',
+  'removeSandbox',
+  'pullImage',
+  'observe',
+]
+
+/** Never two live sandboxes of one pod, never two live attempts of one container. */
+export function assertOnce(sandboxes: readonly SandboxState[], when: string): void {
+  const alive = sandboxes.filter(({ ready }) => ready).map(({ podUid }) => podUid)
+  assert.equal(new Set(alive).size, alive.length, `${when}: never two live sandboxes`)
+  for (const { containers } of sandboxes) {
+    const live = containers.filter(({ state }) => state === 'running').map(({ name }) => name)
+    assert.equal(new Set(live).size, live.length, `${when}: never two attempts at once`)
+  }
+}
 
 export class FakeConfigs implements ConfigSource {
   readonly configMaps = new Map<string, ConfigMap>()
@@ -176,6 +200,15 @@ export class PodWorld {
       .running(`uid-${name}`)
       .map((state) => state.name)
       .sort()
+  }
+
+  /** What there is, also while the runtime is told to fail. */
+  async observed(): Promise<readonly SandboxState[]> {
+    for (;;) {
+      try {
+        return await this.runtime.observe()
+      } catch {}
+    }
   }
 
   /** Id of the container that runs now. */
