@@ -48,6 +48,17 @@ test('it does not start again, whatever the policy of the pod, and not with the 
   assert.equal(statusOf(world)?.state?.terminated?.exitCode, 3)
 })
 
+test('after the sandbox was made anew it does not come again', async () => {
+  const world = new PodWorld()
+  const pod = aPod('web')
+  await world.assign(pod)
+  await world.assign(withLook(pod, looking()))
+  world.runtime.reboot()
+  await world.pass(600_000)
+  assert.deepEqual(world.running('web'), ['main'])
+  assert.deepEqual([statusOf(world)?.state?.terminated?.exitCode, statusOf(world)?.ready], [137, false])
+})
+
 test('one whose target does not run waits for it', async () => {
   const world = new PodWorld()
   const pod = aPod('web', { initContainers: [aScript('init', 'sleep 5')] })
