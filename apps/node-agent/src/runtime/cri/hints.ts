@@ -8,34 +8,40 @@ import { type Envelope, Events, TaskExitSchema, TaskOOMSchema } from './grpc/eve
 export type Happening = { readonly type: 'exit' | 'oom'; readonly id: string } | { readonly type: 'anything' }
 
 const AGAIN_MS = 1_000
-/** Where the runtime tells nothing by itself. */
+/** Where the runtime tells nothing by itself, and between tries where it does not answer. */
 const POLL_MS = 10_000
 
+export type EventSource = (client: CriClient, signal: AbortSignal) => AsyncIterable<Happening>
+
 /** Happenings until `signal` aborts. A connection that is lost is opened again; what was missed meanwhile is `anything`. */
-export async function* happenings(client: CriClient, clock: Clock, log: Log, signal: AbortSignal): AsyncIterable<Happening> {
-  let sources = [containerdEvents, criEvents]
+export async function* happenings(
+  client: CriClient,
+  clock: Clock,
+  log: Log,
+  signal: AbortSignal,
+  sources: readonly EventSource[] = [containerdEvents, criEvents],
+): AsyncIterable<Happening> {
+  let left = sources
   let failures = 0
   while (!signal.aborted) {
-    const [source] = sources
-    if (!source) {
-      await clock.sleep(POLL_MS, signal)
-      if (!signal.aborted) yield { type: 'anything' }
-      continue
-    }
-    try {
-      for await (const happening of source(client, signal)) {
-        failures = 0
-        yield happening
+    const [source] = left
+    if (source) {
+      try {
+        for await (const happening of source(client, signal)) {
+          failures = 0
+          yield happening
+        }
+      } catch (error) {
+        if (error instanceof CriError && error.code === CODE.unimplemented) {
+          left = left.slice(1)
+          if (left.length === 0) log.warn('the container runtime tells of no events; looking every 10 s', { error })
+          continue
+        }
+        if (!signal.aborted && failures === 0) log.warn('events of the container runtime are lost; trying again', { error })
       }
-    } catch (error) {
-      if (error instanceof CriError && error.code === CODE.unimplemented) {
-        sources = sources.slice(1)
-        if (sources.length === 0) log.warn('the container runtime tells of no events; looking every 10 s', { error })
-        continue
-      }
-      if (!signal.aborted && failures++ === 0) log.warn('events of the container runtime are lost; trying again', { error })
+      failures++
     }
-    await clock.sleep(AGAIN_MS, signal)
+    await clock.sleep(source ? Math.min(POLL_MS, AGAIN_MS * 2 ** (failures - 1)) : POLL_MS, signal)
     if (!signal.aborted) yield { type: 'anything' }
   }
 }
