@@ -122,6 +122,8 @@ export interface SandboxConfig {
   /** Some container of it is privileged: runtimes want to know before. */
   readonly privileged?: boolean
   readonly resources: PodResources
+  /** The pod's cgroup is made and removed by whoever asks: a path, or a slice with systemd. Absent: the runtime's adapter makes one. */
+  readonly cgroupParent?: string
   readonly portMappings: readonly {
     readonly hostPort: number
     readonly containerPort: number

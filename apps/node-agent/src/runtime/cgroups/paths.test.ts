@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type CgroupManager, classPlace, containerFolders, podPlace, type QosClass } from './paths.ts'
+import { type CgroupManager, classPlace, containerFolders, podPlace, type QosClass, givenPlace } from './paths.ts'
 
 describe('where the cgroup of a pod is', () => {
   const UID = '0a1b-2c'
@@ -37,3 +37,15 @@ describe('where the cgroup of a pod is', () => {
       assert.ok(containerFolders('c1').includes(name), name)
   })
 })
+
+for (const { name, manager, parent, want } of [
+  { name: 'a path', manager: 'cgroupfs', parent: '/kubepods/burstable/podx/', want: { folder: '/kubepods/burstable/podx' } },
+  { name: 'a path without its slash', manager: 'cgroupfs', parent: 'kubepods', want: { folder: '/kubepods' } },
+  {
+    name: 'a slice lies in those that its name begins with',
+    manager: 'systemd',
+    parent: 'kubepods-burstable-podx.slice',
+    want: { folder: '/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podx.slice', parent: 'kubepods-burstable-podx.slice' },
+  },
+] as const)
+  test(`a group that somebody else named: ${name}`, () => assert.partialDeepStrictEqual(givenPlace(manager, parent), want))

@@ -31,6 +31,14 @@ export const containerFolders = (containerId: string): readonly string[] => [
   `crio-${containerId}.scope`,
 ]
 
+/** A group that somebody else named: a path, or with systemd a slice, which lies in the slices that its name begins with. */
+export function givenPlace(manager: CgroupManager, parent: string): CgroupPlace {
+  if (manager === 'cgroupfs' || !parent.endsWith('.slice')) return { folder: parent.replace(/^\/*/, '/').replace(/\/+$/, ''), parent }
+  const name = parent.split('/').at(-1)!
+  const parts = name.slice(0, -'.slice'.length).split('-')
+  return { folder: `/${parts.map((_, index) => `${parts.slice(0, index + 1).join('-')}.slice`).join('/')}`, parent: name }
+}
+
 const below = (qosClass: QosClass): readonly string[] => (qosClass === 'Guaranteed' ? [] : [qosClass.toLowerCase()])
 
 /** A slice is named after all slices that it is in; "-" stands between them, so that a part must not have one. */

@@ -5,11 +5,22 @@ import type { Clock } from '@bramble/reconcile/env'
 import { runCommand } from '../../host/exec.ts'
 import { isMissing } from '../../host/files.ts'
 import type { PodResources } from '../runtime.ts'
-import { type CgroupManager, type CgroupPlace, classPlace, containerFolders, podPlace, QOS_CLASSES, type QosClass } from './paths.ts'
+import {
+  type CgroupManager,
+  type CgroupPlace,
+  classPlace,
+  containerFolders,
+  givenPlace,
+  podPlace,
+  QOS_CLASSES,
+  type QosClass,
+} from './paths.ts'
 import { type CgroupSetting, type CgroupVersion, classSettings, oomKillsIn, podSettings, systemdProperties } from './settings.ts'
 
 export const CGROUP_ROOT = '/sys/fs/cgroup'
 export const CGROUP_NAME = 'bramble'
+/** Group of the first process of a pod whose containers share theirs. */
+export const FIRST = 'first'
 
 /** 2 where cgroup v2 alone is mounted. */
 export const cgroupVersion = (root: string = CGROUP_ROOT): Promise<CgroupVersion> =>
@@ -38,6 +49,7 @@ export class PodCgroups {
   readonly #name: string
   readonly #root: string
   readonly #clock: Clock
+  readonly #given = new Map<string, CgroupPlace>()
 
   constructor({ manager, version, clock, name = CGROUP_NAME, root = CGROUP_ROOT }: PodCgroupsOptions) {
     this.#manager = manager
@@ -45,6 +57,15 @@ export class PodCgroups {
     this.#clock = clock
     this.#name = name
     this.#root = root
+  }
+
+  get manager(): CgroupManager {
+    return this.#manager
+  }
+
+  /** The pod's group is somebody else's: it is found, and neither made, changed nor removed. */
+  give(podUid: string, parent: string): void {
+    this.#given.set(podUid, givenPlace(this.#manager, parent))
   }
 
   /** What runtimes are told: a path for cgroupfs, the name of a slice for systemd. */
@@ -60,6 +81,7 @@ export class PodCgroups {
 
   /** Makes the pod's group and gives it what it may use; makes it the pod's share of its class, too. Safe to repeat. */
   async make(podUid: string, resources: PodResources): Promise<void> {
+    if (this.#given.has(podUid)) return
     const place = this.#place(podUid, resources.qosClass)
     const settings = podSettings(this.#version, resources)
     if (this.#manager === 'cgroupfs') await this.#makeFolders(place.folder, [...new Set(settings.map(({ controller }) => controller))])
@@ -71,6 +93,7 @@ export class PodCgroups {
    * @throws the kernel's error, say EINVAL for a quota below one of its containers'.
    */
   async set(podUid: string, resources: PodResources): Promise<void> {
+    if (this.#given.has(podUid)) return
     for (const place of this.#places(podUid))
       if ((await this.#existing(place.folder)).length > 0) await this.#apply(place, podSettings(this.#version, resources))
   }
@@ -129,6 +152,12 @@ export class PodCgroups {
    * milliseconds after the last container is gone: it is waited for, up to a limit. Absent = success.
    */
   async remove(podUid: string): Promise<void> {
+    const given = this.#given.get(podUid)
+    if (given) {
+      await removeAllEmpty(await this.#existing(join(given.folder, FIRST)))
+      this.#given.delete(podUid)
+      return
+    }
     for (const { folder, parent } of this.#places(podUid)) {
       if (this.#manager === 'systemd') {
         if ((await this.#existing(folder)).length === 0) continue
@@ -145,11 +174,12 @@ export class PodCgroups {
   }
 
   #place(podUid: string, qosClass: QosClass): CgroupPlace {
-    return podPlace(this.#manager, this.#name, qosClass, podUid)
+    return this.#given.get(podUid) ?? podPlace(this.#manager, this.#name, qosClass, podUid)
   }
 
   #places(podUid: string): readonly CgroupPlace[] {
-    return QOS_CLASSES.map((qosClass) => this.#place(podUid, qosClass))
+    const given = this.#given.get(podUid)
+    return given ? [given] : QOS_CLASSES.map((qosClass) => this.#place(podUid, qosClass))
   }
 
   /** Where this folder exists, in any hierarchy. */

@@ -26,6 +26,7 @@ export const LABEL = {
   annotations: 'bramble.annotations',
   resources: 'bramble.resources',
   stdinOnce: 'bramble.stdin-once',
+  owner: 'bramble.owner',
 } as const
 
 /** How containers are made on this machine. */
@@ -37,6 +38,8 @@ export interface HostTraits {
   readonly controllers: readonly string[]
   readonly cgroupVersion: CgroupVersion
   readonly logBytesMax: number
+  /** Whose pods these are; absent: the agent's. */
+  readonly owner?: string
 }
 
 /** What is known of other containers when one is made. */
@@ -70,7 +73,7 @@ export function containerSpec(
     terminal: config.tty,
     stdin: config.stdin,
     ...(config.stopSignal !== undefined && { stop_signal: signalNumber(config.stopSignal) ?? SIGTERM }),
-    labels: labelsOf(sandbox, config),
+    labels: labelsOf(sandbox, config, host.owner),
     ...namespacesOf(sandbox, places),
     pidns: processesOf(sandbox, places, context),
     mounts: mountsOf(sandbox, places, config),
@@ -104,7 +107,7 @@ export function containerSpec(
   }
 }
 
-const labelsOf = (sandbox: SandboxRecord, config: ContainerConfig): Record<string, string> => ({
+const labelsOf = (sandbox: SandboxRecord, config: ContainerConfig, owner: string | undefined): Record<string, string> => ({
   [LABEL.podUid]: sandbox.podUid,
   [LABEL.podName]: sandbox.name,
   [LABEL.podNamespace]: sandbox.namespace,
@@ -115,6 +118,7 @@ const labelsOf = (sandbox: SandboxRecord, config: ContainerConfig): Record<strin
   [LABEL.annotations]: JSON.stringify(config.annotations),
   [LABEL.resources]: JSON.stringify(config.resources),
   ...(config.stdinOnce && { [LABEL.stdinOnce]: 'true' }),
+  ...(owner && { [LABEL.owner]: owner }),
 })
 
 /**

@@ -18,6 +18,7 @@ export class Observer {
   readonly #cgroups: () => Promise<PodCgroups>
   readonly #resizes: Resizes
   readonly #log: Log
+  readonly #owner: string
   readonly #known = new Map<string, Known>()
   #podCgroups: PodCgroups | undefined
 
@@ -27,12 +28,15 @@ export class Observer {
     readonly cgroups: () => Promise<PodCgroups>
     readonly resizes: Resizes
     readonly log: Log
+    /** Whose pods are seen; '': the agent's. */
+    readonly owner: string
   }) {
     this.#client = options.client
     this.#sandboxes = options.sandboxes
     this.#cgroups = options.cgroups
     this.#resizes = options.resizes
     this.#log = options.log
+    this.#owner = options.owner
   }
 
   async observe(podUid?: string): Promise<readonly SandboxState[]> {
@@ -43,6 +47,7 @@ export class Observer {
 
     const pods = new Map<string, SandboxState>()
     for (const { record, ready } of records) {
+      if (record.cgroupParent !== undefined) this.#podCgroups.give(record.podUid, record.cgroupParent)
       if (podUid !== undefined && record.podUid !== podUid) continue
       pods.set(record.podUid, {
         id: record.podUid,
@@ -105,11 +110,12 @@ export class Observer {
     known.oomSeen ||= this.#podCgroups.oomKills(known.podUid, containerId) > 0
   }
 
-  #list(podUid: string | undefined): Promise<readonly ListedContainer[]> {
+  async #list(podUid: string | undefined): Promise<readonly ListedContainer[]> {
     const label = podUid === undefined ? LABEL.podUid : `${LABEL.podUid}=${podUid}`
-    return this.#client.call<readonly ListedContainer[]>('GET', '/containers/json', {
+    const listed = await this.#client.call<readonly ListedContainer[]>('GET', '/containers/json', {
       query: { all: true, filters: JSON.stringify({ label: [label] }) },
     })
+    return listed.filter(({ Labels }) => (Labels?.[LABEL.owner] ?? '') === this.#owner)
   }
 
   async #look(

@@ -4,7 +4,8 @@ import type { Duplex } from 'node:stream'
 import type { Clock, Log } from '@bramble/reconcile/env'
 import type { RemoteProcess, Stdio } from '@bramble/streams/remote-process'
 import type { PodNetwork } from '../../network/pod-network/pod-network.ts'
-import { CGROUP_NAME } from '../cgroups/pod-cgroups.ts'
+import type { CgroupManager } from '../cgroups/paths.ts'
+import { CGROUP_NAME, FIRST } from '../cgroups/pod-cgroups.ts'
 import {
   type ContainerConfig,
   type ContainerResources,
@@ -48,6 +49,8 @@ export interface PodmanOptions {
   readonly storage?: PodmanStorage
   /** Of the group above all pods. Default `bramble`. */
   readonly cgroupName?: string
+  /** Whose pods these are; pods of others on the same Podman are neither seen nor touched. Default: the agent's. */
+  readonly owner?: string
   /** A container's log starts anew above this, and what was in it is lost: for when nobody rotates it. Default 50 MiB. */
   readonly logBytesMax?: number
 }
@@ -74,6 +77,7 @@ export class PodmanRuntime implements Runtime {
   readonly #exitsDirectory: string
   readonly #cgroupName: string
   readonly #logBytesMax: number
+  readonly #owner: string
   #asked: Promise<PodmanHost> | undefined
 
   constructor(options: PodmanOptions) {
@@ -82,6 +86,7 @@ export class PodmanRuntime implements Runtime {
     this.#stateDirectory = stateDirectory
     this.#cgroupName = options.cgroupName ?? CGROUP_NAME
     this.#logBytesMax = options.logBytesMax ?? LOG_BYTES_MAX
+    this.#owner = options.owner ?? ''
     this.#exitsDirectory = join(storage?.tmpDirectory ?? '/run/libpod', 'exits')
     this.#client = new PodmanClient(
       new PodmanService({ socketPath: join(stateDirectory, 'podman.sock'), clock, log, ...(storage && { storage }) }),
@@ -101,6 +106,7 @@ export class PodmanRuntime implements Runtime {
       sandboxes: this.#sandboxes,
       resizes: this.#resizes,
       log,
+      owner: this.#owner,
       cgroups: async () => (await this.#host()).cgroups,
     })
   }
@@ -134,9 +140,10 @@ export class PodmanRuntime implements Runtime {
       const { cgroups } = await this.#host()
       await mkdir(config.logDirectory, { recursive: true })
       const record = await this.#sandboxes.make(config, signal)
+      if (record.cgroupParent !== undefined) cgroups.give(record.podUid, record.cgroupParent)
       if (record.resources) await cgroups.make(record.podUid, record.resources)
       const { firstPid } = record.made ?? {}
-      if (firstPid !== undefined) await cgroups.addProcess(record.podUid, qosClassOf(record), 'first', firstPid)
+      if (firstPid !== undefined) await cgroups.addProcess(record.podUid, qosClassOf(record), FIRST, firstPid)
       await this.#shareOut()
       return record.podUid
     } catch (error) {
@@ -176,8 +183,11 @@ export class PodmanRuntime implements Runtime {
   async removeSandbox(id: string): Promise<void> {
     const ids = await unavailable(this.#observer.containersOf(id))
     await Promise.all(ids.map((containerId) => this.removeContainer(containerId)))
+    const parent = (await this.#sandboxes.read(id))?.cgroupParent
     await this.#sandboxes.remove(id)
-    await (await this.#host()).cgroups.remove(id)
+    const { cgroups } = await this.#host()
+    if (parent !== undefined) cgroups.give(id, parent)
+    await cgroups.remove(id)
     await this.#shareOut()
   }
 
@@ -229,6 +239,11 @@ export class PodmanRuntime implements Runtime {
 
   async cgroupOf(podUid: string): Promise<string | undefined> {
     return (await this.#host()).cgroups.folderOf(podUid)
+  }
+
+  /** How this machine's cgroups are managed, as Podman is set up. */
+  async cgroupManager(): Promise<CgroupManager> {
+    return (await this.#host()).cgroups.manager
   }
 
   async writableLayers(): Promise<readonly WritableLayer[]> {
@@ -286,13 +301,16 @@ export class PodmanRuntime implements Runtime {
   /** Each class of pods gets its share of the CPU. */
   async #shareOut(): Promise<void> {
     const records = await this.#sandboxes.list()
-    await (await this.#host()).cgroups.setClasses(records.flatMap(({ record }) => record.resources ?? []))
+    await (await this.#host()).cgroups.setClasses(
+      records.flatMap(({ record }) => (record.cgroupParent === undefined ? (record.resources ?? []) : [])),
+    )
   }
 
   async #traitsFor(sandbox: SandboxRecord): Promise<HostTraits> {
     const { limits, controllers, cgroups, cgroupVersion } = await this.#host()
+    if (sandbox.cgroupParent !== undefined) cgroups.give(sandbox.podUid, sandbox.cgroupParent)
     const cgroupParent = cgroups.parentOf(sandbox.podUid, qosClassOf(sandbox))
-    return { limits, controllers, cgroupVersion, cgroupParent, logBytesMax: this.#logBytesMax }
+    return { limits, controllers, cgroupVersion, cgroupParent, logBytesMax: this.#logBytesMax, owner: this.#owner }
   }
 
   /** Asked once; a failure is asked again by the next caller. */

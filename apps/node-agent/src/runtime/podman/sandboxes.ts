@@ -22,6 +22,8 @@ export interface SandboxRecord {
   /** Absent in records from before pods had them. */
   readonly resources?: PodResources
   readonly sharedProcesses?: boolean
+  /** The pod's cgroup is somebody else's. */
+  readonly cgroupParent?: string
   /** Of the running kernel; a record from an earlier boot means nothing. */
   readonly bootId: string
   /** Absent until everything is there. */
@@ -85,7 +87,8 @@ export class Sandboxes {
     const known = await this.read(config.podUid)
     if (known && (await this.#isWhole(known))) return known
 
-    const { podUid, namespace, name, hostNetwork, hostPid, hostIpc, hostname, portMappings, resources, sharedProcesses } = config
+    const { podUid, namespace, name, hostNetwork, hostPid, hostIpc, hostname, portMappings, resources, sharedProcesses, cgroupParent } =
+      config
     const draft: SandboxRecord = {
       podUid,
       namespace,
@@ -96,6 +99,7 @@ export class Sandboxes {
       hostname,
       resources,
       sharedProcesses: sharedProcesses && !hostPid,
+      ...(cgroupParent !== undefined && { cgroupParent }),
       createdAtMs: this.#clock.nowMs(),
       bootId: await readBootId(),
     }
