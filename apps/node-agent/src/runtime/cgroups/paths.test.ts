@@ -48,4 +48,4 @@ for (const { name, manager, parent, want } of [
     want: { folder: '/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podx.slice', parent: 'kubepods-burstable-podx.slice' },
   },
 ] as const)
-  test(`a group that somebody else named: ${name}`, () => assert.partialDeepStrictEqual(givenPlace(manager, parent), want))
+  it(`a group that somebody else named: ${name}`, () => assert.partialDeepStrictEqual(givenPlace(manager, parent), want))
