@@ -10,6 +10,9 @@ import type { Routes } from './network/routes/host-routes.ts'
 import { ProxyReconciler } from './network/service-proxy/proxy-reconciler.ts'
 import type { ServiceProxy } from './network/service-proxy/service-proxy.ts'
 import { serviceTable } from './network/service-proxy/service-table.ts'
+import { Metering, type MeteringSettings, RuntimeOperations } from './metering.ts'
+import type { LinkFacts } from './metrics/pages/agent.ts'
+import { NodeNetwork } from './node-network.ts'
 import { NodeReporter } from './node-reporter.ts'
 import type { NodeStatusSettings } from './node/node-status.ts'
 import type { SystemFacts } from './node/system-facts.ts'
@@ -67,6 +70,8 @@ export interface AgentParts {
   readonly settings: AgentSettings
   /** Images, devices and rights of pods; absent: images come from registries, and that is all. */
   readonly means?: MeansSettings
+  /** Where use is read; absent: nothing is measured. */
+  readonly metering?: MeteringSettings
   /** Routes to the pods of other nodes; absent where something else makes them. */
   readonly routes?: Pick<Routes, 'sync'>
   /** Told this node's share of the pod addresses; absent where the runtime makes the network itself. */
@@ -85,16 +90,16 @@ export interface Agent {
 
 const REOPEN_MS_MIN = 500
 const REOPEN_MS_MAX = 10_000
-const NETWORK_RETRY_MS_MIN = 500
-const NETWORK_RETRY_MS_MAX = 30_000
 const SAVE_PAUSE_MS = 2_000
 const SAVE_RETRY_MS = 30_000
 
 /** Puts the parts of a node agent together; `main` brings real ones, the simulation its own. */
 export const createAgent = (parts: AgentParts): Agent => ({ run: (signal) => runAgent(parts, signal) })
 
-async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
+async function runAgent(given: AgentParts, signal: AbortSignal): Promise<void> {
   const outbox = new StatusOutbox()
+  const operations = new RuntimeOperations(given.env.clock)
+  const parts = given.metering ? { ...given, runtime: operations.watch(given.runtime) } : given
   const { env, facts, runtime, settings } = parts
   const send = (report: StatusReport): void => {
     const told = running.pods.translate(report)
@@ -104,13 +109,21 @@ async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
   const means = parts.means && new PodMeans({ env, nodeName, runtime, send, pods: () => running.pods, settings: parts.means })
   const devices = means && { devices: () => means.deviceCounts() }
   const reporter = await NodeReporter.create({ env, facts, runtime, settings: settings.node, send, ...devices })
-  const running = new RunningAgent(parts, outbox, reporter, means)
+  const { version } = settings.node
+  const metering =
+    parts.metering &&
+    new Metering({
+      ...{ env, nodeName, version, runtime, reporter, send, operations, files: parts.files, settings: parts.metering },
+      pods: () => running.pods,
+      link: () => running.linkFacts,
+    })
+  const running = new RunningAgent(parts, outbox, reporter, means, metering)
   await running.start()
   await allOrNone(signal, [
     (until) => running.pods.run(until),
     (until) => running.volumes.run(until),
     (until) => running.proxy.run(until),
-    (until) => running.followNetwork(until),
+    (until) => running.network.run(until),
     (until) => running.saveAssignments(until),
     (until) => reporter.run(() => running.pods.wakeAll(), until),
     (until) => running.keepSession(until),
@@ -119,6 +132,7 @@ async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
     (until) => running.followStaticPods(until),
     (until) => running.shutdown?.run(until) ?? new Signal().wait(until),
     (until) => means?.run(until) ?? new Signal().wait(until),
+    (until) => metering?.usage.run(until) ?? new Signal().wait(until),
   ])
 }
 
@@ -128,23 +142,34 @@ class RunningAgent {
   readonly proxy: ProxyReconciler
   readonly volumes: ReleasedVolumes
   readonly server: AgentServer
+  readonly network: NodeNetwork
   readonly #parts: AgentParts
   readonly #outbox: StatusOutbox
   readonly #reporter: NodeReporter
+  readonly #metering: Metering | undefined
   readonly #index = new AssignedIndex()
   readonly #change = new Signal()
   readonly #carry: (request: StreamRequest, signal: AbortSignal) => Promise<void>
   readonly #staticPods: StaticPodFolder | undefined
   readonly shutdown: NodeShutdown | undefined
-  #networkVersion: string | undefined
   #savedVersion: string | undefined
+  #isConnected = false
+  #sessions = 0
+  #reported = 0
   #saving: Promise<void> = Promise.resolve()
 
-  constructor(parts: AgentParts, outbox: StatusOutbox, reporter: NodeReporter, means: PodMeans | undefined) {
+  constructor(
+    parts: AgentParts,
+    outbox: StatusOutbox,
+    reporter: NodeReporter,
+    means: PodMeans | undefined,
+    metering: Metering | undefined,
+  ) {
     const { env, runtime, files, dialer, settings, proxy } = parts
     this.#parts = parts
     this.#outbox = outbox
     this.#reporter = reporter
+    this.#metering = metering
     this.proxy = new ProxyReconciler(proxy, env)
     this.volumes = new ReleasedVolumes({ env, files, send: (report) => outbox.put(report) })
     this.pods = new PodReconciler({
@@ -162,7 +187,13 @@ class RunningAgent {
       send: (report) => outbox.put(report),
       beforeLeaving: () => this.#save().catch((error: unknown) => env.log.warn('a pod leaves before that is saved', { error })),
     })
+    const { podNetwork, routes } = parts
     const { nodeName } = settings.node
+    this.network = new NodeNetwork({
+      ...{ env, nodeName, podNetwork, routes },
+      nodes: () => this.#index.nodes(),
+      synced: () => this.pods.wakeAll(),
+    })
     const events = new PodEvents(env, nodeName, (report) => outbox.put(report))
     this.#staticPods =
       settings.staticPodFolder === undefined
@@ -177,7 +208,12 @@ class RunningAgent {
     const streams = new PodStreams(this.pods, runtime)
     const logs = podLogs(this.pods, env.clock)
     this.server = new AgentServer(
-      [...healthRoutes(() => reporter.notReady), ...podRoutes(this.pods), ...logRoutes(this.pods, logs, env.clock)],
+      [
+        ...healthRoutes(() => reporter.notReady),
+        ...podRoutes(this.pods),
+        ...logRoutes(this.pods, logs, env.clock),
+        ...(metering?.routes ?? []),
+      ],
       env.log,
     )
     const carrier = parts.streams?.({
@@ -187,6 +223,16 @@ class RunningAgent {
       forward: (request, until) => (request.podUid === '' ? this.server.connect() : streams.forward(request, until)),
     })
     this.#carry = async (request, signal) => carrier?.carry(request, signal)
+  }
+
+  get linkFacts(): LinkFacts {
+    return {
+      connected: this.#isConnected,
+      sessions: this.#sessions,
+      waiting: this.#outbox.pending.length,
+      reported: this.#reported,
+      ...this.#parts.link.traffic,
+    }
   }
 
   /** What was assigned last, and what the node runs of its own accord, before any network. */
@@ -199,7 +245,7 @@ class RunningAgent {
     this.#savedVersion = saved.version
     this.#take(saved)
     try {
-      await this.#syncNetwork()
+      await this.network.sync()
     } catch (error) {
       this.#parts.env.log.warn('the network of pods is not ready yet', { error })
     }
@@ -227,7 +273,10 @@ class RunningAgent {
       }
       if (session) {
         env.log.info('connected to the control plane')
+        this.#sessions++
+        this.#isConnected = true
         await this.#serve(session, signal)
+        this.#isConnected = false
         if (!signal.aborted) env.log.warn('the link to the control plane is lost')
       }
       await env.clock.sleep(backoffMs(Math.max(1, failures), REOPEN_MS_MIN, REOPEN_MS_MAX, env.random), signal)
@@ -272,26 +321,6 @@ class RunningAgent {
     return turn
   }
 
-  /** Addresses and routes as Node objects say. */
-  async followNetwork(signal: AbortSignal): Promise<void> {
-    const { env } = this.#parts
-    let failures = 0
-    while (!signal.aborted) {
-      if (this.#networkVersion === this.#wantedNetwork()) {
-        await this.#change.wait(signal)
-        continue
-      }
-      try {
-        await this.#syncNetwork()
-        failures = 0
-      } catch (error) {
-        failures++
-        env.log.warn('addresses or routes of pods could not be set; trying again', { failures, error })
-        await env.clock.sleep(backoffMs(failures, NETWORK_RETRY_MS_MIN, NETWORK_RETRY_MS_MAX, env.random), signal)
-      }
-    }
-  }
-
   async #serve(session: NodeSession, signal: AbortSignal): Promise<void> {
     const ended = new AbortController()
     const until = AbortSignal.any([signal, ended.signal])
@@ -299,6 +328,7 @@ class RunningAgent {
     if (await this.#reporter.look()) this.pods.wakeAll() // with the link came an address, as like as not
     this.#reporter.tell()
     this.pods.tellAll()
+    this.#metering?.usage.tellAll()
     const stopped = new Promise<void>((resolve) => {
       if (until.aborted) resolve()
       until.addEventListener('abort', () => resolve(), { once: true })
@@ -306,7 +336,7 @@ class RunningAgent {
     const parts = [
       this.#followAssignments(session),
       this.#followStreams(session, signal), // they outlive the session
-      this.#outbox.run((batch) => session.report(batch), this.#parts.env.clock, until),
+      this.#outbox.run((batch) => this.#report(session, batch), this.#parts.env.clock, until),
     ]
     try {
       await Promise.race([stopped, Promise.all(parts)])
@@ -315,6 +345,11 @@ class RunningAgent {
       ended.abort()
       await Promise.allSettled(parts)
     }
+  }
+
+  async #report(session: NodeSession, batch: readonly StatusReport[]): Promise<void> {
+    await session.report(batch)
+    this.#reported += batch.length
   }
 
   async #followAssignments(session: NodeSession): Promise<void> {
@@ -347,27 +382,6 @@ class RunningAgent {
       serviceTable({ nodeName, podNetwork, serviceNetwork, services: this.#index.services(), slices: this.#index.slices() }),
     )
     this.#change.notify()
-  }
-
-  async #syncNetwork(): Promise<void> {
-    const wanted = this.#wantedNetwork()
-    const { podNetwork, routes, settings } = this.#parts
-    const nodes = this.#index.nodes()
-    const cidr = nodes.find(({ metadata }) => metadata.name === settings.node.nodeName)?.spec?.podCIDR
-    if (cidr) await podNetwork?.setCidr(cidr)
-    await routes?.sync(nodes, settings.node.nodeName)
-    this.#networkVersion = wanted
-    this.pods.wakeAll()
-  }
-
-  /** Differs when addresses or routes have to. */
-  #wantedNetwork(): string {
-    return this.#index
-      .nodes()
-      .map(({ metadata, spec, status }) =>
-        [metadata.name, spec?.podCIDR, ...(status?.addresses ?? []).map(({ address }) => address)].join(' '),
-      )
-      .sort()
-      .join('\n')
+    this.network.changed()
   }
 }

@@ -20,6 +20,7 @@ import { mountInMemory } from './pods/volumes/mounts/memory-folder.ts'
 import { DiskHookMarks } from './pods/lifecycle/disk-hook-marks.ts'
 import { socketDialer } from './pods/probes/socket-dialer.ts'
 import { openRuntime } from './runtime/all.ts'
+import { cgroupVersion } from './runtime/cgroups/pod-cgroups.ts'
 import { AssignedFile } from './state/assigned-file.ts'
 import { deviceSeal } from './transport/device-seal.ts'
 import { Membership } from './transport/membership.ts'
@@ -93,6 +94,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
     dialer: socketDialer(env.clock),
     hookMarks: new DiskHookMarks('/run/bramble/hooks'),
     means: await meansOf(config, folder, env),
+    metering: { cgroupVersion: await cgroupVersion(), dataFolder: folder },
     streams: (sources) => new StreamCarrier(() => membership.identity, sources, env),
     settings: {
       node: {

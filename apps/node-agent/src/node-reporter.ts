@@ -1,10 +1,12 @@
 import { timestamp } from '@bramble/api/duration'
 import { cpuMillis, memoryBytes } from '@bramble/api/quantity'
-import type { NodeStatus } from '@bramble/api/types/node'
+import type { NodeCondition, NodeStatus } from '@bramble/api/types/node'
 import type { StatusReport } from '@bramble/link/link'
 import type { Env } from '@bramble/reconcile/env'
 import type { DeviceCount } from './devices/plan.ts'
 import { nodeLabels, nodeStatus, type NodeStatusSettings, type RuntimeStatus } from './node/node-status.ts'
+import type { BoardReading } from './node/board/board.ts'
+import { boardConditions, seenTroubles, type Troubles } from './node/board/conditions.ts'
 import type { Inventory, SystemFacts, Usage } from './node/system-facts.ts'
 import type { NodeFacts } from './pods/pod-reconciler.ts'
 import type { RuntimeService } from './runtime/runtime.ts'
@@ -35,6 +37,7 @@ export class NodeReporter {
   #usageSentMs = -Infinity
   #status: NodeStatus
   #podsNotReady: string | undefined
+  #troubles: Troubles = {}
 
   private constructor(parts: NodeReporterParts, inventory: Inventory, usage: Usage, runtime: RuntimeStatus) {
     this.#parts = parts
@@ -61,6 +64,20 @@ export class NodeReporter {
   get notReady(): string | undefined {
     const ready = this.#status.conditions?.find(({ type }) => type === 'Ready')
     return ready?.status === 'True' ? undefined : (ready?.message ?? 'not known yet')
+  }
+
+  get cpuCount(): number {
+    return this.#inventory.cpuCount
+  }
+
+  /** Busy processors between the last two looks, in thousandths of a core. */
+  get cpuMillis(): number {
+    return this.#usage.cpuMillis
+  }
+
+  /** undefined where nobody looks at the board. */
+  board(): BoardReading | undefined {
+    return this.#parts.facts.board?.read()
   }
 
   get nodeFacts(): NodeFacts {
@@ -129,11 +146,20 @@ export class NodeReporter {
       nodeStatus(this.#inventory, this.#usage, settings, this.#runtime, this.#podsNotReady, timestamp(env.clock.nowMs())),
       this.#parts.devices?.() ?? {},
     )
-    const conditions = status.conditions?.map((condition) => {
+    const conditions = [...this.#boardConditions(), ...(status.conditions ?? [])].map((condition) => {
       const old = before?.conditions?.find(({ type }) => type === condition.type)
-      return old?.status === condition.status ? { ...condition, lastTransitionTime: old.lastTransitionTime } : condition
+      return { ...condition, lastTransitionTime: old?.status === condition.status ? old.lastTransitionTime : timestamp(env.clock.nowMs()) }
     })
     return { ...status, conditions }
+  }
+
+  #boardConditions(): readonly NodeCondition[] {
+    const { facts, env } = this.#parts
+    if (!facts.board) return []
+    const nowMs = env.clock.monotonicMs()
+    const power = facts.board.power()
+    this.#troubles = seenTroubles(this.#troubles, power, nowMs)
+    return boardConditions(this.#troubles, power, facts.board.storage(), nowMs)
   }
 }
 

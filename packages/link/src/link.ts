@@ -121,6 +121,8 @@ export interface NodeLink {
    * @throws when the server cannot be reached or refuses this node; the caller retries with back-off.
    */
   open(hello: NodeHello, signal: AbortSignal): Promise<NodeSession>
+  /** Bytes of all messages so far, without what carries them. Absent where nobody counts. */
+  readonly traffic?: { readonly sentBytes: number; readonly receivedBytes: number }
 }
 
 export interface NodeSession {

@@ -131,6 +131,8 @@ export const nodeLabels = (inventory: Inventory, settings: NodeStatusSettings): 
   'kubernetes.io/arch': inventory.architecture,
   'bramble.dev/page-size': String(inventory.pageSizeBytes),
   ...(inventory.model !== undefined && { 'bramble.dev/model': labelValue(inventory.model) }),
+  ...(inventory.boardRevision !== undefined && { 'bramble.dev/board-revision': labelValue(inventory.boardRevision) }),
+  ...(inventory.boardSerial !== undefined && { 'bramble.dev/board-serial': labelValue(inventory.boardSerial) }),
   ...(inventory.diskType !== 'unknown' && { disktype: inventory.diskType }),
   ...settings.labels,
 })

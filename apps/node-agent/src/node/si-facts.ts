@@ -2,6 +2,7 @@ import { readFile, statfs } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '@bramble/reconcile/env'
+import { Board } from './board/board.ts'
 import type { Hardware } from './inventory-worker.ts'
 import { defaultRouteDevice, diskKind, parseMemory, parseStat, taskCount } from './proc.ts'
 import type { Inventory, SystemFacts, Usage } from './system-facts.ts'
@@ -17,20 +18,18 @@ const VIRTUAL_DEVICE = /^(lo|veth|cni|br-|brv|docker|podman|flannel|tun|tap|wg|d
 export class SiFacts implements SystemFacts {
   readonly #dataDirectory: string
   readonly #clock: Clock
+  readonly board: Board
   #before: { readonly atMs: number; readonly busyTicks: number } | undefined
 
   constructor(dataDirectory: string, clock: Clock) {
     this.#dataDirectory = dataDirectory
     this.#clock = clock
+    this.board = new Board(clock)
   }
 
   async inventory(): Promise<Inventory> {
-    const [hardware, disk, diskType, model] = await Promise.all([
-      askHardware(),
-      statfs(this.#dataDirectory),
-      this.#diskType(),
-      text('/proc/device-tree/model'),
-    ])
+    const { model, revision, serial } = this.board.identity()
+    const [hardware, disk, diskType] = await Promise.all([askHardware(), statfs(this.#dataDirectory), this.#diskType()])
     return {
       hostname: hardware.hostname,
       machineId: (await text('/etc/machine-id')) || hardware.osUuid,
@@ -43,7 +42,9 @@ export class SiFacts implements SystemFacts {
       memoryBytes: hardware.memoryBytes,
       diskBytes: disk.blocks * disk.bsize,
       diskType,
-      ...(model !== '' && { model: model.replace(/\0/g, '') }),
+      ...(model !== undefined && { model }),
+      ...(revision !== undefined && { boardRevision: revision }),
+      ...(serial !== undefined && { boardSerial: serial }),
       pageSizeBytes: await pageSize(),
     }
   }

@@ -1,9 +1,13 @@
+import type { Board } from './board/board.ts'
+
 /** What a node knows about itself. `si-facts.ts` asks systeminformation once and /proc afterwards; tests bring their own. */
 export interface SystemFacts {
   /** Slow, once: may start child processes. */
   inventory(): Promise<Inventory>
   /** Cheap: no child process, called in a loop. */
   usage(): Promise<Usage>
+  /** Power, wear and sensors of a board; absent: nobody looks. */
+  readonly board?: Pick<Board, 'power' | 'storage' | 'read'>
 }
 
 export interface Inventory {
@@ -24,6 +28,9 @@ export interface Inventory {
   readonly diskType: 'ssd' | 'hdd' | 'sd' | 'nvme' | 'unknown'
   /** e.g. `Raspberry Pi 4 Model B Rev 1.4`; absent elsewhere. */
   readonly model?: string
+  /** Of a Raspberry Pi, e.g. `c03114` and `10000000abcdef01`. */
+  readonly boardRevision?: string
+  readonly boardSerial?: string
   readonly pageSizeBytes: number
 }
 

@@ -34,6 +34,7 @@ export class MqttLink implements NodeLink {
   readonly #options: MqttLinkOptions
   /** Messages that made no sense and were dropped. */
   badMessages = 0
+  readonly traffic = { sentBytes: 0, receivedBytes: 0 }
 
   constructor(options: MqttLinkOptions) {
     this.#options = options
@@ -47,7 +48,7 @@ export class MqttLink implements NodeLink {
     const client = connect(this.#connectOptions(id))
     const agent = new AgentSession(
       id,
-      { send: (message) => send(client, nodeName, message), close: () => hangUp(client, env) },
+      { send: (message) => this.#send(client, message), close: () => hangUp(client, env) },
       env.clock,
       TIMING,
     )
@@ -107,7 +108,16 @@ export class MqttLink implements NodeLink {
     }
   }
 
+  #send(client: MqttClient, message: UpMessage): void {
+    const payload = encodeUp(message)
+    if (!client.connected) return
+    this.traffic.sentBytes += payload.length
+    // Answers may be lost (the question comes again), so they need no acknowledgement of their own.
+    client.publish(upTopic(this.#options.nodeName, message.type), payload, { qos: message.type === 'got' ? 0 : 1 }, () => {})
+  }
+
   #received(agent: AgentSession, topic: string, payload: Buffer): void {
+    this.traffic.receivedBytes += payload.length
     const type = parseDownTopic(this.#options.nodeName, topic)
     try {
       if (type) agent.received(decodeDown(type, payload))
@@ -130,13 +140,6 @@ export class MqttLink implements NodeLink {
 }
 
 const connected = (client: MqttClient): Promise<void> => new Promise((resolve) => client.once('connect', () => resolve()))
-
-function send(client: MqttClient, nodeName: string, message: UpMessage): void {
-  const payload = encodeUp(message)
-  if (!client.connected) return
-  // Answers may be lost (the question comes again), so they need no acknowledgement of their own.
-  client.publish(upTopic(nodeName, message.type), payload, { qos: message.type === 'got' ? 0 : 1 }, () => {})
-}
 
 /** Lets what was sent leave, within a limit. */
 async function hangUp(client: MqttClient, env: Env): Promise<void> {
