@@ -74,8 +74,12 @@ export class Containerd {
   /** With SIGKILL; its containers run on. */
   async kill(): Promise<void> {
     if (!this.#process) return
+    let hasEnded = false
+    void this.#process.ended.then(() => {
+      hasEnded = true
+    })
     process.kill(this.#process.pid, 'SIGKILL')
-    await this.#process.ended
+    while (!hasEnded) await systemClock.sleep(LOOK_AGAIN_MS) // its end alone does not keep this process going
     this.#process = undefined
   }
 
