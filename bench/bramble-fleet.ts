@@ -15,11 +15,23 @@ import { relay } from './relay.ts'
 export const FIRST = 'h1'
 const READY_MS_MAX = 60_000
 
+export interface FleetOptions {
+  /** Hosts whose containers are not Podman's, with what starts their runtime, again after each boot. */
+  readonly runtimes?: Readonly<Record<string, HostRuntime>>
+}
+export interface HostRuntime {
+  /** As `bramble agent --runtime` takes it. */
+  readonly name: string
+  /** Resolves when it answers. */
+  readonly start: (lab: Lab, host: string) => Promise<void>
+  readonly loadImage: (lab: Lab, host: string) => Promise<void>
+}
+
 /** Bramble on hosts made of namespaces: a control plane on h1, an agent on each. `down` must be called whatever happens. */
-export async function createBrambleFleet(name: string, hosts: number): Promise<BrambleFleet> {
+export async function createBrambleFleet(name: string, hosts: number, options: FleetOptions = {}): Promise<BrambleFleet> {
   const bundles = await Bundles.make()
   const lab = await createLab({ hosts, name })
-  const fleet = new BrambleFleet(lab, bundles)
+  const fleet = new BrambleFleet(lab, bundles, options)
   try {
     await fleet.start()
     return fleet
@@ -33,12 +45,14 @@ export async function createBrambleFleet(name: string, hosts: number): Promise<B
 export class BrambleFleet {
   readonly lab: Lab
   readonly #bundles: Bundles
+  readonly #runtimes: Readonly<Record<string, HostRuntime>>
   readonly #agents = new Map<string, LabProcess>()
   #api: ApiConnection | undefined
 
-  constructor(lab: Lab, bundles: Bundles) {
+  constructor(lab: Lab, bundles: Bundles, { runtimes = {} }: FleetOptions = {}) {
     this.lab = lab
     this.#bundles = bundles
+    this.#runtimes = runtimes
   }
 
   get api(): ApiConnection {
@@ -62,15 +76,23 @@ export class BrambleFleet {
   }
 
   async startAgent(host: string, token?: string): Promise<void> {
-    const config = { server: `https://${this.lab.ip(FIRST)}:6443`, 'node-name': host, ...(token !== undefined && { token }) }
+    const runtime = this.#runtimes[host]?.name ?? 'podman'
+    const config = { server: `https://${this.lab.ip(FIRST)}:6443`, 'node-name': host, runtime, ...(token !== undefined && { token }) }
     this.#agents.set(host, await this.lab.spawn(host, this.#bundles.command('node-agent'), { env: this.#bundles.environment(config) }))
   }
 
   /** After a power cut. */
   async boot(host: string): Promise<void> {
-    await this.lab.start(host)
+    await this.bootHost(host)
     await this.startAgent(host)
     await this.waitReady([host])
+  }
+
+  /** With its runtime, without its agent. @param cut Whether its cable is pulled. */
+  async bootHost(host: string, { cut = false } = {}): Promise<void> {
+    await this.lab.start(host)
+    if (cut) await this.lab.cut(host)
+    await this.#runtimes[host]?.start(this.lab, host)
   }
 
   async waitReady(hosts: readonly string[]): Promise<void> {
@@ -101,6 +123,11 @@ export class BrambleFleet {
   }
 
   async #loadImage(host: string): Promise<void> {
+    const runtime = this.#runtimes[host]
+    if (runtime) {
+      await runtime.start(this.lab, host)
+      return runtime.loadImage(this.lab, host)
+    }
     const path = `${this.lab.disk(host)}/hello.tar`
     await writeFile(path, (await archiveOf(HELLO_IMAGE)).bytes)
     await this.lab.run(host, ['podman', 'load', '--quiet', '--input', path])

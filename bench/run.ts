@@ -6,6 +6,8 @@ import { join } from 'node:path'
 const BENCHES = {
   footprint: 'memory, idle CPU, disk writes and traffic of both programs on three hosts, beside Docker Swarm (20 min)',
   'pod-start': 'how long pods, replicas, restarts and the loss of a node take on three hosts, beside podman and Docker Swarm (15 min)',
+  agent:
+    'the agent alone on Podman and on containerd: memory, idle CPU, disk writes, pods, exec and logs, beside the plain runtime (15 min)',
   iptables: 'first fill and one change of the Service rules, 100 to 5000 Services (2 min)',
   soak: 'pods come and go for an hour: does memory grow? (--minutes N)',
   api: 'reads, writes and watches per second over HTTPS, 1000 watchers, a start with 10,000 pods (3 min)',
