@@ -33,7 +33,7 @@ WantedBy=multi-user.target
 
 test("stopping the agent's unit leaves its containers alone, and the kernel spares it when memory runs out", () => {
   const unit = unitText('node-agent', '/x', COMMAND)
-  for (const line of ['Description=Bramble node agent', 'KillMode=process', 'Delegate=yes', 'OOMScoreAdjust=-900'])
+  for (const line of ['Description=Bramble node agent', 'KillMode=process', 'Delegate=yes', 'OOMScoreAdjust=-999'])
     assert.ok(unit.split('\n').includes(line), line)
 })
 

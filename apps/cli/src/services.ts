@@ -131,7 +131,7 @@ WantedBy=multi-user.target
 /** KillMode=process: containers and their monitors live in the agent's cgroup tree and must outlive it. */
 const PRIVILEGES: Readonly<Record<ProgramName, string>> = {
   'control-plane': 'KillMode=mixed\nNoNewPrivileges=yes\n',
-  'node-agent': 'KillMode=process\nDelegate=yes\nOOMScoreAdjust=-900\n',
+  'node-agent': 'KillMode=process\nDelegate=yes\nOOMScoreAdjust=-999\n',
 }
 
 /** As one word of a command that means itself. */

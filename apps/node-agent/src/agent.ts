@@ -12,6 +12,7 @@ import type { ServiceProxy } from './network/service-proxy/service-proxy.ts'
 import { serviceTable } from './network/service-proxy/service-table.ts'
 import { Metering, type MeteringSettings, RuntimeOperations } from './metering.ts'
 import type { LinkFacts } from './metrics/pages/agent.ts'
+import { type HealthSettings, NodeHealth } from './node-health.ts'
 import { NodeNetwork } from './node-network.ts'
 import { NodeReporter } from './node-reporter.ts'
 import type { NodeStatusSettings } from './node/node-status.ts'
@@ -21,6 +22,7 @@ import { type MeansSettings, PodMeans } from './pod-means.ts'
 import type { HookMarks } from './pods/lifecycle/hook-marks.ts'
 import { type LogLimits, rotateLogs, runningLogs } from './pods/log-rotation.ts'
 import { oneStream, podLogs } from './pods/logs.ts'
+import { EventLimit } from './pods/event-limit.ts'
 import { PodEvents } from './pods/events.ts'
 import type { PodFiles } from './pods/pod-files.ts'
 import { PodReconciler } from './pods/pod-reconciler.ts'
@@ -70,6 +72,8 @@ export interface AgentParts {
   readonly settings: AgentSettings
   /** Images, devices and rights of pods; absent: images come from registries, and that is all. */
   readonly means?: MeansSettings
+  /** What is done when the node runs short; absent: nothing. */
+  readonly health?: HealthSettings
   /** Where use is read; absent: nothing is measured. */
   readonly metering?: MeteringSettings
   /** Routes to the pods of other nodes; absent where something else makes them. */
@@ -97,7 +101,8 @@ const SAVE_RETRY_MS = 30_000
 export const createAgent = (parts: AgentParts): Agent => ({ run: (signal) => runAgent(parts, signal) })
 
 async function runAgent(given: AgentParts, signal: AbortSignal): Promise<void> {
-  const outbox = new StatusOutbox()
+  const limit = new EventLimit(given.env.clock)
+  const outbox = new StatusOutbox((report) => limit.accepts(report))
   const operations = new RuntimeOperations(given.env.clock)
   const parts = given.metering ? { ...given, runtime: operations.watch(given.runtime) } : given
   const { env, facts, runtime, settings } = parts
@@ -108,16 +113,20 @@ async function runAgent(given: AgentParts, signal: AbortSignal): Promise<void> {
   const { nodeName } = settings.node
   const means = parts.means && new PodMeans({ env, nodeName, runtime, send, pods: () => running.pods, settings: parts.means })
   const devices = means && { devices: () => means.deviceCounts() }
-  const reporter = await NodeReporter.create({ env, facts, runtime, settings: settings.node, send, ...devices })
+  const pods = (): PodReconciler => running.pods
+  const tellNode = (): Promise<void> => reporter.refresh()
+  const health = parts.health && new NodeHealth({ env, nodeName, settings: parts.health, send, pods, means, changed: tellNode })
+  const findings = health && { findings: () => health.findings() }
+  const reporter = await NodeReporter.create({ env, facts, runtime, settings: settings.node, send, ...devices, ...findings })
   const { version } = settings.node
   const metering =
     parts.metering &&
     new Metering({
       ...{ env, nodeName, version, runtime, reporter, send, operations, files: parts.files, settings: parts.metering },
-      pods: () => running.pods,
+      pods,
       link: () => running.linkFacts,
     })
-  const running = new RunningAgent(parts, outbox, reporter, means, metering)
+  const running = new RunningAgent(parts, outbox, reporter, means, metering, health)
   await running.start()
   await allOrNone(signal, [
     (until) => running.pods.run(until),
@@ -133,6 +142,7 @@ async function runAgent(given: AgentParts, signal: AbortSignal): Promise<void> {
     (until) => running.shutdown?.run(until) ?? new Signal().wait(until),
     (until) => means?.run(until) ?? new Signal().wait(until),
     (until) => metering?.usage.run(until) ?? new Signal().wait(until),
+    (until) => health?.run(until) ?? new Signal().wait(until),
   ])
 }
 
@@ -164,6 +174,7 @@ class RunningAgent {
     reporter: NodeReporter,
     means: PodMeans | undefined,
     metering: Metering | undefined,
+    health: NodeHealth | undefined,
   ) {
     const { env, runtime, files, dialer, settings, proxy } = parts
     this.#parts = parts
@@ -181,7 +192,8 @@ class RunningAgent {
       source: this.#index,
       ...(parts.hookMarks && { hookMarks: parts.hookMarks }),
       hasStaticPods: settings.staticPodFolder !== undefined,
-      ...(means && { images: means.images, policy: means.policy, admit: (pod: Pod) => means.admit(pod) }),
+      admit: (pod: Pod) => health?.admit(pod) ?? means?.admit(pod),
+      ...(means && { images: means.images, policy: means.policy }),
       node: () => reporter.nodeFacts,
       logFolder: settings.logFolder,
       send: (report) => outbox.put(report),
@@ -269,7 +281,7 @@ class RunningAgent {
       } catch (error) {
         if (signal.aborted) return
         failures++
-        env.log.warn('the control plane cannot be reached; pods go on, trying again', { failures, error })
+        env.log.warn('the control plane cannot be reached; pods go on, trying again', { failures, why: (error as Error).message })
       }
       if (session) {
         env.log.info('connected to the control plane')

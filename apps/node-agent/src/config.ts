@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { ADDRESS_PATTERN, readSettings, type Setting } from '@bramble/reconcile/settings'
 import { SHUTDOWN_SETTINGS, type ShutdownPeriods, shutdownPeriods } from './shutdown-config.ts'
 import { MEANS_SETTINGS, type MeansConfig, meansConfig } from './means-config.ts'
+import { PRESSURE_SETTINGS, type PressureConfig, pressureConfig } from './pressure/settings.ts'
 
 /** Everything an operator may set on a node. Same names as flags and in the config file. */
 export const AGENT_SETTINGS: readonly Setting[] = [
@@ -104,6 +105,7 @@ export const AGENT_SETTINGS: readonly Setting[] = [
   },
   ...MEANS_SETTINGS,
   ...SHUTDOWN_SETTINGS,
+  ...PRESSURE_SETTINGS,
   {
     name: 'keepalive',
     kind: 'seconds',
@@ -138,6 +140,7 @@ export interface AgentConfig {
   readonly podLogDirectory: string
   readonly localPort: number
   readonly means: MeansConfig
+  readonly pressure: PressureConfig
   readonly shutdown: ShutdownPeriods
   readonly keepaliveSeconds: number
   readonly logLevel: string
@@ -160,6 +163,7 @@ export function parseAgentConfig(given: Readonly<Record<string, unknown>>): Agen
     podLogDirectory: values['pod-log-dir'] as string,
     localPort: values['local-port'] as number,
     means: meansConfig(values),
+    pressure: pressureConfig(values),
     shutdown: shutdownPeriods(values),
     keepaliveSeconds: values['keepalive'] as number,
     logLevel: values['log-level'] as string,

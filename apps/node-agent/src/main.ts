@@ -8,6 +8,8 @@ import { createAgent } from './agent.ts'
 import { cleanNode } from './clean-node.ts'
 import { type AgentConfig, parseAgentConfig, SHUTDOWN_SOCKET } from './config.ts'
 import { AddressMemory } from './network/pod-network/address-memory.ts'
+import { protectAgent } from './host/protect-agent.ts'
+import { healthOf, podsMemoryBytes, reserveOf } from './health-settings.ts'
 import { CniNetwork } from './network/pod-network/cni-network.ts'
 import { HostRoutes } from './network/routes/host-routes.ts'
 import { IptablesProxy } from './network/service-proxy/iptables/iptables-proxy.ts'
@@ -60,12 +62,25 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
   const membership = await Membership.open(config, join(folder, 'identity'), env, signal)
   if (!membership) return
   if (membership.isNew) return becomeAnew()
+  await protectAgent(env.log)
   const { nodeName, server, mqttPort, podNetwork, serviceNetwork } = membership.identity
 
   const volumeFolder = join(folder, 'volumes')
   const mounter = new HostMounter()
   await mountInMemory(RUN_FOLDER, mounter)
   const network = new CniNetwork({ memory: new AddressMemory(join(folder, 'addresses.json')) })
+  const reserve = await reserveOf(config, folder)
+  const parts = { clock: env.clock, log: env.log, network, podsMemoryBytes: podsMemoryBytes(reserve) }
+  const runtime = await openRuntime(config.runtime, parts, join(folder, 'runtime'))
+  const files = new DiskPodFiles({
+    dataFolder: join(folder, 'pods'),
+    runFolder: RUN_FOLDER,
+    logFolder: config.podLogDirectory,
+    volumeFolder,
+    dns: { domain: 'cluster.local' },
+    clock: env.clock,
+    mounter,
+  })
   const agent = createAgent({
     env,
     link: new MqttLink({
@@ -76,24 +91,17 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
       keepaliveSeconds: config.keepaliveSeconds,
       env,
     }),
-    runtime: await openRuntime(config.runtime, { clock: env.clock, log: env.log, network }, join(folder, 'runtime')),
+    runtime,
     proxy: new IptablesProxy(env.clock),
     routes: new HostRoutes(serviceNetwork, env),
     podNetwork: network,
     facts: new SiFacts(folder, env.clock),
     assigned: new AssignedFile(join(folder, 'assigned.json'), deviceSeal(membership.identity.key), env.log),
-    files: new DiskPodFiles({
-      dataFolder: join(folder, 'pods'),
-      runFolder: RUN_FOLDER,
-      logFolder: config.podLogDirectory,
-      volumeFolder,
-      dns: { domain: 'cluster.local' },
-      clock: env.clock,
-      mounter,
-    }),
+    files,
     dialer: socketDialer(env.clock),
     hookMarks: new DiskHookMarks('/run/bramble/hooks'),
     means: await meansOf(config, folder, env),
+    health: await healthOf(config, folder, reserve, { runtime, files }),
     metering: { cgroupVersion: await cgroupVersion(), dataFolder: folder },
     streams: (sources) => new StreamCarrier(() => membership.identity, sources, env),
     settings: {

@@ -4,7 +4,7 @@ import type { NodeCondition, NodeStatus } from '@bramble/api/types/node'
 import type { StatusReport } from '@bramble/link/link'
 import type { Env } from '@bramble/reconcile/env'
 import type { DeviceCount } from './devices/plan.ts'
-import { nodeLabels, nodeStatus, type NodeStatusSettings, type RuntimeStatus } from './node/node-status.ts'
+import { type NodeFindings, nodeLabels, nodeStatus, type NodeStatusSettings, type RuntimeStatus } from './node/node-status.ts'
 import type { BoardReading } from './node/board/board.ts'
 import { boardConditions, seenTroubles, type Troubles } from './node/board/conditions.ts'
 import type { Inventory, SystemFacts, Usage } from './node/system-facts.ts'
@@ -25,6 +25,8 @@ export interface NodeReporterParts {
   readonly send: (report: StatusReport) => void
   /** Devices that pods may ask for, by resource name. */
   readonly devices?: () => Readonly<Record<string, DeviceCount>>
+  /** Asked at each look. */
+  readonly findings?: () => NodeFindings
 }
 
 /** Looks at the node again and again, and tells what changed. */
@@ -57,7 +59,7 @@ export class NodeReporter {
   /** Says from now on why no pod can run here. */
   async refusePods(why: string): Promise<void> {
     this.#podsNotReady = why
-    if (await this.look()) this.tell()
+    await this.refresh()
   }
 
   /** Why no pod can run here; undefined when they can. */
@@ -105,6 +107,11 @@ export class NodeReporter {
     })
   }
 
+  /** Looks, and tells what changed. */
+  async refresh(): Promise<void> {
+    if (await this.look()) this.tell()
+  }
+
   /** @returns whether something other than the measured use has changed. */
   async look(): Promise<boolean> {
     this.#usage = await this.#parts.facts.usage()
@@ -143,7 +150,15 @@ export class NodeReporter {
   #newStatus(before: NodeStatus | undefined): NodeStatus {
     const { env, settings } = this.#parts
     const status = withDevices(
-      nodeStatus(this.#inventory, this.#usage, settings, this.#runtime, this.#podsNotReady, timestamp(env.clock.nowMs())),
+      nodeStatus(
+        this.#inventory,
+        this.#usage,
+        settings,
+        this.#runtime,
+        this.#podsNotReady,
+        timestamp(env.clock.nowMs()),
+        this.#parts.findings?.(),
+      ),
       this.#parts.devices?.() ?? {},
     )
     const conditions = [...this.#boardConditions(), ...(status.conditions ?? [])].map((condition) => {

@@ -11,6 +11,12 @@ const EVENTS_MAX = 500
 export class StatusOutbox {
   readonly #pending = new Map<string, StatusReport>()
   readonly #change = new Signal()
+  readonly #accepts: (report: StatusReport) => boolean
+
+  /** @param accepts Asked for each report; one that is not accepted is forgotten. Default: all are. */
+  constructor(accepts: (report: StatusReport) => boolean = () => true) {
+    this.#accepts = accepts
+  }
 
   /** What waits to be accepted, for saving across a restart. */
   get pending(): readonly StatusReport[] {
@@ -18,6 +24,7 @@ export class StatusOutbox {
   }
 
   put(report: StatusReport): void {
+    if (!this.#accepts(report)) return
     const id = reportId(report)
     const before = this.#pending.get(id)
     if (before?.type === 'pod-gone' && report.type === 'pod-status') return // gone is final

@@ -42,16 +42,18 @@ const cases = [
     message: /container runtime is not ready: podman is not installed/,
   },
   { name: 'no address is not Ready', usage: { addresses: [] }, ready: 'False', message: /no IPv4 address/ },
-  { name: 'little memory is pressure', usage: { memoryAvailableBytes: 50 * 2 ** 20 }, pressed: ['MemoryPressure'] },
-  { name: 'a full disk is pressure', usage: { diskAvailableBytes: 2 ** 30 }, pressed: ['DiskPressure'] },
-  { name: 'no inodes are disk pressure', usage: { inodesAvailable: 10 }, pressed: ['DiskPressure'] },
-  { name: 'too many tasks are pressure', usage: { processes: 32_000 }, pressed: ['PIDPressure'] },
+  { name: 'what is short is told', found: { pressures: ['DiskPressure'] }, pressed: ['DiskPressure'] },
+  {
+    name: 'what else was found is told',
+    found: { conditions: [{ type: 'ClockWrong', status: 'True' as const }] },
+    pressed: ['ClockWrong'],
+  },
   { name: 'a hot processor is told', usage: { temperatureCelsius: 84 }, pressed: ['HighTemperature'] },
   { name: 'a cool one is no trouble', usage: { temperatureCelsius: 50 }, pressed: [] },
 ]
-for (const { name, usage, runtime, ready = 'True', message, pressed = [] } of cases) {
+for (const { name, usage = {}, found, runtime, ready = 'True', message, pressed = [] } of cases) {
   test(name, () => {
-    const { conditions = [] } = nodeStatus(INVENTORY, { ...USAGE, ...usage }, SETTINGS, runtime ?? PODMAN, undefined, NOW)
+    const { conditions = [] } = nodeStatus(INVENTORY, { ...USAGE, ...usage }, SETTINGS, runtime ?? PODMAN, undefined, NOW, found)
     const readyCondition = conditions.find(({ type }) => type === 'Ready')
     assert.equal(readyCondition?.status, ready)
     if (message) assert.match(readyCondition?.message ?? '', message)
@@ -62,11 +64,26 @@ for (const { name, usage, runtime, ready = 'True', message, pressed = [] } of ca
   })
 }
 
-test('room is kept for the system', () => {
-  const { capacity, allocatable } = nodeStatus(INVENTORY, USAGE, SETTINGS, PODMAN, undefined, NOW)
+const boards = [
+  { name: '512 MiB', memoryMiB: 512, cpuCount: 4, allocatable: ['3900m', '373555Ki'] },
+  { name: '1 GiB', memoryMiB: 1024, cpuCount: 4, allocatable: ['3900m', '798720Ki'] },
+  { name: '8 GiB', memoryMiB: 8192, cpuCount: 4, allocatable: ['3900m', '7942144Ki'] },
+  { name: 'one slow core', memoryMiB: 512, cpuCount: 1, allocatable: ['950m', '373555Ki'] },
+]
+for (const { name, memoryMiB, cpuCount, allocatable: expected } of boards)
+  test(`room is kept for the system and the agent by size of the board: ${name}`, () => {
+    const inventory = { ...INVENTORY, memoryBytes: memoryMiB * 2 ** 20, cpuCount }
+    const { capacity, allocatable } = nodeStatus(inventory, USAGE, SETTINGS, PODMAN, undefined, NOW)
+    assert.equal(capacity?.['memory'], `${memoryMiB * 1024}Ki`)
+    assert.deepEqual([allocatable?.['cpu'], allocatable?.['memory']], expected)
+  })
+
+test('what an operator keeps for the system is kept', () => {
+  const reserve = { cpuMillis: 1000, memoryBytes: 2 ** 29, evictionMemoryBytes: 0, diskBytes: 2 ** 30 }
+  const { allocatable } = nodeStatus(INVENTORY, USAGE, SETTINGS, PODMAN, undefined, NOW, { reserve })
   assert.deepEqual(
-    [capacity?.['cpu'], allocatable?.['cpu'], capacity?.['memory'], allocatable?.['memory']],
-    ['4', '3900m', '1048576Ki', '917504Ki'],
+    [allocatable?.['cpu'], allocatable?.['memory'], allocatable?.['ephemeral-storage']],
+    ['3000m', `${2 ** 19}Ki`, `${31 * 2 ** 20}Ki`],
   )
 })
 

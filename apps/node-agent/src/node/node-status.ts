@@ -1,5 +1,6 @@
 import type { Timestamp } from '@bramble/api/object'
 import type { NodeCondition, NodeStatus } from '@bramble/api/types/node'
+import { defaultReserve, type Reserve } from './reserve.ts'
 import type { Inventory, Usage } from './system-facts.ts'
 
 export interface NodeStatusSettings {
@@ -19,16 +20,17 @@ export interface RuntimeStatus {
   readonly version: string
 }
 
+/** What others found out about the node. */
+export interface NodeFindings {
+  /** Types of conditions that hold: `MemoryPressure` and the like. */
+  readonly pressures?: readonly string[]
+  /** To be told besides. */
+  readonly conditions?: readonly NodeCondition[]
+  /** What pods do not get; absent: by size of the board. */
+  readonly reserve?: Reserve
+}
+
 const PODS_MAX = 110
-/** Kept for the system and the agent: eviction and the agent itself need room. */
-const RESERVED_MEMORY_BYTES = 128 * 2 ** 20
-const RESERVED_CPU_MILLIS = 100
-const MEMORY_PRESSURE_BYTES = 100 * 2 ** 20
-const DISK_PRESSURE_SHARE = 0.1
-const DISK_PRESSURE_BYTES_MAX = 2 * 2 ** 30
-const INODES_PRESSURE_MIN = 10_000
-const PIDS_PRESSURE_SHARE = 0.9
-const PIDS_MAX = 32_768
 const THROTTLING_CELSIUS = 80
 
 /** The status of a node as `kubectl describe node` shows it. Pure; heartbeat times are left to the control plane. */
@@ -39,24 +41,26 @@ export function nodeStatus(
   runtime: RuntimeStatus,
   podsReady: string | undefined,
   now: Timestamp,
+  found: NodeFindings = {},
 ): NodeStatus {
+  const reserve = found.reserve ?? defaultReserve(inventory.memoryBytes, inventory.cpuCount, inventory.diskBytes)
   const capacity = {
     cpu: String(inventory.cpuCount),
-    memory: `${Math.floor(inventory.memoryBytes / 1024)}Ki`,
+    memory: kibibytes(inventory.memoryBytes),
     pods: String(PODS_MAX),
-    'ephemeral-storage': `${Math.floor(inventory.diskBytes / 1024)}Ki`,
+    'ephemeral-storage': kibibytes(inventory.diskBytes),
   }
   const allocatable = {
-    cpu: `${inventory.cpuCount * 1000 - Math.min(RESERVED_CPU_MILLIS, inventory.cpuCount * 50)}m`,
-    memory: `${Math.floor((inventory.memoryBytes - Math.min(RESERVED_MEMORY_BYTES, inventory.memoryBytes / 4)) / 1024)}Ki`,
+    cpu: `${Math.max(0, inventory.cpuCount * 1000 - reserve.cpuMillis)}m`,
+    memory: kibibytes(inventory.memoryBytes - reserve.memoryBytes - reserve.evictionMemoryBytes),
     pods: String(PODS_MAX),
-    'ephemeral-storage': `${Math.floor((inventory.diskBytes * 0.9) / 1024)}Ki`,
+    'ephemeral-storage': kibibytes(inventory.diskBytes - reserve.diskBytes),
   }
   const address = settings.nodeIp ?? usage.addresses[0]
   return {
     capacity,
     allocatable,
-    conditions: conditions(inventory, usage, runtime, address, podsReady).map((condition) => ({ ...condition, lastTransitionTime: now })),
+    conditions: conditions(usage, runtime, address, podsReady, found).map((condition) => ({ ...condition, lastTransitionTime: now })),
     addresses: [
       ...(address === undefined ? [] : [{ type: 'InternalIP' as const, address }]),
       { type: 'Hostname', address: inventory.hostname },
@@ -76,37 +80,34 @@ export function nodeStatus(
   }
 }
 
+const kibibytes = (bytes: number): string => `${Math.floor(Math.max(0, bytes) / 1024)}Ki`
+
 function conditions(
-  inventory: Inventory,
   usage: Usage,
   runtime: RuntimeStatus,
   address: string | undefined,
   podsReady: string | undefined,
+  found: NodeFindings,
 ): readonly NodeCondition[] {
   const notReady = !runtime.ready
     ? `container runtime is not ready: ${runtime.reason ?? 'unknown reason'}`
     : address === undefined
       ? 'the node has no IPv4 address'
       : podsReady
-  const diskFloor = Math.min(inventory.diskBytes * DISK_PRESSURE_SHARE, DISK_PRESSURE_BYTES_MAX)
-  const pressure = (type: string, pressed: boolean, bad: string, good: string, what: string): NodeCondition => ({
-    type,
-    status: pressed ? 'True' : 'False',
-    reason: pressed ? bad : good,
-    message: `the node has ${pressed ? '' : 'no '}${what}`,
-  })
-  const memoryLow = usage.memoryAvailableBytes < Math.min(MEMORY_PRESSURE_BYTES, inventory.memoryBytes / 10)
-  const diskLow = usage.diskAvailableBytes < diskFloor || usage.inodesAvailable < INODES_PRESSURE_MIN
+  const pressure = (type: string, bad: string, good: string, what: string): NodeCondition => {
+    const isPressed = found.pressures?.includes(type) ?? false
+    return {
+      type,
+      status: isPressed ? 'True' : 'False',
+      reason: isPressed ? bad : good,
+      message: `the node has ${isPressed ? '' : 'no '}${what}`,
+    }
+  }
   return [
-    pressure('MemoryPressure', memoryLow, 'NodeHasInsufficientMemory', 'NodeHasSufficientMemory', 'memory pressure'),
-    pressure('DiskPressure', diskLow, 'NodeHasDiskPressure', 'NodeHasNoDiskPressure', 'disk pressure'),
-    pressure(
-      'PIDPressure',
-      usage.processes > PIDS_MAX * PIDS_PRESSURE_SHARE,
-      'NodeHasInsufficientPID',
-      'NodeHasSufficientPID',
-      'PID pressure',
-    ),
+    pressure('MemoryPressure', 'NodeHasInsufficientMemory', 'NodeHasSufficientMemory', 'memory pressure'),
+    pressure('DiskPressure', 'NodeHasDiskPressure', 'NodeHasNoDiskPressure', 'disk pressure'),
+    pressure('PIDPressure', 'NodeHasInsufficientPID', 'NodeHasSufficientPID', 'PID pressure'),
+    ...(found.conditions ?? []),
     ...(usage.temperatureCelsius === undefined ? [] : [temperature(usage.temperatureCelsius)]),
     notReady === undefined
       ? { type: 'Ready', status: 'True', reason: 'AgentReady', message: 'the agent is posting ready status' }

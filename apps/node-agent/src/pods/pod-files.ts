@@ -52,6 +52,8 @@ export interface PodDiskUsage {
   /** Of type emptyDir. */
   readonly volumes: readonly VolumeUsage[]
   readonly logBytes: number
+  /** The same by container. */
+  readonly containerLogBytes?: Readonly<Record<string, number>>
 }
 export interface VolumeUsage {
   readonly name: string

@@ -165,7 +165,7 @@ export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
     if (!memory || memory.isLeaving || memory.outcome) return
     memory.outcome = { phase: 'Failed', reason, message }
     memory.outcomeGraceMs = graceMs
-    memory.disruption = { reason: disruption, message }
+    if (disruption !== false) memory.disruption = { reason: disruption, message }
     this.#queue.add(memory.pod.metadata.uid)
   }
 

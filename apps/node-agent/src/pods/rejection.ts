@@ -9,8 +9,8 @@ export interface Rejection {
 export interface Eviction extends Rejection {
   /** At most so long, preStop hooks included; less when the pod says so. */
   readonly graceMs: number
-  /** Reason of the condition `DisruptionTarget`; absent: none. Default: `TerminationByKubelet`. */
-  readonly disruption?: string
+  /** Reason of the condition `DisruptionTarget`; false: none is told. Default: `TerminationByKubelet`. */
+  readonly disruption?: string | false
 }
 
 export const SHUTTING_DOWN: Rejection = { reason: 'NodeShutdown', message: 'Pod was rejected as the node is shutting down.' }

@@ -9,6 +9,8 @@ export interface RuntimeParts {
   readonly clock: Clock
   readonly log: Log
   readonly network: PodNetwork
+  /** What all pods together may take; absent: as much as there is. */
+  readonly podsMemoryBytes?: number | undefined
 }
 
 /** Runtimes that are looked for, by the name in the agent's configuration; the first has precedence. Each is loaded when it is used. */

@@ -119,8 +119,10 @@ export class DiskPodFiles implements PodFiles {
     for (const name of await namesIn(inMemory)) volumes.push({ name, inMemory: true, ...(await fileSystemUsage(join(inMemory, name))) })
     for (const name of await namesIn(onDisk))
       if (!name.startsWith('.')) volumes.push({ name, inMemory: false, ...(await diskUsage(join(onDisk, name), signal)) })
-    const { usedBytes } = await diskUsage(podLogFolder(this.#settings.logFolder, pod), signal)
-    return { volumes, logBytes: usedBytes }
+    const logs = podLogFolder(this.#settings.logFolder, pod)
+    const containerLogBytes: Record<string, number> = {}
+    for (const name of await namesIn(logs)) containerLogBytes[name] = (await diskUsage(join(logs, name), signal)).usedBytes
+    return { volumes, logBytes: Object.values(containerLogBytes).reduce((sum, bytes) => sum + bytes, 0), containerLogBytes }
   }
 
   async removeAttempt(pod: Pick<Pod, 'metadata'>, state: ContainerState): Promise<void> {

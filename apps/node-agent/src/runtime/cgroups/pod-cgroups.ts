@@ -15,7 +15,15 @@ import {
   QOS_CLASSES,
   type QosClass,
 } from './paths.ts'
-import { type CgroupSetting, type CgroupVersion, classSettings, oomKillsIn, podSettings, systemdProperties } from './settings.ts'
+import {
+  allPodsSettings,
+  type CgroupSetting,
+  type CgroupVersion,
+  classSettings,
+  oomKillsIn,
+  podSettings,
+  systemdProperties,
+} from './settings.ts'
 
 export const CGROUP_ROOT = '/sys/fs/cgroup'
 export const CGROUP_NAME = 'bramble'
@@ -37,6 +45,8 @@ export interface PodCgroupsOptions {
   readonly name?: string
   /** Where the hierarchies are mounted. Default /sys/fs/cgroup. */
   readonly root?: string
+  /** What all pods together may take, so that the system and the agent have the rest. Absent: as much as there is. */
+  readonly memoryMaxBytes?: number | undefined
 }
 
 /**
@@ -49,14 +59,16 @@ export class PodCgroups {
   readonly #name: string
   readonly #root: string
   readonly #clock: Clock
+  readonly #memoryMaxBytes: number | undefined
   readonly #given = new Map<string, CgroupPlace>()
 
-  constructor({ manager, version, clock, name = CGROUP_NAME, root = CGROUP_ROOT }: PodCgroupsOptions) {
+  constructor({ manager, version, clock, name = CGROUP_NAME, root = CGROUP_ROOT, memoryMaxBytes }: PodCgroupsOptions) {
     this.#manager = manager
     this.#version = version
     this.#clock = clock
     this.#name = name
     this.#root = root
+    this.#memoryMaxBytes = memoryMaxBytes
   }
 
   get manager(): CgroupManager {
@@ -85,7 +97,20 @@ export class PodCgroups {
     const place = this.#place(podUid, resources.qosClass)
     const settings = podSettings(this.#version, resources)
     if (this.#manager === 'cgroupfs') await this.#makeFolders(place.folder, [...new Set(settings.map(({ controller }) => controller))])
+    await this.#limitAll()
     await this.#apply(place, settings)
+  }
+
+  /** Of the group above all pods. Lower than what they use already is refused by the kernel of cgroup v1: then the next pod's making tries again. */
+  async #limitAll(): Promise<void> {
+    const settings = allPodsSettings(this.#version, this.#memoryMaxBytes)
+    const top = classPlace(this.#manager, this.#name, 'Guaranteed')
+    const path = join(this.#root, ...(this.#version === 1 ? ['memory'] : []), top.folder)
+    const missing = settings.filter(({ file, content }) => readNow(join(path, file)).trim() !== content)
+    if (missing.length > 0 && ((await isThere(path)) || this.#manager === 'systemd'))
+      await this.#apply(top, missing).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error
+      })
   }
 
   /**

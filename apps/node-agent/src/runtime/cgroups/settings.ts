@@ -65,6 +65,16 @@ export function classSettings(version: CgroupVersion, qosClass: QosClass, cpuReq
     : [{ controller: 'cpu', file: 'cpu.shares', content: String(shares) }]
 }
 
+/** Of the group above all pods: whole pages, as the kernel reads it back. */
+export function allPodsSettings(version: CgroupVersion, memoryMaxBytes: number | undefined): readonly CgroupSetting[] {
+  if (memoryMaxBytes === undefined) return []
+  const content = String(Math.floor(memoryMaxBytes / PAGE_BYTES_MAX) * PAGE_BYTES_MAX)
+  return [{ controller: 'memory', file: version === 2 ? 'memory.max' : 'memory.limit_in_bytes', content }]
+}
+
+/** Of the kernels that Bramble runs on: 4, 16 or 64 KiB. */
+const PAGE_BYTES_MAX = 65_536
+
 /** The same for systemd, which would undo what is written past it. @see Source: systemd.resource-control(5). */
 export function systemdProperties(settings: readonly CgroupSetting[]): readonly string[] {
   return settings.flatMap(({ file, content }) => {

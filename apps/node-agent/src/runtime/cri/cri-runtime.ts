@@ -40,6 +40,8 @@ export interface CriOptions {
   readonly stateDirectory?: string
   /** Of the group above all pods. Default `bramble`. */
   readonly cgroupName?: string
+  /** Of all pods together. */
+  readonly podsMemoryBytes?: number | undefined
 }
 
 /**
@@ -51,6 +53,7 @@ export class CriRuntime implements Runtime {
   readonly #clock: Clock
   readonly #log: Log
   readonly #cgroupName: string | undefined
+  readonly #podsMemoryBytes: number | undefined
   readonly #sandboxes: CriSandboxes
   readonly #images: CriImages
   readonly #observer: CriObserver
@@ -65,6 +68,7 @@ export class CriRuntime implements Runtime {
     this.#log = log
     this.#name = options.name
     this.#cgroupName = options.cgroupName
+    this.#podsMemoryBytes = options.podsMemoryBytes
     this.#images = new CriImages(this.#client, clock, async () => (await this.#traits()).sandboxImage)
     this.#observer = new CriObserver(this.#client, async () => (await this.#traits()).cgroups)
     this.#streams = new CriStreams(this.#client, clock)
@@ -286,7 +290,7 @@ export class CriRuntime implements Runtime {
 
   /** Asked once; a failure is asked again by the next caller. */
   #traits(): Promise<CriHost> {
-    this.#host ??= readHost(this.#client, this.#clock, this.#cgroupName).catch((error: unknown) => {
+    this.#host ??= readHost(this.#client, this.#clock, this.#cgroupName, this.#podsMemoryBytes).catch((error: unknown) => {
       this.#host = undefined
       throw error
     })

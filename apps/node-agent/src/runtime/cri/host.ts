@@ -17,7 +17,7 @@ export interface CriHost extends HostTraits {
 }
 
 /** @throws CriError. */
-export async function readHost(client: CriClient, clock: Clock, cgroupName: string | undefined): Promise<CriHost> {
+export async function readHost(client: CriClient, clock: Clock, cgroupName: string | undefined, memoryMaxBytes?: number): Promise<CriHost> {
   const [status, driver, limits, version] = await Promise.all([
     client.call(RuntimeService.method.status, { verbose: true }),
     cgroupDriver(client),
@@ -30,7 +30,13 @@ export async function readHost(client: CriClient, clock: Clock, cgroupName: stri
     hasMemoryController: version === 2 || (await isThere(`${CGROUP_ROOT}/memory`)),
     hasGroupsPolicy: status.features?.supplementalGroupsPolicy ?? false,
     hasRecursiveReadOnly: status.runtimeHandlers.some(({ name, features }) => name === '' && features?.recursiveReadOnlyMounts),
-    cgroups: new PodCgroups({ manager: driver ?? settings.manager, version, clock, ...(cgroupName !== undefined && { name: cgroupName }) }),
+    cgroups: new PodCgroups({
+      manager: driver ?? settings.manager,
+      version,
+      clock,
+      memoryMaxBytes,
+      ...(cgroupName !== undefined && { name: cgroupName }),
+    }),
     ...(settings.sandboxImage !== undefined && { sandboxImage: settings.sandboxImage }),
   }
 }

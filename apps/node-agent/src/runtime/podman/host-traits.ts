@@ -16,14 +16,14 @@ export interface PodmanHost {
   readonly graphRoot: string
 }
 
-export async function readPodmanHost(client: PodmanClient, cgroupName: string, clock: Clock): Promise<PodmanHost> {
+export async function readPodmanHost(client: PodmanClient, cgroupName: string, clock: Clock, memoryMaxBytes?: number): Promise<PodmanHost> {
   const [info, limits, version] = await Promise.all([client.call<PodmanInfo>('GET', '/info'), readProcessLimits(), cgroupVersion()])
   return {
     version: info.version.Version,
     limits,
     controllers: info.host.cgroupControllers ?? [],
     cgroupVersion: version,
-    cgroups: new PodCgroups({ manager: info.host.cgroupManager, version, clock, name: cgroupName }),
+    cgroups: new PodCgroups({ manager: info.host.cgroupManager, version, clock, name: cgroupName, memoryMaxBytes }),
     graphRoot: info.store.graphRoot,
   }
 }
