@@ -49,6 +49,8 @@ export interface PodmanOptions {
   readonly storage?: PodmanStorage
   /** Of the group above all pods. Default `bramble`. */
   readonly cgroupName?: string
+  /** Of all pods together. */
+  readonly podsMemoryBytes?: number | undefined
   /** Whose pods these are; pods of others on the same Podman are neither seen nor touched. Default: the agent's. */
   readonly owner?: string
   /** A container's log starts anew above this, and what was in it is lost: for when nobody rotates it. Default 50 MiB. */
@@ -76,6 +78,7 @@ export class PodmanRuntime implements Runtime {
   readonly #stateDirectory: string
   readonly #exitsDirectory: string
   readonly #cgroupName: string
+  readonly #podsMemoryBytes: number | undefined
   readonly #logBytesMax: number
   readonly #owner: string
   #asked: Promise<PodmanHost> | undefined
@@ -85,6 +88,7 @@ export class PodmanRuntime implements Runtime {
     this.#clock = clock
     this.#stateDirectory = stateDirectory
     this.#cgroupName = options.cgroupName ?? CGROUP_NAME
+    this.#podsMemoryBytes = options.podsMemoryBytes
     this.#logBytesMax = options.logBytesMax ?? LOG_BYTES_MAX
     this.#owner = options.owner ?? ''
     this.#exitsDirectory = join(storage?.tmpDirectory ?? '/run/libpod', 'exits')
@@ -315,7 +319,7 @@ export class PodmanRuntime implements Runtime {
 
   /** Asked once; a failure is asked again by the next caller. */
   #host(): Promise<PodmanHost> {
-    this.#asked ??= unavailable(readPodmanHost(this.#client, this.#cgroupName, this.#clock)).catch((error: unknown) => {
+    this.#asked ??= unavailable(readPodmanHost(this.#client, this.#cgroupName, this.#clock, this.#podsMemoryBytes)).catch((error: unknown) => {
       this.#asked = undefined
       throw error
     })
