@@ -68,12 +68,14 @@ export async function openInContainer(
   const stderr = child.stderr.pipe(tail)
   const errors = stdio.stderr ? stderr.pipe(new PassThrough()) : undefined
   if (!errors) stderr.resume()
+  const stopped = new AbortController()
   const kill = (): void => {
+    stopped.abort(new RuntimeError('RuntimeUnavailable', 'the stream of the command was closed'))
     killCommand(mark)
     child.kill()
     errors?.destroy()
   }
-  const ended = follow(child, { program, tail, mark, signal, errors, kill })
+  const ended = follow(child, { program, tail, mark, signal, stopped: stopped.signal, errors, kill })
   ended.catch(() => {}) // who does not look at it does not care
   return {
     ...(child.stdin && { stdin: child.stdin }),
@@ -89,17 +91,20 @@ interface Following {
   readonly tail: Tail
   readonly mark: string
   readonly signal: AbortSignal
+  /** It was killed by us. */
+  readonly stopped: AbortSignal
   readonly errors: Readable | undefined
   readonly kill: () => void
 }
 
-async function follow(child: PipedProcess, { program, tail, mark, signal, errors, kill }: Following): Promise<ProcessEnd> {
+async function follow(child: PipedProcess, { program, tail, mark, signal, stopped, errors, kill }: Following): Promise<ProcessEnd> {
   signal.addEventListener('abort', kill, { once: true })
   for (const stream of [child.stdout, errors]) stream?.once('close', () => !stream.readableEnded && kill())
   child.stdin?.once('close', () => !child.stdin!.writableEnded && child.isRunning() && kill())
   try {
     const { exitCode } = await child.ended
     signal.throwIfAborted()
+    stopped.throwIfAborted()
     if (exitCode === undefined) throw new RuntimeError('RuntimeUnavailable', `${program} was ended before the command`)
     return { exitCode: codeOf(program, exitCode, tail.text) }
   } finally {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Clock } from '@bramble/reconcile/env'
 import { RuntimeError } from '../runtime.ts'
 
 /** Where the OCI runtimes keep what they know of a running container. */
@@ -16,29 +17,41 @@ export async function ociRuntimeOf(containerId: string): Promise<string> {
   throw new RuntimeError('RuntimeUnavailable', `container ${containerId} is not running`)
 }
 
-/** For the process ids of a command that is about to run in a container: that of the command first. Of this agent process. */
-export const commandMark = (directory: string, containerId: string): string =>
-  join(directory, `exec-${process.pid}-${containerId}-${randomUUID()}`)
+/** For the process id of a command that is about to run in a container. Of this agent process. @param id Of the command, in the arguments of what watches it. */
+export const commandMark = (directory: string, containerId: string, id: string = randomUUID()): string =>
+  join(directory, `exec-${process.pid}-${containerId}-${id}`)
 
 /** Kills a command and what it began; the OCI runtimes pass no signal on that would end every command. */
 export function killCommand(mark: string): void {
-  for (const pid of pidsIn(mark).flatMap(withDescendants).reverse()) killNow(pid)
+  for (const pid of [...withDescendants(pidIn(mark))].reverse()) killNow(pid)
 }
 
+/** Kills what watches a command: it may stay for minutes after the end. */
+export async function killWatchers(commandId: string): Promise<void> {
+  for (let rounds = 0; rounds < ROUNDS_MAX; rounds++) {
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && readNow(`/proc/${name}/cmdline`).includes(commandId))
+    if (pids.length === 0) return
+    for (const pid of pids) killNow(Number(pid)) // it may have begun another at this very moment
+  }
+}
+
+const ROUNDS_MAX = 10
+
 /** Kills what was running for agents that are gone: nobody reads what it says any more. */
-export async function killLeftovers(directory: string): Promise<void> {
-  for (const name of await readdir(directory).catch(() => [])) {
-    const [, agent, containerId] = /^exec-(\d+)-([0-9a-f]+)-/.exec(name) ?? []
-    if (agent === undefined || Number(agent) === process.pid || (await isThere(`/proc/${agent}`))) continue
-    const mark = join(directory, name)
-    // a process of that number may be another by now
-    for (const pid of pidsIn(mark)) if (belongsTo(pid, containerId!)) for (const each of withDescendants(pid).reverse()) killNow(each)
+export async function killLeftovers(directory: string, clock: Clock): Promise<void> {
+  const names = await readdir(directory).catch(() => [])
+  const left = names.map((name) => ({ mark: join(directory, name), parts: /^exec-(\d+)-([0-9a-f]+)-(.+)$/.exec(name) }))
+  const leftovers = left.filter(({ parts }) => parts && readNow(`/proc/${parts[1]}/cmdline`) === '')
+  for (const { mark, parts } of leftovers) if (belongsTo(pidIn(mark), parts![2]!)) killCommand(mark) // or another process has that number by now
+  if (leftovers.length > 0) await clock.sleep(END_MS) // for Podman's watchers to write the ends down
+  for (const { mark, parts } of leftovers) {
+    await killWatchers(parts![3]!)
     await rm(mark, { force: true })
   }
 }
 
-const belongsTo = (pid: number, containerId: string): boolean =>
-  readNow(`/proc/${pid}/cgroup`).includes(containerId) || readNow(`/proc/${pid}/cmdline`).includes(containerId)
+const END_MS = 500
+const belongsTo = (pid: number, containerId: string): boolean => readNow(`/proc/${pid}/cgroup`).includes(containerId)
 
 const isThere = (path: string): Promise<boolean> =>
   access(path).then(
@@ -46,13 +59,10 @@ const isThere = (path: string): Promise<boolean> =>
     () => false,
   )
 
-const pidsIn = (mark: string): readonly number[] =>
-  readNow(mark)
-    .split(/\s+/)
-    .map(Number)
-    .filter((pid) => pid > 1)
+const pidIn = (mark: string): number => Number(readNow(mark))
 
 function withDescendants(pid: number): number[] {
+  if (!(pid > 1)) return [] // the command has not begun
   const children = readNow(`/proc/${pid}/task/${pid}/children`).trim()
   return [pid, ...(children === '' ? [] : children.split(' ').map(Number).flatMap(withDescendants))]
 }

@@ -63,6 +63,21 @@ export async function reboot(): Promise<void> {
   }
 }
 
+/** Podman's service forgets what it keeps in memory. */
+export async function endService(): Promise<void> {
+  for (const pid of await processesLike('podman ')) if (/system service/.test(await commandOf(pid))) killQuietly(pid)
+}
+
+/** Processes on this host whose command has this in it. */
+export async function processesLike(part: string): Promise<readonly number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
+  const commands = await Promise.all(pids.map(commandOf))
+  return pids.filter((pid, index) => pid !== process.pid && commands[index]!.includes(part))
+}
+
+const commandOf = async (pid: number): Promise<string> =>
+  (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ')
+
 export function killQuietly(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')

@@ -7,7 +7,7 @@ import { BUSYBOX_IMAGE, buildImages } from '../../../../../tools/images/build.ts
 import { runCommand } from '../../host/exec.ts'
 import { insidePrivateHost, privateHostTest } from '../../host/private-host.ts'
 import type { PodUnderTest } from '../contract/pod-under-test.ts'
-import { aRuntime, killQuietly, nothingIsLeft, PAUSE_MS, podOnPodman, reboot } from './podman-host.fixture.ts'
+import { aRuntime, endService, killQuietly, nothingIsLeft, PAUSE_MS, podOnPodman, reboot } from './podman-host.fixture.ts'
 
 const GRAPH_ROOT = '/var/lib/containers/storage'
 
@@ -235,18 +235,11 @@ interface Inspected {
 const inspect = async (id: string): Promise<Inspected> =>
   (JSON.parse((await runCommand('podman', ['inspect', id])).stdout) as Inspected[])[0]!
 const layerOf = async (id: string): Promise<string> => join((await inspect(id)).GraphDriver.Data.UpperDir, '..')
-const layers = async (): Promise<readonly string[]> => (await readdir(join(GRAPH_ROOT, 'overlay'))).filter((name) => /^[0-9a-f]{64}$/.test(name))
+const layers = async (): Promise<readonly string[]> =>
+  (await readdir(join(GRAPH_ROOT, 'overlay'))).filter((name) => /^[0-9a-f]{64}$/.test(name))
 
 async function rebuildImages(): Promise<void> {
   await buildImages({ names: [BUSYBOX_IMAGE] })
-}
-
-/** What it keeps in memory is forgotten. */
-async function endService(): Promise<void> {
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-    if (/^podman\0.*system\0service/.test(command)) killQuietly(Number(pid))
-  }
 }
 
 function isRunning(pid: number): boolean {

@@ -104,7 +104,7 @@ export class PodmanRuntime implements Runtime {
     this.#attachments = new Attachments(this.#client, this.#holders)
     this.#ports = new PortConnections(clock)
     this.#resizes = new Resizes(join(stateDirectory, 'resizes'))
-    this.#repairs = new Repairs({ client: this.#client, host: () => this.#host(), log, stateDirectory })
+    this.#repairs = new Repairs({ client: this.#client, host: () => this.#host(), clock, log, stateDirectory })
     this.#observer = new Observer({
       client: this.#client,
       sandboxes: this.#sandboxes,

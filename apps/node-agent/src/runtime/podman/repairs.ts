@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Log } from '@bramble/reconcile/env'
+import type { Clock, Log } from '@bramble/reconcile/env'
 import { readIfPresent } from '../../host/files.ts'
 import { type PodmanClient, PodmanError } from './client.ts'
 import type { PodmanHost } from './host-traits.ts'
@@ -11,6 +11,7 @@ import { damagedImages } from './storage-damage.ts'
 export interface RepairsOptions {
   readonly client: PodmanClient
   readonly host: () => Promise<PodmanHost>
+  readonly clock: Clock
   readonly log: Log
   /** Emptied by a reboot. */
   readonly stateDirectory: string
@@ -35,7 +36,7 @@ export class Repairs {
   }
 
   async #begin(): Promise<void> {
-    await killLeftovers(this.#options.stateDirectory)
+    await killLeftovers(this.#options.stateDirectory, this.#options.clock)
     const host = await this.#options.host()
     await this.#killStrays(host)
     await this.#checkStorage(host)

@@ -1,11 +1,11 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import type { Clock } from '@bramble/reconcile/env'
 import type { ProcessEnd, RemoteProcess, Stdio, TerminalSize } from '@bramble/streams/remote-process'
 import { RuntimeError } from '../runtime.ts'
 import { type PodmanClient, PodmanError } from './client.ts'
 import type { InspectedExec } from './libpod.ts'
-import { commandMark, killCommand, killNow } from './oci-commands.ts'
+import { commandMark, killCommand, killWatchers } from './oci-commands.ts'
 
 const LOOKS_MAX = 100
 const LOOK_AGAIN_MS = 20
@@ -33,10 +33,11 @@ export class Terminals {
     const id = await this.#create(containerId, command, stdio, signal)
     const socket = await this.#client.hijack(`/exec/${id}/start`, { body: { Detach: false, Tty: true } }, signal)
     if (!stdio.stdout) socket.resume()
-    const mark = commandMark(this.#directory, containerId)
-    const watcher = await this.#begun(id, mark)
-    const ended = this.#follow(id, socket, { mark, watcher, signal })
+    const mark = commandMark(this.#directory, containerId, id)
+    const begun = this.#begun(id, mark)
+    const ended = this.#follow(id, socket, mark, signal, begun)
     ended.catch(() => {}) // who does not look at it does not care
+    await begun
     return {
       ...(stdio.stdin && { stdin: socket }),
       ...(stdio.stdout && { stdout: socket }),
@@ -54,34 +55,29 @@ export class Terminals {
     }
   }
 
-  /** Waits until it runs, or has ended already. Notes its processes, for the next agent should this one die. @returns the watcher's id. */
-  async #begun(id: string, mark: string): Promise<number | undefined> {
+  /** Waits until it runs, or has ended already. Notes its processes, for the next agent should this one die. */
+  async #begun(id: string, mark: string): Promise<void> {
     for (let looks = 0; looks < LOOKS_MAX; looks++) {
       const { Running, Pid, CanRemove } = await this.#client.call<InspectedExec>('GET', `/exec/${id}/json`)
-      if (Running && Pid > 0) {
-        const watcher = await watcherOf(Pid)
-        await writeFile(mark, `${Pid} ${watcher ?? ''}`, { mode: 0o600 })
-        return watcher
-      }
-      if (CanRemove) return undefined // it has ended already
+      if (CanRemove) return // it has ended already
+      if (Running && Pid > 0) return writeFile(mark, String(Pid), { mode: 0o600 })
       await this.#clock.sleep(LOOK_AGAIN_MS)
     }
     throw new RuntimeError('RuntimeUnavailable', `the command did not begin within ${LOOKS_MAX * LOOK_AGAIN_MS} ms`)
   }
 
-  async #follow(
-    id: string,
-    socket: Socket,
-    { mark, watcher, signal }: { readonly mark: string; readonly watcher: number | undefined; readonly signal: AbortSignal },
-  ): Promise<ProcessEnd> {
+  async #follow(id: string, socket: Socket, mark: string, signal: AbortSignal, begun: Promise<void>): Promise<ProcessEnd> {
     try {
+      await begun
       await new Promise<void>((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve())))
       signal.throwIfAborted()
       if (!socket.readableEnded) throw new RuntimeError('RuntimeUnavailable', 'the stream of the command was closed')
       return { exitCode: await this.#exitCode(id) }
     } finally {
+      socket.destroy()
       killCommand(mark)
-      if (watcher !== undefined) killNow(watcher) // it would stay for minutes
+      await this.#exitCode(id).catch(() => {}) // Podman would look for it when the container is removed
+      await killWatchers(id)
       await rm(mark, { force: true })
     }
   }
@@ -113,10 +109,4 @@ export function resizer(send: (size: TerminalSize) => Promise<unknown>): (size: 
     next = size
     if (!isSending) void sendAll()
   }
-}
-
-async function watcherOf(pid: number): Promise<number | undefined> {
-  const parent = Number(/^PPid:\s*(\d+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => ''))?.[1] ?? 0)
-  const name = await readFile(`/proc/${parent}/comm`, 'utf8').catch(() => '')
-  return name.startsWith('conmon') ? parent : undefined
 }
