@@ -18,7 +18,10 @@ const PROGRAMS = {
       'http/protobuf/fields.txt',
     ],
   },
-  'node-agent': { workers: ['transport/csr-worker.ts', 'node/inventory-worker.ts', 'runtime/podman/port-dialer.ts'], files: [] },
+  'node-agent': {
+    workers: ['transport/csr-worker.ts', 'node/inventory-worker.ts', 'runtime/podman/port-dialer.ts', 'cri-main.ts'],
+    files: [],
+  },
 } as const
 
 /**
@@ -29,7 +32,7 @@ const nodeModules: Plugin = {
   name: 'node-modules',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^[a-z0-9_:/]+$/ }, ({ path, kind }) =>
-      kind === 'import-statement' && isBuiltin(path) ? { path, namespace: 'node' } : undefined,
+      kind !== 'require-call' && isBuiltin(path) ? { path, namespace: 'node' } : undefined,
     )
     onLoad({ filter: /./, namespace: 'node' }, ({ path }) => ({
       contents: `const it = process.getBuiltinModule('${path}')\nexport default it\nexport const { ${exportsOf(path).join(', ')} } = it`,

@@ -38,7 +38,7 @@ export const RULES: readonly Rule[] = [
   { in: /apps\/node-agent\/src\//, forbid: /from '.*\/control-plane\//, because: 'programs never import each other' },
   {
     in: /apps\/cli\/src\//,
-    forbid: /from '.*\/(control-plane|node-agent)\/src\/(?!config\.ts')/,
+    forbid: /from '.*\/(control-plane|node-agent)\/src\/(?!(cri-)?config\.ts')/,
     because: 'the command knows the settings of programs, nothing else',
   },
   { in: /packages\//, forbid: /from '.*apps\//, because: 'packages know no program' },
@@ -55,7 +55,7 @@ export const RULES: readonly Rule[] = [
     because: 'imports go one way: store ← api ← resources ← the rest',
   },
   {
-    in: /node-agent\/src\/(runtime|network|devices)\//,
+    in: /node-agent\/src\/(runtime|network|devices|cri-server)\//,
     forbid: /from '.*\/(pods|state)\/|@bramble\/link/,
     because: 'adapters do not know who uses them',
   },

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { AGENT_SETTINGS } from '../../node-agent/src/config.ts'
+import { CRI_SETTINGS } from '../../node-agent/src/cri-config.ts'
 import { SERVER_SETTINGS } from '../../control-plane/src/config.ts'
 import { down } from './down.ts'
 import { EXIT_USAGE, fail } from './fail.ts'
@@ -48,6 +49,11 @@ addSettings(program.command('agent').description('run the agent of this node; jo
   .action((_options, command: Command) =>
     command.opts<{ shutdown: boolean }>().shutdown ? shutDown() : becomeProgram('node-agent', givenSettings(command, AGENT_SETTINGS)),
   )
+
+addSettings(
+  program.command('cri').description('serve Podman to kubelets and crictl, as a CRI runtime on a unix socket; containers outlive it'),
+  CRI_SETTINGS,
+).action((_options, command: Command) => becomeProgram('cri', givenSettings(command, CRI_SETTINGS)))
 
 const token = program.command('token').description('join tokens: with one, a machine becomes a node')
 addSettings(token.command('create').description('create a token and print the line that joins a machine'), dataDirOnly)

@@ -2,9 +2,13 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { parseAgentConfig } from '../../node-agent/src/config.ts'
+import { parseCriConfig } from '../../node-agent/src/cri-config.ts'
 import { parseServerConfig } from '../../control-plane/src/config.ts'
 
+/** What a node or a control plane is made of, kept running. */
 export type ProgramName = 'control-plane' | 'node-agent'
+/** And what runs for as long as somebody wants it. */
+type StartedName = ProgramName | 'cri'
 /** Where a program finds its settings: JSON, so that no secret stands in argv. */
 const CONFIG_VARIABLE = 'BRAMBLE_CONFIG'
 
@@ -18,14 +22,26 @@ const launcher = createRequire(import.meta.url)(`${root}bin/node.cjs`) as {
 export const binBramble = `${root}bin/bramble`
 export const binSupervise = `${root}bin/supervise`
 
+/** Where its main file lies; the agent's tree has two programs. */
+const PLACE: Readonly<Record<StartedName, { readonly folder: string; readonly file: string }>> = {
+  'control-plane': { folder: 'control-plane', file: 'main' },
+  'node-agent': { folder: 'node-agent', file: 'main' },
+  cri: { folder: 'node-agent', file: 'cri-main' },
+}
+
 /** The bundle that `npm run bundle` made, or the sources: they need more memory and start more slowly. */
-function mainFile(name: ProgramName): string {
-  const bundle = `${root}dist/${name}/main.js`
-  return existsSync(bundle) ? bundle : `${root}apps/${name}/src/main.ts`
+function mainFile(name: StartedName): string {
+  const { folder, file } = PLACE[name]
+  const bundle = `${root}dist/${folder}/${file}.js`
+  return existsSync(bundle) ? bundle : `${root}apps/${folder}/src/${file}.ts`
 }
 
 /** The agent computes little: without the optimizing compiler it is as fast, and 5 MB smaller. */
-const OWN_FLAGS: Readonly<Record<ProgramName, readonly string[]>> = { 'control-plane': [], 'node-agent': ['--no-opt'] }
+const OWN_FLAGS: Readonly<Record<StartedName, readonly string[]>> = {
+  'control-plane': [],
+  'node-agent': ['--no-opt'],
+  cri: ['--no-opt'],
+}
 
 /** How a program is started: the pinned Node.js by path, its flags, its main file. */
 export const programCommand = (name: ProgramName): readonly string[] => [
@@ -49,13 +65,14 @@ export const programEnvironment = (config: Record<string, unknown>): Record<stri
 })
 
 /** Checks the settings and turns this process into the program: same pid, none of our memory. */
-export function becomeProgram(name: ProgramName, given: Record<string, unknown>): void {
+export function becomeProgram(name: StartedName, given: Record<string, unknown>): void {
   checkConfig(name, given)
   launcher.run([...OWN_FLAGS[name], mainFile(name)], programEnvironment(given))
 }
 
 /** @throws SettingsError with a line per bad setting. */
-export function checkConfig(name: ProgramName, given: Record<string, unknown>): void {
+export function checkConfig(name: StartedName, given: Record<string, unknown>): void {
   if (name === 'control-plane') parseServerConfig(given)
+  else if (name === 'cri') parseCriConfig(given)
   else parseAgentConfig(given)
 }
