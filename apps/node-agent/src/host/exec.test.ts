@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buffer, text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { HostError, runCommand, runTalkative, startDetached } from './exec.ts'
+import { HostError, runCommand, runTalkative, startDetached, startHelper, startPiped } from './exec.ts'
 
 test('a command gets its input and environment and gives its outputs', async () => {
   const result = await runCommand('sh', ['-c', 'cat; echo "$WORD" >&2'], { input: 'in\n', env: { WORD: 'err' } })
@@ -52,13 +55,14 @@ test('of a talkative program the beginning is kept, and its exit code', async ()
 })
 
 test('nobody waits for a descendant that holds the outputs open', async () => {
-  for (const run of [
-    runCommand('sh', ['-c', 'sleep 3 & exec sleep 60'], { timeoutMs: 50 }),
-    runTalkative('sh', ['-c', 'sleep 3 & exit 0'], { timeoutMs: 50, keepBytes: 8 }),
-  ]) {
+  const runs = [
+    () => runCommand('sh', ['-c', 'sleep 3 & exec sleep 60'], { timeoutMs: 50 }),
+    () => runTalkative('sh', ['-c', 'sleep 3 & exit 0'], { timeoutMs: 50, keepBytes: 8 }),
+  ]
+  for (const run of runs) {
     const startedMs = performance.now()
-    await assert.rejects(run, /did not end within 50 ms/)
-    assert.ok(performance.now() - startedMs < 2_000)
+    await assert.rejects(run(), /did not end within 50 ms/)
+    assert.ok(performance.now() - startedMs < 2_500)
   }
 })
 
@@ -77,4 +81,64 @@ test('a detached process leads its own session and writes to its file', async (t
   const child = startDetached('sh', ['-c', 'echo $$; cut -d" " -f6 /proc/$$/stat; exit 5'], { outputPath })
   assert.deepEqual(await child.ended, { exitCode: 5 })
   assert.equal(await readFile(outputPath, 'utf8'), `${child.pid}\n${child.pid}\n`)
+})
+
+test('streams of a program are carried: input, its end, both outputs, exit code', async () => {
+  const child = startPiped('sh', ['-c', 'cat; echo err >&2; exit 4'], { stdin: true, stdout: true })
+  child.stdin!.end('in')
+  assert.deepEqual(await Promise.all([text(child.stdout!), text(child.stderr), child.ended]), ['in', 'err\n', { exitCode: 4 }])
+  assert.equal(child.isRunning(), false)
+})
+
+test('a program waits for who reads it, and nothing is lost', async () => {
+  const child = startPiped('sh', ['-c', 'head -c 8000000 /dev/zero; echo done >&2'], { stdin: false, stdout: true })
+  await new Promise(setImmediate)
+  await new Promise(setImmediate)
+  assert.equal(child.isRunning(), true)
+  const [bytes, words] = await Promise.all([buffer(child.stdout!), text(child.stderr)])
+  assert.deepEqual([bytes.length, words], [8_000_000, 'done\n'])
+})
+
+test('a program that is killed ends its streams, though a descendant holds them open', async () => {
+  const child = startPiped('sh', ['-c', 'sleep 5 & echo up; wait'], { stdin: false, stdout: true })
+  await once(child.stdout!, 'readable')
+  child.kill()
+  assert.deepEqual(await child.ended, {})
+  assert.equal(child.stdout!.destroyed, true)
+  assert.throws(() => startPiped('bramble-no-such-program', [], { stdin: false, stdout: true }), { name: 'HostError' })
+})
+
+test('a helper answers messages and hands connections over', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'bramble-exec-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const server = createServer((socket) => socket.end('hello')).listen(0, '127.0.0.1')
+  t.after(() => server.close())
+  await once(server, 'listening')
+  const program = join(folder, 'helper.mjs')
+  await writeFile(
+    program,
+    `import { Socket } from 'node:net'
+     process.on('message', ({ port }) => {
+       const socket = new Socket()
+       socket.pause()
+       socket.connect(port, '127.0.0.1', () => process.send({ port }, socket))
+     })`,
+  )
+  const { port } = server.address() as { port: number }
+  const answers: { message: unknown; connection: Socket | undefined }[] = []
+  let told = (): void => {}
+  const answered = new Promise<void>((resolve) => {
+    told = resolve
+  })
+  const helper = startHelper(['env', '--'], program, (message, connection) => {
+    answers.push({ message, connection })
+    told()
+  })
+  helper.send({ port })
+  await answered
+  assert.deepEqual(answers[0]!.message, { port })
+  assert.equal(await text(answers[0]!.connection!), 'hello')
+  helper.stop()
+  await helper.ended
+  helper.send({ port })
 })

@@ -319,10 +319,12 @@ export class PodmanRuntime implements Runtime {
 
   /** Asked once; a failure is asked again by the next caller. */
   #host(): Promise<PodmanHost> {
-    this.#asked ??= unavailable(readPodmanHost(this.#client, this.#cgroupName, this.#clock, this.#podsMemoryBytes)).catch((error: unknown) => {
-      this.#asked = undefined
-      throw error
-    })
+    this.#asked ??= unavailable(readPodmanHost(this.#client, this.#cgroupName, this.#clock, this.#podsMemoryBytes)).catch(
+      (error: unknown) => {
+        this.#asked = undefined
+        throw error
+      },
+    )
     return this.#asked
   }
 }
