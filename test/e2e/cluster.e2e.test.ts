@@ -4,6 +4,7 @@ import { findKubectls } from './kubectl.ts'
 import { commands } from './scenarios/commands.ts'
 import { faults } from './scenarios/faults.ts'
 import { membership } from './scenarios/membership.ts'
+import { metrics } from './scenarios/metrics.ts'
 import { pods } from './scenarios/pods.ts'
 import { reset } from './scenarios/reset.ts'
 import { scheduling } from './scenarios/scheduling.ts'
@@ -29,6 +30,7 @@ describe('a cluster of three nodes', { skip, timeout: 540_000 }, () => {
   pods(cluster)
   storage(cluster)
   services(cluster)
+  metrics(cluster, kubectls)
   faults(cluster)
   membership(cluster)
   reset(cluster)
