@@ -70,6 +70,7 @@ export async function anApi(backend: Backend = new MemoryBackend(), identify: Ap
     assert.ok(answer.code < 300, `${method} ${path}: ${answer.text}`)
     return answer.json
   }
+  await send({ method: 'POST', path: `${NS}/serviceaccounts`, body: { metadata: { name: 'default' } } }) // as a controller would
   return { ...plane, send, must, unforeseen }
 }
 export type Api = Awaited<ReturnType<typeof anApi>>

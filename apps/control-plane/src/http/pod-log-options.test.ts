@@ -113,3 +113,9 @@ for (const [name, statuses, previous, message] of states)
     if (message === undefined) look()
     else assert.throws(look, { code: 400, message })
   })
+
+for (const field of ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const)
+  test(`a container that runs by ${field} has a log`, () => {
+    const pod = { ...aPod(['c']), status: { [field]: [{ name: 'c', ...running }] } } as Pod
+    assertHasLog(pod, { container: 'c', previous: false })
+  })

@@ -1,6 +1,6 @@
 import { type FieldError, forbiddenField, invalidValue, notSupported } from '@bramble/api/field-error'
 import { badRequest, invalid } from '@bramble/api/status-error'
-import type { ContainerStatus, Pod } from '@bramble/api/types/pod'
+import type { Pod, PodStatus } from '@bramble/api/types/pod'
 import { containerOf } from './pod-container.ts'
 import { isTrue } from './request-info.ts'
 
@@ -81,8 +81,10 @@ export function assertHasLog({ metadata, status }: Pod, { container, previous }:
   refuse(`${of} is waiting to start: ${waitingText(state?.waiting?.reason)}`)
 }
 
-const statusOf = (container: string, status: Pod['status']): ContainerStatus | undefined =>
-  [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].find(({ name }) => name === container)
+const statusOf = (container: string, { containerStatuses, initContainerStatuses, ephemeralContainerStatuses }: PodStatus = {}) =>
+  [containerStatuses, initContainerStatuses, ephemeralContainerStatuses]
+    .flatMap((statuses) => statuses ?? [])
+    .find(({ name }) => name === container)
 
 function waitingText(reason = 'ContainerCreating'): string {
   if (reason === 'ErrImagePull') return "image can't be pulled"

@@ -4,7 +4,7 @@ import type { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import { internalError, methodNotAllowed } from '@bramble/api/status-error'
+import { badRequest, methodNotAllowed } from '@bramble/api/status-error'
 import type { Exchange } from '../routes/exchange.ts'
 import { requestLabels } from '../request-labels.ts'
 import { type Asked, type Backend, backendConnection, backendRequest, unreachable } from './backend.ts'
@@ -34,7 +34,7 @@ export async function proxy(exchange: Exchange, backend: Backend): Promise<Respo
   }
   const incoming = c.env?.incoming as IncomingMessage | Http2ServerRequest | undefined
   try {
-    if (!incoming) throw internalError('proxies need a connection')
+    if (!incoming) throw badRequest('only requests that came over a connection can be proxied')
     const asked = { path: path.path || '/', search: url.search, headers: headersFor(incoming, url.pathname) }
     if (c.env.upgrade) return await proxyUpgrade(c.env.upgrade, backend, asked, over, deps.stop)
     return await proxyRequest(exchange, incoming, backend, asked, path, over)
