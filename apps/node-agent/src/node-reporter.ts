@@ -170,11 +170,10 @@ export class NodeReporter {
 
   #boardConditions(): readonly NodeCondition[] {
     const { facts, env } = this.#parts
-    if (!facts.board) return []
     const nowMs = env.clock.monotonicMs()
-    const power = facts.board.power()
-    this.#troubles = seenTroubles(this.#troubles, power, nowMs)
-    return boardConditions(this.#troubles, power, facts.board.storage(), nowMs)
+    const power = facts.board?.power() ?? {}
+    this.#troubles = seenTroubles(this.#troubles, power, this.#usage.temperatureCelsius, nowMs)
+    return boardConditions(this.#troubles, power, facts.board?.storage() ?? [], nowMs)
   }
 }
 

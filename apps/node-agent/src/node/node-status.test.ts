@@ -48,8 +48,6 @@ const cases = [
     found: { conditions: [{ type: 'ClockWrong', status: 'True' as const }] },
     pressed: ['ClockWrong'],
   },
-  { name: 'a hot processor is told', usage: { temperatureCelsius: 84 }, pressed: ['HighTemperature'] },
-  { name: 'a cool one is no trouble', usage: { temperatureCelsius: 50 }, pressed: [] },
 ]
 for (const { name, usage = {}, found, runtime, ready = 'True', message, pressed = [] } of cases) {
   test(name, () => {

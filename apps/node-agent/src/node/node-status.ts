@@ -31,7 +31,6 @@ export interface NodeFindings {
 }
 
 const PODS_MAX = 110
-const THROTTLING_CELSIUS = 80
 
 /** The status of a node as `kubectl describe node` shows it. Pure; heartbeat times are left to the control plane. */
 export function nodeStatus(
@@ -60,7 +59,7 @@ export function nodeStatus(
   return {
     capacity,
     allocatable,
-    conditions: conditions(usage, runtime, address, podsReady, found).map((condition) => ({ ...condition, lastTransitionTime: now })),
+    conditions: conditions(runtime, address, podsReady, found).map((condition) => ({ ...condition, lastTransitionTime: now })),
     addresses: [
       ...(address === undefined ? [] : [{ type: 'InternalIP' as const, address }]),
       { type: 'Hostname', address: inventory.hostname },
@@ -83,7 +82,6 @@ export function nodeStatus(
 const kibibytes = (bytes: number): string => `${Math.floor(Math.max(0, bytes) / 1024)}Ki`
 
 function conditions(
-  usage: Usage,
   runtime: RuntimeStatus,
   address: string | undefined,
   podsReady: string | undefined,
@@ -108,22 +106,11 @@ function conditions(
     pressure('DiskPressure', 'NodeHasDiskPressure', 'NodeHasNoDiskPressure', 'disk pressure'),
     pressure('PIDPressure', 'NodeHasInsufficientPID', 'NodeHasSufficientPID', 'PID pressure'),
     ...(found.conditions ?? []),
-    ...(usage.temperatureCelsius === undefined ? [] : [temperature(usage.temperatureCelsius)]),
     notReady === undefined
       ? { type: 'Ready', status: 'True', reason: 'AgentReady', message: 'the agent is posting ready status' }
       : { type: 'Ready', status: 'False', reason: 'AgentNotReady', message: notReady },
   ]
 }
-
-const temperature = (celsius: number): NodeCondition =>
-  celsius >= THROTTLING_CELSIUS
-    ? {
-        type: 'HighTemperature',
-        status: 'True',
-        reason: 'ProcessorHot',
-        message: `the processor is at ${THROTTLING_CELSIUS} °C or more and slows down`,
-      }
-    : { type: 'HighTemperature', status: 'False', reason: 'ProcessorCool', message: 'the processor is not too hot' }
 
 /** Kubernetes' well-known labels, ours, and what the operator set. Source: "Well-Known Labels, Annotations and Taints". */
 export const nodeLabels = (inventory: Inventory, settings: NodeStatusSettings): Readonly<Record<string, string>> => ({

@@ -19,7 +19,7 @@ const chip = (more: Partial<StorageReading>): StorageReading => ({
 })
 
 const shown = (power: PowerReading, storage: readonly StorageReading[] = [], troubles: Troubles = {}, nowMs = 0): readonly string[] =>
-  boardConditions(seenTroubles(troubles, power, nowMs), power, storage, nowMs).map(({ type, status }) => `${type}=${status}`)
+  boardConditions(seenTroubles(troubles, power, undefined, nowMs), power, storage, nowMs).map(({ type, status }) => `${type}=${status}`)
 
 test('a board that is fine says so, whatever was before', () => assert.deepEqual(shown(FINE), ['UnderVoltage=False', 'Throttled=False']))
 test('a weak supply is told', () => assert.deepEqual(shown(WEAK), ['UnderVoltage=True', 'Throttled=True']))
@@ -39,11 +39,25 @@ test('a supply that fails again and again for moments is one trouble, over after
   const told: string[] = []
   for (let nowMs = 0; nowMs <= 60 * MINUTE_MS; nowMs += 15_000) {
     const power = nowMs < 30 * MINUTE_MS && nowMs % (5 * MINUTE_MS) === 0 ? WEAK : FINE
-    troubles = seenTroubles(troubles, power, nowMs)
+    troubles = seenTroubles(troubles, power, undefined, nowMs)
     const text = JSON.stringify(boardConditions(troubles, power, [], nowMs))
     if (text !== told.at(-1)) told.push(text)
   }
   assert.equal(told.length, 2, 'each change costs a message')
   assert.match(told[0]!, /"UnderVoltage","status":"True"/)
   assert.match(told[1]!, /"UnderVoltage","status":"False"/)
+})
+
+test('a processor is hot from 80 °C on, and until it is below 75', () => {
+  let troubles: Troubles = {}
+  const hot = [70, 80, 79, 75, 74.9, 79].map((celsius) => {
+    troubles = seenTroubles(troubles, {}, celsius, 0)
+    return boardConditions(troubles, {}, [], 0)
+      .map(({ type, status }) => `${type}=${status}`)
+      .join()
+  })
+  assert.deepEqual(
+    hot,
+    ['False', 'True', 'True', 'True', 'False', 'False'].map((status) => `HighTemperature=${status}`),
+  )
 })

@@ -6,16 +6,26 @@ import type { PowerReading, StorageReading } from './board.ts'
 const CALM_MS = 600_000
 /** In the last tenth of its life a chip may fail any day. */
 const WORN_RATIO = 1
+/** Where boards slow themselves down; cool again some degrees below. */
+const HOT_CELSIUS = 80
+const COOL_CELSIUS = 75
 const RESERVE_LOW = 2
 
 /** When troubles were seen last, by a clock that never goes back. */
 export interface Troubles {
   readonly underVoltageMs?: number
   readonly slowedMs?: number
+  readonly isHot?: boolean
 }
 
-export const seenTroubles = (before: Troubles, { underVoltage, throttling }: PowerReading, nowMs: number): Troubles => ({
+export const seenTroubles = (
+  before: Troubles,
+  { underVoltage, throttling }: PowerReading,
+  celsius: number | undefined,
+  nowMs: number,
+): Troubles => ({
   ...before,
+  ...(celsius !== undefined && { isHot: celsius >= (before.isHot ? COOL_CELSIUS : HOT_CELSIUS) }),
   ...(underVoltage && { underVoltageMs: nowMs }),
   ...(throttling?.slowed && { slowedMs: nowMs }),
 })
@@ -31,6 +41,13 @@ export function boardConditions(
   const telling = storage.filter(({ lifeUsedRatio, reserveState }) => lifeUsedRatio !== undefined || reserveState !== undefined)
   const worn = telling.filter(({ lifeUsedRatio = 0, reserveState = 1 }) => lifeUsedRatio >= WORN_RATIO || reserveState >= RESERVE_LOW)
   return [
+    ...(troubles.isHot === undefined
+      ? []
+      : [
+          troubles.isHot
+            ? told('HighTemperature', true, 'ProcessorHot', `the processor is at ${HOT_CELSIUS} °C or more and slows down`)
+            : told('HighTemperature', false, 'ProcessorCool', 'the processor is not too hot'),
+        ]),
     ...(power.underVoltage === undefined
       ? []
       : [
