@@ -23,3 +23,5 @@ descriptors() { # SOURCE FOLDER: FOLDER/<name>_pb.{js,d.ts}, without the comment
 descriptors runtime/v1/api.proto apps/node-agent/src/runtime/cri/grpc
 descriptors containerd/events.proto apps/node-agent/src/runtime/cri/grpc
 descriptors containerd/leases.proto apps/node-agent/src/runtime/cri/grpc
+descriptors csi/v1/csi.proto apps/node-agent/src/pods/volumes/csi/grpc
+descriptors pluginregistration/v1/api.proto apps/node-agent/src/pods/volumes/csi/grpc
