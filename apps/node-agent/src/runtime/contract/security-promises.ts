@@ -91,12 +91,14 @@ export function securityPromises(promise: PromiseOf): void {
     assert.equal((await pod.container(b)).state, 'running')
   })
   real('an ephemeral container sees the processes of the one that it is for', async (pod) => {
-    await pod.start({ name: 'main', args: ['sleep 613'] })
+    const main = await pod.start({ name: 'main', args: ['sleep 613'] })
     await pod.start({ name: 'other', args: ['sleep 614'] })
-    const id = await pod.start({ name: 'debug', args: ['sleep 615'], processesOf: 'main' })
-    const seen = await pod.shell(id, 'for p in /proc/[0-9]*; do tr "\\0" " " < $p/cmdline; echo; done')
-    assert.match(seen, /sleep 613/)
-    assert.doesNotMatch(seen, /sleep 614/)
+    for (const [name, processesOf] of Object.entries({ named: 'main', known: main })) {
+      const id = await pod.start({ name, args: ['sleep 615'], processesOf })
+      const seen = await pod.shell(id, 'for p in /proc/[0-9]*; do tr "\\0" " " < $p/cmdline; echo; done')
+      assert.match(seen, /sleep 613/)
+      assert.doesNotMatch(seen, /sleep 614/)
+    }
   })
   real('settings of the kernel apply to the pod alone', async (pod) => {
     await pod.sandbox({ sysctls: { 'net.ipv4.ip_unprivileged_port_start': '81', 'kernel.shm_rmid_forced': '1' } })

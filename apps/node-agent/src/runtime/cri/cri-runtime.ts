@@ -281,10 +281,11 @@ export class CriRuntime implements Runtime {
   }
 
   /** Of the container that runs under this name. */
-  async #targetOf(sandboxId: string, name: string): Promise<string> {
+  async #targetOf(sandboxId: string, wanted: string): Promise<string> {
     const containers = await reasoned('RuntimeUnavailable', this.#observer.containersOf(sandboxId))
-    const target = containers.find(({ metadata, state }) => metadata?.name === name && state === ContainerState.CONTAINER_RUNNING)
-    if (!target) throw new RuntimeError('CreateContainerConfigError', `unable to find target container ${name}`)
+    const running = containers.filter(({ state }) => state === ContainerState.CONTAINER_RUNNING)
+    const target = running.find(({ metadata, id }) => id === wanted || metadata?.name === wanted)
+    if (!target) throw new RuntimeError('CreateContainerConfigError', `unable to find target container ${wanted}`)
     return target.id
   }
 

@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream'
+import { type Duplex, pipeline, type Readable, Transform, type TransformCallback } from 'node:stream'
 import type { Clock } from '@bramble/reconcile/env'
 import type { ProcessEnd, RemoteProcess, Stdio } from '@bramble/streams/remote-process'
 import { PortConnections } from '../podman/port-connections.ts'
@@ -24,7 +24,17 @@ export class CriStreams implements StreamService {
     const request = { containerId, cmd: [...command], ...stdio, stderr: stdio.stderr && !stdio.tty }
     const { url } = await reasoned('RuntimeUnavailable', this.#client.call(RuntimeService.method.exec, request, { signal }))
     const remote = await this.#open(url, stdio, signal)
-    return { ...remote, ended: remote.ended.catch(endOfNothing) }
+    const ended: Promise<EndInWords> = remote.ended.catch(endOfNothing)
+    const words = ended.then(
+      (end) => end.words,
+      () => undefined,
+    )
+    const last = (output: Readable): Readable => pipeline(output, new WithLastWords(words), () => {})
+    return {
+      ...remote,
+      ...(remote.stderr ? { stderr: last(remote.stderr) } : remote.stdout && { stdout: last(remote.stdout) }),
+      ended: ended.then(({ exitCode }) => ({ exitCode })),
+    }
   }
 
   async openAttach(containerId: string, stdio: Stdio, signal: AbortSignal): Promise<RemoteProcess> {
@@ -58,9 +68,31 @@ export class CriStreams implements StreamService {
   }
 }
 
-/** Of a command that could not be run. */
-function endOfNothing(error: unknown): ProcessEnd {
+interface EndInWords extends ProcessEnd {
+  /** Why the command could not be run. */
+  readonly words?: string
+}
+
+function endOfNothing(error: unknown): EndInWords {
   const exitCode = error instanceof Error ? unrunnableExitCode(error) : undefined
   if (exitCode === undefined) throw error
-  return { exitCode }
+  return { exitCode, words: `${(error as Error).message}\n` }
+}
+
+/** An output, and at its end what the runtime has to say. */
+class WithLastWords extends Transform {
+  readonly #words: Promise<string | undefined>
+
+  constructor(words: Promise<string | undefined>) {
+    super()
+    this.#words = words
+  }
+
+  override _transform(bytes: Uint8Array, _encoding: BufferEncoding, done: TransformCallback): void {
+    done(null, bytes)
+  }
+
+  override _flush(done: TransformCallback): void {
+    void this.#words.then((words) => done(null, words))
+  }
 }
