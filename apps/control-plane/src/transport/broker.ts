@@ -1,3 +1,4 @@
+import '@bramble/link/mqtt/packet-lengths'
 import { once } from 'node:events'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { Aedes, type AedesPublishPacket, type AuthenticateError, type Client } from 'aedes'

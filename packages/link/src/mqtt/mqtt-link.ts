@@ -1,3 +1,4 @@
+import './packet-lengths.ts'
 import { connect, type IClientOptions, type MqttClient } from 'mqtt'
 import type { Env } from '@bramble/reconcile/env'
 import { AgentSession } from '../agent-session.ts'
