@@ -46,9 +46,14 @@ addSettings(program.command('server').description('run the control plane'), SERV
 
 addSettings(program.command('agent').description('run the agent of this node; joins with a token the first time'), AGENT_SETTINGS)
   .option('--shutdown', 'tell the agent that runs here that the machine goes down; returns when its pods have ended', false)
-  .action((_options, command: Command) =>
-    command.opts<{ shutdown: boolean }>().shutdown ? shutDown() : becomeProgram('node-agent', givenSettings(command, AGENT_SETTINGS)),
-  )
+  .option('--check', 'say whether this machine has what pods need, and what to do; exit code 1 when it has not', false)
+  .option('--fix', 'mend what --check finds, as far as that can be done, and say what was done', false)
+  .action((_options, command: Command) => {
+    const { shutdown, check, fix } = command.opts<{ shutdown: boolean; check: boolean; fix: boolean }>()
+    if (shutdown) return shutDown()
+    const environment: Record<string, string> = check || fix ? { BRAMBLE_CHECK: fix ? 'fix' : 'check' } : {}
+    becomeProgram('node-agent', givenSettings(command, AGENT_SETTINGS), environment)
+  })
 
 addSettings(
   program.command('cri').description('serve Podman to kubelets and crictl, as a CRI runtime on a unix socket; containers outlive it'),

@@ -65,9 +65,9 @@ export const programEnvironment = (config: Record<string, unknown>): Record<stri
 })
 
 /** Checks the settings and turns this process into the program: same pid, none of our memory. */
-export function becomeProgram(name: StartedName, given: Record<string, unknown>): void {
+export function becomeProgram(name: StartedName, given: Record<string, unknown>, environment: Record<string, string> = {}): void {
   checkConfig(name, given)
-  launcher.run([...OWN_FLAGS[name], mainFile(name)], programEnvironment(given))
+  launcher.run([...OWN_FLAGS[name], mainFile(name)], { ...programEnvironment(given), ...environment })
 }
 
 /** @throws SettingsError with a line per bad setting. */

@@ -1,9 +1,12 @@
 import { statfs } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
+import type { Clock } from '@bramble/reconcile/env'
 import type { AgentConfig } from './config.ts'
 import type { HealthSettings } from './node-health.ts'
 import { kubeReserve, type Reserve, systemReserve } from './node/reserve.ts'
 import type { PodFiles } from './pods/pod-files.ts'
+import { preflightCommand } from './preflight/command.ts'
+import { askVersions, hostSettings, RealHost } from './preflight/real-host.ts'
 import { HostPodMeasures } from './pressure/measure-pods.ts'
 import { HostSignals } from './pressure/host-signals.ts'
 import { levelValue } from './pressure/thresholds.ts'
@@ -35,12 +38,13 @@ export const podsMemoryBytes = ({ memoryBytes }: Reserve): number | undefined =>
 
 /** How this machine's health is looked after. @param folder Of the agent. */
 export async function healthOf(
-  { pressure }: AgentConfig,
+  config: AgentConfig,
   folder: string,
   reserve: Reserve,
-  { runtime, files }: { readonly runtime: Runtime; readonly files: PodFiles },
+  { runtime, files, clock }: { readonly runtime: Runtime; readonly files: PodFiles; readonly clock: Clock },
 ): Promise<HealthSettings> {
   const version = await cgroupVersion()
+  const { pressure } = config
   const limit = podsMemoryBytes(reserve)
   return {
     pressure,
@@ -52,5 +56,13 @@ export async function healthOf(
       ...(limit !== undefined && { podsMemoryBytes: limit }),
     }),
     measures: new HostPodMeasures({ runtime, files, cgroupVersion: version }),
+    preflight: () => new RealHost(hostSettings(config, process.argv[1]!), clock),
   }
 }
+
+/** `bramble agent --check` and `--fix`. @returns exit code. */
+export const checkNode = (what: 'check' | 'fix', config: AgentConfig, clock: Clock): Promise<0 | 1> =>
+  preflightCommand(what, {
+    look: async () => new RealHost(hostSettings(config, process.argv[1]!), clock, await askVersions()),
+    write: (text) => process.stdout.write(text),
+  })

@@ -9,7 +9,7 @@ import { cleanNode } from './clean-node.ts'
 import { type AgentConfig, parseAgentConfig, SHUTDOWN_SOCKET } from './config.ts'
 import { AddressMemory } from './network/pod-network/address-memory.ts'
 import { protectAgent } from './host/protect-agent.ts'
-import { healthOf, podsMemoryBytes, reserveOf } from './health-settings.ts'
+import { checkNode, healthOf, podsMemoryBytes, reserveOf } from './health-settings.ts'
 import { CniNetwork } from './network/pod-network/cni-network.ts'
 import { HostRoutes } from './network/routes/host-routes.ts'
 import { IptablesProxy } from './network/service-proxy/iptables/iptables-proxy.ts'
@@ -43,7 +43,9 @@ try {
   const config = parseAgentConfig(JSON.parse(settings) as Record<string, unknown>)
   env = systemEnv('node-agent', config.logLevel)
   const clean = process.env['BRAMBLE_CLEAN']
-  if (clean === 'pods' || clean === 'all') await cleanNode(clean, config, env)
+  const check = process.env['BRAMBLE_CHECK']
+  if (check === 'check' || check === 'fix') process.exitCode = await checkNode(check, config, env.clock)
+  else if (clean === 'pods' || clean === 'all') await cleanNode(clean, config, env)
   else await serve(config, env, stopSignal())
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error)
@@ -54,7 +56,7 @@ try {
   env.log.error(message, { error })
   process.exit(1)
 }
-process.exit(0)
+process.exit(process.exitCode ?? 0)
 
 async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promise<void> {
   const folder = join(config.dataDirectory, 'agent')
@@ -101,7 +103,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
     dialer: socketDialer(env.clock),
     hookMarks: new DiskHookMarks('/run/bramble/hooks'),
     means: await meansOf(config, folder, env),
-    health: await healthOf(config, folder, reserve, { runtime, files }),
+    health: await healthOf(config, folder, reserve, { runtime, files, clock: env.clock }),
     metering: { cgroupVersion: await cgroupVersion(), dataFolder: folder },
     streams: (sources) => new StreamCarrier(() => membership.identity, sources, env),
     settings: {

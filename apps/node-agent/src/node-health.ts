@@ -6,6 +6,8 @@ import type { NodeFindings } from './node/node-status.ts'
 import type { Reserve } from './node/reserve.ts'
 import { PodEvents } from './pods/events.ts'
 import type { Rejection } from './pods/rejection.ts'
+import type { Host } from './preflight/host.ts'
+import { PreflightWatch } from './preflight/watch.ts'
 import { PressureManager, type PressureParts, type PressureSettings, readOnlyMessage } from './pressure/manager.ts'
 import type { MeasurePods } from './pressure/pod-use.ts'
 import type { SignalSource } from './pressure/signals.ts'
@@ -15,6 +17,8 @@ export interface HealthSettings {
   readonly signals: SignalSource
   readonly measures: MeasurePods
   readonly reserve: Reserve
+  /** This machine, as it is now; absent: nothing is checked. */
+  readonly preflight?: () => Host
 }
 
 export interface NodeHealthParts {
@@ -33,10 +37,13 @@ export interface NodeHealthParts {
 export class NodeHealth {
   readonly #parts: NodeHealthParts
   readonly #pressure: PressureManager
+  readonly #preflight: PreflightWatch | undefined
 
   constructor(parts: NodeHealthParts) {
     const { env, nodeName, settings, send, pods, means, changed } = parts
     this.#parts = parts
+    const events = new PodEvents(env, nodeName, send)
+    this.#preflight = settings.preflight && new PreflightWatch({ env, look: settings.preflight, events, changed })
     this.#pressure = new PressureManager({
       env,
       nodeName,
@@ -44,7 +51,7 @@ export class NodeHealth {
       measures: settings.measures,
       settings: settings.pressure,
       pods,
-      events: new PodEvents(env, nodeName, send),
+      events,
       changed,
       ...(means && { freeImageBytes: (bytes: number, signal: AbortSignal) => means.freeImageBytes(bytes, signal) }),
     })
@@ -52,7 +59,11 @@ export class NodeHealth {
 
   findings(): NodeFindings {
     const { pressures, readOnly } = this.#pressure
-    return { pressures, reserve: this.#parts.settings.reserve, conditions: [readOnlyCondition(readOnly)] }
+    return {
+      pressures,
+      reserve: this.#parts.settings.reserve,
+      conditions: [readOnlyCondition(readOnly), ...(this.#preflight?.conditions ?? [])],
+    }
   }
 
   /** Why the node does not take a new pod in now. */
@@ -62,7 +73,7 @@ export class NodeHealth {
 
   /** Works until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    await this.#pressure.run(signal)
+    await Promise.all([this.#pressure.run(signal), this.#preflight?.run(signal)])
   }
 }
 
