@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { isAbsolute } from 'node:path'
 import { stat } from 'node:fs/promises'
+import { Measures } from '../../metrics/measures.ts'
+import { cgroupVersion } from '../cgroups/pod-cgroups.ts'
 import type { PodResources } from '../runtime.ts'
 import { isRuntimeError, type PodUnderTest, type PromiseOf } from './pod-under-test.ts'
 
@@ -79,6 +81,23 @@ export function resourcePromises(promise: PromiseOf): void {
   promise('a pod that is not there has no cgroup', async ({ uid, harness }) => {
     assert.equal(await harness.runtime.cgroupOf(uid), undefined)
   })
+  promise(
+    'what a container uses is read from its cgroup, without a word with the runtime',
+    async (pod) => {
+      const id = await pod.start({ args: ['dd if=/dev/zero of=/dev/shm/held bs=1M count=16; echo ready; sleep 600'] })
+      await pod.logged(id, /ready/)
+      const measures = new Measures({ version: await cgroupVersion(), cgroupOf: (uid) => pod.harness.runtime.cgroupOf(uid) })
+      const container = { id, name: 'main', image: pod.harness.image, startedAtMs: 0, claims: [] }
+      const measured = { uid: pod.uid, namespace: 'default', name: 'web', hostNetwork: false, containers: [container] }
+      const [reading] = await Array.fromAsync(measures.pods([measured]))
+      const [own] = reading!.containers
+      assert.ok(own!.usage.cpu!.usageNs > 0 && reading!.usage.cpu!.usageNs >= own!.usage.cpu!.usageNs)
+      assert.ok(own!.usage.memory!.workingSetBytes >= 16 * MEBIBYTE, `${own!.usage.memory!.workingSetBytes}`)
+      assert.ok(own!.processes >= 1)
+      assert.ok(reading!.traffic.some(({ name }) => name === 'eth0'))
+    },
+    true,
+  )
   promise(
     'what a container wrote is told, and where images are',
     async (pod) => {
