@@ -11,6 +11,7 @@ const MESSAGE_BYTES_MAX = 16 << 20
 /** Of one connection, and of all together. */
 const STREAMS_PER_CONNECTION_MAX = 100
 const CALLS_MAX = 200
+const LISTENERS_MAX = 50
 const SHUTDOWN_MS_MAX = 5_000
 
 /**
@@ -32,7 +33,7 @@ export async function serveCri(
     'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
     'grpc.max_concurrent_streams': STREAMS_PER_CONNECTION_MAX,
   })
-  const binding = { limit: new CallLimit(CALLS_MAX), log }
+  const binding = { calls: new CallLimit(CALLS_MAX), streams: new CallLimit(LISTENERS_MAX), log, stopping: signal }
   bindService(server, RuntimeService, handlers.runtime, binding)
   bindService(server, ImageService, handlers.image, binding)
   await makeRoom(socketPath)

@@ -48,8 +48,12 @@ export class CallLimit {
 }
 
 export interface Binding {
-  readonly limit: CallLimit
+  readonly calls: CallLimit
+  /** Of streams, so that those who listen for ever leave room for those who ask. */
+  readonly streams: CallLimit
   readonly log: Log
+  /** Ends streams: nobody else would. */
+  readonly stopping: AbortSignal
 }
 
 /** Serves a service by its descriptor: unary methods and streams from the server. Whatever a handler throws is the answer of that call alone. */
@@ -88,12 +92,12 @@ function requestOf({ input }: DescMethod, bytes: Buffer): MessageShape<DescMessa
 }
 
 const servedCall =
-  (method: DescMethod, handler: UnaryHandler, { limit, log }: Binding) =>
+  (method: DescMethod, handler: UnaryHandler, { calls, log }: Binding) =>
   (call: ServerUnaryCall<Buffer, unknown>, answer: sendUnaryData<unknown>): void => {
     const gone = new AbortController()
     call.on('cancelled', () => gone.abort())
     const work = async (): Promise<MessageInitShape<DescMessage>> => {
-      const end = limit.begin()
+      const end = calls.begin()
       try {
         return await handler(requestOf(method, call.request), gone.signal)
       } finally {
@@ -107,7 +111,7 @@ const servedCall =
   }
 
 const servedStream =
-  (method: DescMethod, handler: StreamHandler, { limit, log }: Binding) =>
+  (method: DescMethod, handler: StreamHandler, { streams, log, stopping }: Binding) =>
   (call: ServerWritableStream<Buffer, unknown>): void => {
     const gone = new AbortController()
     const leave = (): void => gone.abort()
@@ -115,9 +119,9 @@ const servedStream =
     call.on('close', leave)
     call.on('error', leave)
     const work = async (): Promise<void> => {
-      const end = limit.begin()
+      const end = streams.begin()
       try {
-        for await (const message of handler(requestOf(method, call.request), gone.signal)) {
+        for await (const message of handler(requestOf(method, call.request), AbortSignal.any([gone.signal, stopping]))) {
           if (gone.signal.aborted) return
           if (!call.write(message)) await drained(call, gone.signal)
         }

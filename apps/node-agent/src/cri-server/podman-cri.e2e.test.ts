@@ -47,7 +47,10 @@ async function aClient(t: TestContext): Promise<CriRuntime> {
   const parts = { network, clock: systemClock, log: silentLog }
   const runtime = new CriRuntime({ ...parts, name: 'podman', socketPath: SOCKET, cgroupName: CGROUP_NAME })
   const beside = new PodmanRuntime({ ...parts, stateDirectory: '/run/bramble/beside' })
-  runtime.loadImages = (path, signal) => beside.loadImages(path, signal)
+  runtime.loadImages = async (path, signal) => {
+    await beside.listImages() // an archive is sent once: Podman has to be there
+    return beside.loadImages(path, signal)
+  }
   t.after(() => {
     runtime.close()
     beside.close()
