@@ -34,9 +34,9 @@ export async function cleanNode(what: 'pods' | 'all', config: AgentConfig, env: 
   }
   for (const { podUid } of await network.list()) await network.remove(podUid)
   const mounter = new HostMounter()
-  const podFolder = join(config.dataDirectory, 'agent', 'pods')
-  for (const folder of [STATE_FOLDER, podFolder]) await unmountWithin(folder, mounter)
-  if (ready) await removeTree(podFolder, mounter) // else something may still use them
+  const folders = ['pods', 'csi'].map((name) => join(config.dataDirectory, 'agent', name))
+  for (const folder of [STATE_FOLDER, ...folders]) await unmountWithin(folder, mounter)
+  if (ready) for (const folder of folders) await removeTree(folder, mounter) // else something may still use them
   if (what === 'pods') return
 
   await new IptablesProxy(env.clock).remove()

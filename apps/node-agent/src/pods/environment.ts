@@ -1,6 +1,7 @@
 import type { ConfigMap, Secret } from '@bramble/api/types/core'
 import type { Container, EnvFromSource, EnvVar, Pod } from '@bramble/api/types/pod'
 import type { Service } from '@bramble/api/types/service'
+import type { CsiDriver } from '@bramble/api/types/storage'
 import type { PersistentVolume, PersistentVolumeClaim } from '@bramble/api/types/volume'
 import { RuntimeError } from '../runtime/runtime.ts'
 import { podField, resourceField } from './downward.ts'
@@ -13,6 +14,7 @@ export interface ConfigSource {
   services(): readonly Service[]
   persistentVolumeClaim(namespace: string, name: string): PersistentVolumeClaim | undefined
   persistentVolume(name: string): PersistentVolume | undefined
+  csiDriver(name: string): CsiDriver | undefined
   /** Service account tokens that a pod mounts, as text by `<volume>/<path>`; undefined while the control plane has sent none. */
   podTokens(namespace: string, podName: string): Readonly<Record<string, string>> | undefined
 }

@@ -34,6 +34,8 @@ export interface PodFiles {
   terminationMessage(pod: Pod, container: Container, state: ContainerState): Promise<string>
   /** What the pod's emptyDir volumes and logs occupy now. Looks at every file of them: ask rarely. */
   usageOf(pod: Pick<Pod, 'metadata'>, signal?: AbortSignal): Promise<PodDiskUsage>
+  /** What a pod that has ended kept in its emptyDir volumes; absent = success. */
+  removeEmptyDirs(pod: Pick<Pod, 'metadata'>): Promise<void>
   /** Log and other files of one attempt. */
   removeAttempt(pod: Pick<Pod, 'metadata'>, state: ContainerState): Promise<void>
   /** Everything, logs included; absent = success. What is mounted is unmounted, never deleted. */
@@ -63,8 +65,8 @@ export interface VolumeUsage {
   readonly inMemory: boolean
 }
 
-/** How far a volume came: its claim was followed, its node checked, it was mounted, or mapped as a device. */
-export type VolumeStage = 'process' | 'affinity' | 'mount' | 'map'
+/** How far a volume came: its claim was followed, its node checked, it was mounted for the node, for the pod, or mapped as a device. */
+export type VolumeStage = 'process' | 'affinity' | 'stage' | 'mount' | 'map'
 
 export class VolumeError extends Error {
   override readonly name = 'VolumeError'
@@ -93,6 +95,7 @@ export class VolumeError extends Error {
     const about = `for volume "${this.shownName}" : ${this.message}`
     if (this.stage === 'map') return { reason: 'FailedMapVolume', message: `MapVolume.SetUpDevice failed ${about}` }
     if (this.stage === 'affinity') return { reason: 'FailedMount', message: `MountVolume.NodeAffinity check failed ${about}` }
+    if (this.stage === 'stage') return { reason: 'FailedMount', message: `MountVolume.MountDevice failed ${about}` }
     if (this.stage === 'mount') return { reason: 'FailedMount', message: `MountVolume.SetUp failed ${about}` }
     return {
       reason: 'FailedMount',

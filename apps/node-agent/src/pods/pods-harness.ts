@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { ConfigMap, Secret } from '@bramble/api/types/core'
 import type { Container, Pod, PodSpec, PodStatus } from '@bramble/api/types/pod'
 import type { Service } from '@bramble/api/types/service'
+import type { CsiDriver } from '@bramble/api/types/storage'
 import type { PersistentVolume, PersistentVolumeClaim } from '@bramble/api/types/volume'
 import type { StatusReport } from '@bramble/link/link'
 import { simEnv } from '@bramble/reconcile/sim/sim-env'
@@ -80,6 +81,7 @@ export class FakeConfigs implements ConfigSource {
   readonly serviceList: Service[] = []
   readonly claims = new Map<string, PersistentVolumeClaim>()
   readonly volumes = new Map<string, PersistentVolume>()
+  readonly drivers = new Map<string, CsiDriver>()
   readonly tokens = new Map<string, Readonly<Record<string, string>>>()
 
   configMap(namespace: string, name: string): ConfigMap | undefined {
@@ -96,6 +98,9 @@ export class FakeConfigs implements ConfigSource {
   }
   persistentVolume(name: string): PersistentVolume | undefined {
     return this.volumes.get(name)
+  }
+  csiDriver(name: string): CsiDriver | undefined {
+    return this.drivers.get(name)
   }
   podTokens(namespace: string, podName: string): Readonly<Record<string, string>> | undefined {
     return this.tokens.get(`${namespace}/${podName}`)

@@ -3,6 +3,7 @@ import type { ConfigMap, Secret } from '@bramble/api/types/core'
 import type { Node } from '@bramble/api/types/node'
 import type { Pod } from '@bramble/api/types/pod'
 import type { EndpointSlice, Service } from '@bramble/api/types/service'
+import type { CsiDriver } from '@bramble/api/types/storage'
 import type { PersistentVolume, PersistentVolumeClaim } from '@bramble/api/types/volume'
 import type { Assigned } from '@bramble/link/assignment'
 
@@ -46,6 +47,9 @@ export class AssignedIndex {
   }
   persistentVolume(name: string): PersistentVolume | undefined {
     return this.#assigned?.objects.get(`PersistentVolume ${name}`) as PersistentVolume | undefined
+  }
+  csiDriver(name: string): CsiDriver | undefined {
+    return this.#assigned?.objects.get(`CSIDriver ${name}`) as CsiDriver | undefined
   }
   podTokens(namespace: string, podName: string): Readonly<Record<string, string>> | undefined {
     return (this.#assigned?.objects.get(`PodToken ${objectKey(namespace, podName)}`) as Secret | undefined)?.data

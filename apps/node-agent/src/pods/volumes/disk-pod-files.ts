@@ -12,6 +12,7 @@ import { VOLUME_TYPES } from './all.ts'
 import { resolveVolume } from './claims.ts'
 import { lastWords, makeOwnFiles, removeLastWords } from './container-files.ts'
 import { containerDevices, volumeMounts } from './container-mounts.ts'
+import type { CsiVolumes } from './csi/csi-volumes.ts'
 import { diskUsage, fileSystemUsage } from './disk-usage.ts'
 import { environmentFiles } from './environment-files.ts'
 import { isVolumeUsed, removeVolumeFolder } from './local-path/remove-folder.ts'
@@ -32,6 +33,8 @@ export interface DiskPodFilesSettings {
   /** Where volumes of the cluster's own provisioner are; default: `volumes` beside the data folder. */
   readonly volumeFolder?: string
   readonly dns: DnsSettings
+  /** Absent: no volumes of CSI drivers. */
+  readonly csi?: CsiVolumes
   readonly clock?: Clock
   readonly mounter?: Mounter
 }
@@ -55,6 +58,7 @@ export class DiskPodFiles implements PodFiles {
       mounter: settings.mounter ?? new HostMounter(),
       slowWork: new SlowWork(settings.clock ?? systemClock),
       volumeFolder: settings.volumeFolder ?? join(settings.dataFolder, '..', 'volumes'),
+      ...(settings.csi && { csi: settings.csi }),
     }
   }
 
@@ -125,6 +129,13 @@ export class DiskPodFiles implements PodFiles {
     return { volumes, logBytes: Object.values(containerLogBytes).reduce((sum, bytes) => sum + bytes, 0), containerLogBytes }
   }
 
+  removeEmptyDirs({ metadata: { uid } }: Pick<Pod, 'metadata'>): Promise<void> {
+    return this.#turn(uid, async () => {
+      const folders = await this.#folders({ metadata: { uid } })
+      for (const folder of [folders.run, folders.data]) await removeTree(join(folder, 'volumes', 'emptyDir'), this.#tools.mounter)
+    })
+  }
+
   async removeAttempt(pod: Pick<Pod, 'metadata'>, state: ContainerState): Promise<void> {
     await removeLogs(containerLogPath(this.#settings.logFolder, pod, state.name, state.attempt))
     await removeLastWords((await this.#folders(pod)).run, state)
@@ -143,7 +154,9 @@ export class DiskPodFiles implements PodFiles {
     if (left.size === 0) return
     for (const name of await namesIn(logFolder))
       if (left.has(name.slice(name.lastIndexOf('_') + 1))) await deleteTree(join(logFolder, name))
-    for (const uid of left) await this.#removeVolumes(uid)
+    const failures: unknown[] = []
+    for (const uid of left) await this.#removeVolumes(uid).catch((error: unknown) => failures.push(error)) // one keeps no other
+    if (failures.length > 0) throw failures[0]
   }
 
   async removeVolume(volume: PersistentVolume): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type { Pod, Volume } from '@bramble/api/types/pod'
 import type { PersistentVolume } from '@bramble/api/types/volume'
 import type { ConfigSource, PodFacts } from '../environment.ts'
+import type { CsiVolumes } from './csi/csi-volumes.ts'
 import type { Mounter } from './mounts/mounter.ts'
 import type { SlowWork } from './slow-work.ts'
 
@@ -59,4 +60,6 @@ export interface VolumeTools {
   readonly slowWork: SlowWork
   /** Where volumes that the cluster's own provisioner makes are, each in a folder named after its PersistentVolume. */
   readonly volumeFolder: string
+  /** Absent where nobody looks for CSI drivers. */
+  readonly csi?: CsiVolumes
 }
