@@ -49,6 +49,16 @@ export async function fill({ api }: BrambleFleet, host: string, count: number): 
   )
 }
 
+/** All pods of a host are gone afterwards. */
+export async function empty({ api }: BrambleFleet, host: string): Promise<void> {
+  const path = `${PODS}?fieldSelector=${encodeURIComponent(`spec.nodeName=${host}`)}`
+  const { items } = await api.call<{ items: Pod[] }>('GET', path)
+  for (const { metadata } of items) await api.call('DELETE', `${PODS}/${metadata.name}`)
+  await waitFor(`the pods of ${host} to be gone`, async () => (await api.call<{ items: Pod[] }>('GET', path)).items.length === 0, {
+    limitMs: RUNNING_MS_MAX,
+  })
+}
+
 const rowsOf = (title: string, pods: number, { byKind }: HostUse): string[][] =>
   [...byKind].sort(([a], [b]) => a.localeCompare(b)).map(([kind, use]) => [`${title}: ${kind}`, String(pods), ...figures(use)])
 

@@ -44,6 +44,8 @@ export async function createBrambleFleet(name: string, hosts: number, options: F
 
 export class BrambleFleet {
   readonly lab: Lab
+  /** A socket file that leads to the API. */
+  apiSocket = ''
   readonly #bundles: Bundles
   readonly #runtimes: Readonly<Record<string, HostRuntime>>
   readonly #agents = new Map<string, LabProcess>()
@@ -69,7 +71,8 @@ export class BrambleFleet {
     await this.lab.spawn(FIRST, this.#bundles.command('control-plane'), { env: this.#bundles.environment({}) })
     await Promise.all(this.lab.hosts.map((host) => this.#loadImage(host)))
     await waitFor('the control plane to listen', async () => (await stat(kubeconfig)).size > 0)
-    this.#api = await ApiConnection.open(kubeconfig, { socketPath: await relay(this.lab, OUTSIDE, this.lab.ip(FIRST), 6443) }, 4)
+    this.apiSocket = await relay(this.lab, OUTSIDE, this.lab.ip(FIRST), 6443)
+    this.#api = await ApiConnection.open(kubeconfig, { socketPath: this.apiSocket }, 4)
     await waitFor('the API', () => this.api.call('GET', '/api/v1/namespaces/default'))
     for (const host of this.lab.hosts) await this.startAgent(host, await this.#token())
     await this.waitReady(this.lab.hosts)
