@@ -119,9 +119,10 @@ class Planner {
     if (sandboxes.length === 0) this.#steps.push({ type: 'forget' })
   }
 
-  /** Nothing shall run, what ran stays to be looked at. */
+  /** Nothing shall run, what ran stays to be looked at; but not where a pod had to go because the node is full. */
   finish(): void {
-    this.#stopAll()
+    if (this.#stopAll() || outcomeOf(this.#view)?.reason !== 'Evicted') return
+    for (const sandbox of this.#view.sandboxes) this.#steps.push({ type: 'remove-sandbox', sandbox, changed: false })
   }
 
   run(): void {

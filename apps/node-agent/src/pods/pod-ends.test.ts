@@ -115,3 +115,22 @@ test('conditions tell of which generation they speak; volumes show where they ar
     { name: 'v', mountPath: '/w' },
   ])
 })
+
+test('an evicted pod leaves nothing that takes room, and what was said of it stays', async () => {
+  const world = new PodWorld()
+  await world.assign(aPod('web', { volumes: [{ name: 'x', emptyDir: {} }] }))
+  world.reconciler.evict('uid-web', { reason: 'Evicted', message: 'full', graceMs: 0 })
+  await world.pass(2_000)
+  const { phase, reason, containerStatuses } = world.status('web')!
+  assert.deepEqual([phase, reason, containerStatuses?.[0]?.state?.terminated?.exitCode !== undefined], ['Failed', 'Evicted', true])
+  assert.deepEqual(await world.runtime.observe(), [])
+  assert.ok(world.files.emptied.has('uid-web'))
+})
+
+test('a pod that runs keeps its emptyDir volumes; one that is done does not', async () => {
+  const world = new PodWorld()
+  await world.assign(aPod('web'), aPod('job', { restartPolicy: 'Never', containers: [aScript('main', 'true')] }))
+  await world.pass(2_000)
+  assert.deepEqual([...world.files.emptied], ['uid-job'])
+  assert.equal((await world.runtime.observe()).length, 2)
+})

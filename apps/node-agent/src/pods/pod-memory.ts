@@ -20,6 +20,8 @@ export class PodMemory {
   /** Whether the node takes it in has been decided. */
   isAdmitted = false
   prepared = false
+  /** It has ended, and what it kept for itself is gone. */
+  isEmptied = false
   /** That it leaves would be known after a crash. */
   leavingIsSaved = false
   /** Version of the ConfigMaps and Secrets that its volumes show. */

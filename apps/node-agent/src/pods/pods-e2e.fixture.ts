@@ -48,23 +48,25 @@ export class World {
   readonly configs = new FakeConfigs()
   readonly folder: string
   readonly runtime: PodmanRuntime
+  readonly files: DiskPodFiles
   readonly reconciler: PodReconciler
 
   constructor(folder: string, runtime: PodmanRuntime) {
     this.folder = folder
     this.runtime = runtime
+    this.files = new DiskPodFiles({
+      dataFolder: join(folder, 'data'),
+      runFolder: join(folder, 'run'),
+      logFolder: join(folder, 'log'),
+      dns: { domain: 'cluster.local' },
+    })
     this.reconciler = new PodReconciler({
       env: { clock: systemClock, random: () => 0.5, log: silentLog },
       nodeName: 'pi-1',
       runtime,
       dialer: socketDialer(systemClock),
       source: this.configs,
-      files: new DiskPodFiles({
-        dataFolder: join(folder, 'data'),
-        runFolder: join(folder, 'run'),
-        logFolder: join(folder, 'log'),
-        dns: { domain: 'cluster.local' },
-      }),
+      files: this.files,
       node: () => ({ hostname: 'pi-1', hostIp: '192.0.2.1', memoryBytes: 2 ** 32, allocatable: { cpuMillis: 1900, memoryBytes: 2 ** 31 } }),
       logFolder: join(folder, 'log'),
       send: (report) => this.reports.push(report),

@@ -10,6 +10,8 @@ import { type VolumeContent, volumePayload } from './payload.ts'
 export class MemoryPodFiles implements PodFiles {
   /** By pod uid, then volume. */
   readonly volumes = new Map<string, ReadonlyMap<string, VolumeContent>>()
+  /** Uids of pods whose emptyDir volumes are gone. */
+  readonly emptied = new Set<string>()
   /** By container id: what its process wrote before it ended. */
   readonly lastWords = new Map<string, string>()
 
@@ -46,6 +48,10 @@ export class MemoryPodFiles implements PodFiles {
 
   async usageOf(): Promise<PodDiskUsage> {
     return { volumes: [], logBytes: 0 }
+  }
+
+  async removeEmptyDirs(pod: Pick<Pod, 'metadata'>): Promise<void> {
+    this.emptied.add(pod.metadata.uid)
   }
 
   async removeAttempt(_pod: Pick<Pod, 'metadata'>, state: ContainerState): Promise<void> {
