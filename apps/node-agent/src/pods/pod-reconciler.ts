@@ -215,6 +215,7 @@ export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
       memory.outcome ??= outcomeOf(view)
       this.#resizes.conclude(memory)
       const quietMs = this.#telling.tell(memory, view, plan)
+      if (plan.steps.length === 0) await this.#empty(memory)
       if (plan.steps.length === 0) return soonest(plan.againInMs, untilDeadlineMs, quietMs)
       for (const step of plan.steps) if (!(await this.#steps.perform(step, memory, signal))) break
       if (memory.gone) return this.#leave(memory)
@@ -305,6 +306,16 @@ export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
     memory.outcome = { phase: 'Failed', reason: 'DeadlineExceeded', message }
     this.#events.record(memory.pod, 'Normal', 'DeadlineExceeded', message)
     return undefined
+  }
+
+  /** Nobody reads what is in the emptyDir volumes of a pod that has ended. Source: kubelet, desired state of volumes of terminated pods. */
+  async #empty(memory: PodMemory): Promise<void> {
+    if (!memory.outcome || memory.isEmptied) return
+    memory.isEmptied = true
+    await this.#parts.files.removeEmptyDirs(memory.pod).catch((error: unknown) => {
+      memory.isEmptied = false
+      this.#parts.env.log.warn('emptyDir volumes of an ended pod could not be removed', { pod: podText(memory), error })
+    })
   }
 
   /** Everything of the pod is gone here: say so, as often as it is asked. */
