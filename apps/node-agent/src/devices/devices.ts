@@ -55,8 +55,9 @@ export class Devices {
     this.#parts = parts
   }
 
-  /** By resource name, as a node reports them. */
+  /** By resource name, as a node reports them. None before it is known who has which. */
   counts(): Readonly<Record<string, DeviceCount>> {
+    if (!this.#ready) return {}
     return deviceCounts(
       this.#classes.map(({ name }) => name),
       this.#devices,
@@ -142,8 +143,9 @@ export class Devices {
   async #look(): Promise<void> {
     this.#forgetInactive()
     const before = this.#devices
-    this.#classes = await this.#parts.classes()
-    this.#devices = await this.#parts.scan(this.#classes)
+    const classes = await this.#parts.classes()
+    const devices = await this.#parts.scan(classes)
+    ;[this.#classes, this.#devices] = [classes, devices]
     if (this.#ready) this.#tellHolders(before)
     if (JSON.stringify(before) !== JSON.stringify(this.#devices)) this.#parts.changed()
   }

@@ -18,7 +18,6 @@ export function archivePromises(it: typeof declare, runtimeOf: (t: TestContext) 
   it('archives of a folder are loaded, also compressed ones, and again when they are wanted; a broken one is told of', async (t) => {
     const runtime = runtimeOf(t)
     const folder = await mkdtemp(join(tmpdir(), 'bramble-image-dir-'))
-    t.after(() => rm(folder, { recursive: true }))
     const put = async (name: string, bytes: Uint8Array): Promise<void> => {
       await writeFile(join(folder, '.draft'), bytes)
       await utimes(join(folder, '.draft'), 0, 0)
@@ -43,6 +42,7 @@ export function archivePromises(it: typeof declare, runtimeOf: (t: TestContext) 
     t.after(async () => {
       end.abort()
       await running
+      await rm(folder, { recursive: true })
     })
     await archives.provide('archive.test/plain:1', t.signal)
     for (const name of ['plain', 'packed', 'dense'].map((each) => `archive.test/${each}:1`))

@@ -98,7 +98,6 @@ test('an agent that ends lets go of who waits', async (t) => {
 
 async function aNode(t: TestContext, folder?: string) {
   const place = folder ?? (await mkdtemp(join(tmpdir(), 'bramble-archives-')))
-  if (!folder) t.after(() => rm(place, { recursive: true }))
   const env = simEnv()
   const images = new FakeImages(env.clock)
   const loads: string[] = []
@@ -137,7 +136,10 @@ async function aNode(t: TestContext, folder?: string) {
     await env.clock.advance(1)
     await running
   }
-  t.after(stop)
+  t.after(async () => {
+    await stop()
+    await rm(place, { recursive: true, force: true })
+  })
   return {
     folder: place,
     env,

@@ -34,6 +34,7 @@ export const PLAIN_HOST = '127.0.0.2'
 const PAUSE_MS = 20
 const WAIT_MS_MAX = 60_000
 const QUIET_LOOKS = 8
+const QUIET_LOOKS_MAX = 300
 const QUIET_PAUSE_MS = 100
 
 export function registryPromises(it: typeof declare, under: RuntimeUnderTest): void {
@@ -139,7 +140,7 @@ export function registryPromises(it: typeof declare, under: RuntimeUnderTest): v
     for (const name of ['used', 'wanted', 'idle']) await registry.push(name, '1', { layers: [await busyboxLayer(), noise(name, 8 * MIB)] })
     for (const name of names) await node.success(name)
     const [used, wanted, idle] = names as [string, string, string]
-    await node.runContainer(used)
+    await using _container = await node.runContainer(used)
     const garbage = new ImageGarbage({
       runtime: node.runtime,
       env: node.env,
@@ -184,7 +185,8 @@ function aNode(under: RuntimeUnderTest, t: TestContext, settings: ImageSettings 
   /** The others are fetched and unpacked. */
   const untilQuiet = async (): Promise<void> => {
     let [last, equal] = [await pullActivity(), 0]
-    while (equal < QUIET_LOOKS) {
+    for (let looks = 0; equal < QUIET_LOOKS; looks++) {
+      assert.ok(looks < QUIET_LOOKS_MAX, 'the other layers never end')
       await systemClock.sleep(QUIET_PAUSE_MS)
       const now = await pullActivity()
       equal = now === last ? equal + 1 : 0
@@ -231,7 +233,7 @@ function aNode(under: RuntimeUnderTest, t: TestContext, settings: ImageSettings 
   }
 }
 
-async function aContainerOf(runtime: Runtime, t: TestContext, reference: string): Promise<void> {
+async function aContainerOf(runtime: Runtime, t: TestContext, reference: string): Promise<AsyncDisposable> {
   const podUid = `gc-${process.pid}`
   const image = (await runtime.imageStatus(reference))!
   const logDirectory = `/var/log/pods/${podUid}`
@@ -252,7 +254,6 @@ async function aContainerOf(runtime: Runtime, t: TestContext, reference: string)
     },
     t.signal,
   )
-  t.after(() => runtime.removeSandbox(sandbox))
   await runtime.createContainer(
     sandbox,
     {
@@ -286,4 +287,5 @@ async function aContainerOf(runtime: Runtime, t: TestContext, reference: string)
     },
     t.signal,
   )
+  return { [Symbol.asyncDispose]: () => runtime.removeSandbox(sandbox) }
 }

@@ -136,7 +136,6 @@ function tests(): void {
 
 async function aNode(t: TestContext): Promise<Node> {
   const folder = await mkdtemp(join(tmpdir(), 'bramble-security-'))
-  t.after(() => rm(folder, { recursive: true }))
   const network = new CniNetwork()
   await network.setCidr('10.42.1.0/24')
   const runtime = new PodmanRuntime({ network, clock: systemClock, log: silentLog, cgroupName: 'brt-security' })
@@ -147,6 +146,7 @@ async function aNode(t: TestContext): Promise<Node> {
     await node.stop()
     for (const { id } of await runtime.observe()) await runtime.removeSandbox(id)
     runtime.close()
+    await rm(folder, { recursive: true })
   })
   return node
 }
@@ -234,8 +234,11 @@ class Node {
     this.#reconciler.assign(pods)
   }
 
+  /** One stream for all that it prints, or the order would be anyone's. */
   pod(name: string, script: string, change: Partial<Container> = {}): Pod {
-    const spec: Partial<PodSpec> = { containers: [aContainer('main', { image: BUSYBOX_IMAGE, command: ['sh', '-c', script], ...change })] }
+    const spec: Partial<PodSpec> = {
+      containers: [aContainer('main', { image: BUSYBOX_IMAGE, command: ['sh', '-c', `exec 2>&1; ${script}`], ...change })],
+    }
     return aPod(name, { ...spec, terminationGracePeriodSeconds: 0 }, { uid: randomUUID() })
   }
 
@@ -256,18 +259,21 @@ class Node {
     const { namespace, name, uid } = pod.metadata
     const path = join(this.folder, 'log', `${namespace}_${name}_${uid}/main/0.log`)
     let text = ''
-    await this.waitFor(async () => {
-      const lines = (await readFile(path, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '')
-      text = lines.map((line) => `${line.split(' ').slice(3).join(' ')}\n`).join('')
-      return typeof expected === 'string' ? text === expected : expected.test(text)
-    }, `${name} prints ${expected}; so far: ${text}`)
+    await this.waitFor(
+      async () => {
+        const lines = (await readFile(path, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '')
+        text = lines.map((line) => `${line.split(' ').slice(3).join(' ')}\n`).join('')
+        return typeof expected === 'string' ? text === expected : expected.test(text)
+      },
+      () => `${name} prints ${expected}; so far: ${text}`,
+    )
     return text
   }
 
-  async waitFor(good: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  async waitFor(good: () => boolean | Promise<boolean>, what: string | (() => string)): Promise<void> {
     for (let pauses = 0; !(await good()); pauses++) {
       const told = this.reports.map((report) => (report.type === 'event' ? report.event.message : JSON.stringify(report))).slice(-12)
-      assert.ok(pauses < PAUSES_MAX, `never: ${what}\n${told.join('\n')}`)
+      assert.ok(pauses < PAUSES_MAX, `never: ${typeof what === 'string' ? what : what()}\n${told.join('\n')}`)
       await systemClock.sleep(PAUSE_MS)
     }
   }
