@@ -86,6 +86,15 @@ export const AGENT_SETTINGS: readonly Setting[] = [
     description: 'folder of manifests of pods that this node runs of its own accord; need not exist',
   },
   {
+    name: 'plugin-dir',
+    kind: 'text',
+    value: 'PATH',
+    default: '/var/lib/kubelet/plugins_registry',
+    pattern: /^\//,
+    rule: 'must be an absolute path',
+    description: 'folder of sockets by which CSI drivers register, where their node-driver-registrar puts them',
+  },
+  {
     name: 'pod-log-dir',
     kind: 'text',
     value: 'PATH',
@@ -137,6 +146,7 @@ export interface AgentConfig {
   readonly labels: Readonly<Record<string, string>>
   readonly runtime: string
   readonly staticPodDirectory: string
+  readonly pluginDirectory: string
   readonly podLogDirectory: string
   readonly localPort: number
   readonly means: MeansConfig
@@ -160,6 +170,7 @@ export function parseAgentConfig(given: Readonly<Record<string, unknown>>): Agen
     labels: Object.fromEntries((values['label'] as readonly string[]).map((label) => label.split('=', 2) as [string, string])),
     runtime: values['runtime'] as string,
     staticPodDirectory: values['static-pod-dir'] as string,
+    pluginDirectory: values['plugin-dir'] as string,
     podLogDirectory: values['pod-log-dir'] as string,
     localPort: values['local-port'] as number,
     means: meansConfig(values),

@@ -16,6 +16,8 @@ import { IptablesProxy } from './network/service-proxy/iptables/iptables-proxy.t
 import { SiFacts } from './node/si-facts.ts'
 import { meansOf } from './means-settings.ts'
 import { LOG_LIMITS } from './pods/log-rotation.ts'
+import { CsiPlugins } from './pods/volumes/csi/csi-plugins.ts'
+import { CsiVolumes } from './pods/volumes/csi/csi-volumes.ts'
 import { DiskPodFiles } from './pods/volumes/disk-pod-files.ts'
 import { HostMounter } from './pods/volumes/mounts/host-mounter.ts'
 import { mountInMemory } from './pods/volumes/mounts/memory-folder.ts'
@@ -74,12 +76,14 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
   const reserve = await reserveOf(config, folder)
   const parts = { clock: env.clock, log: env.log, network, podsMemoryBytes: podsMemoryBytes(reserve) }
   const runtime = await openRuntime(config.runtime, parts, join(folder, 'runtime'))
+  const csi = new CsiPlugins(config.pluginDirectory, env)
   const files = new DiskPodFiles({
     dataFolder: join(folder, 'pods'),
     runFolder: RUN_FOLDER,
     logFolder: config.podLogDirectory,
     volumeFolder,
     dns: { domain: 'cluster.local' },
+    csi: new CsiVolumes(csi, join(folder, 'csi')),
     clock: env.clock,
     mounter,
   })
@@ -102,7 +106,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
     files,
     dialer: socketDialer(env.clock),
     hookMarks: new DiskHookMarks('/run/bramble/hooks'),
-    means: await meansOf(config, folder, env),
+    means: { ...(await meansOf(config, folder, env)), csi },
     health: await healthOf(config, folder, reserve, { runtime, files, clock: env.clock }),
     metering: { cgroupVersion: await cgroupVersion(), dataFolder: folder },
     streams: (sources) => new StreamCarrier(() => membership.identity, sources, env),

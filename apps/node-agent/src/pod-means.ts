@@ -18,6 +18,7 @@ import { refusalOf } from './pods/security/admission.ts'
 import { deviceRefusal } from './pods/security/device-grants.ts'
 import type { SecuritySettings } from './pods/security/security-context.ts'
 import { pullActivity } from './runtime/pull-activity.ts'
+import type { CsiPlugins, CsiPluginsTells } from './pods/volumes/csi/csi-plugins.ts'
 import type { Runtime } from './runtime/runtime.ts'
 
 export interface MeansSettings {
@@ -32,6 +33,8 @@ export interface MeansSettings {
   readonly security: SecuritySettings
   readonly unsafeSysctls: readonly string[]
   readonly pidsLimit?: number
+  /** Drivers of volumes that register with the node; absent: none. */
+  readonly csi?: CsiPlugins
   readonly deviceClasses: (tellNode: (type: 'Warning', reason: string, message: string) => void) => () => Promise<readonly DeviceClass[]>
 }
 
@@ -50,6 +53,7 @@ export class PodMeans {
   readonly images: ImageSettings
   readonly policy: PodPolicy
   readonly #parts: PodMeansParts
+  readonly #tellNode: CsiPluginsTells['tellNode']
   readonly #garbage: ImageGarbage
   readonly #archives: ImageArchives | undefined
   readonly #devices: Devices
@@ -61,6 +65,7 @@ export class PodMeans {
     const events = new PodEvents(env, nodeName, send)
     const tellNode = events.recordOfNode.bind(events)
     this.#parts = parts
+    this.#tellNode = tellNode
     this.#garbage = new ImageGarbage({
       runtime,
       env,
@@ -122,7 +127,12 @@ export class PodMeans {
 
   /** Works until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#garbage.run(signal), this.#devices.run(signal), this.#archives?.run(signal)])
+    await Promise.all([this.#garbage.run(signal), this.#devices.run(signal), this.#archives?.run(signal), this.#runCsi(signal)])
+  }
+
+  async #runCsi(signal: AbortSignal): Promise<void> {
+    const { send, pods, settings } = this.#parts
+    await settings.csi?.run({ send, tellNode: this.#tellNode, changed: () => pods().wakeAll() }, signal)
   }
 }
 

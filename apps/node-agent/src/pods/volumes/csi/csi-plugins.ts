@@ -51,11 +51,6 @@ export class CsiPlugins implements CsiDrivers {
     return this.#drivers().find(({ facts }) => facts.name === name)
   }
 
-  /** Everything, as to a control plane that has forgotten. */
-  tell(): void {
-    if (this.#reported !== undefined) this.#report()
-  }
-
   /** Follows the folder until `signal` aborts. Never throws. */
   async run(tells: CsiPluginsTells, signal: AbortSignal): Promise<void> {
     this.#tells = tells
@@ -152,10 +147,7 @@ export class CsiPlugins implements CsiDrivers {
   #reportNews(): void {
     const isFirst = this.#reported === undefined
     if (isFirst && [...this.#sockets.values()].some(({ isTried }) => !isTried)) return
-    if (this.#state() !== this.#reported) this.#report()
-  }
-
-  #report(): void {
+    if (this.#state() === this.#reported) return
     this.#reported = this.#state()
     this.#tells?.send({ type: 'csi-drivers', drivers: this.#facts() })
   }
