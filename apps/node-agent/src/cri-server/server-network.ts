@@ -25,6 +25,8 @@ export interface ServerNetworkOptions {
 export class ServerNetwork {
   readonly #options: ServerNetworkOptions
   #cidr: string | undefined
+  /** What the network was told last. */
+  #told: string | undefined
 
   constructor(options: ServerNetworkOptions) {
     this.#options = options
@@ -35,7 +37,8 @@ export class ServerNetwork {
   async ensure(): Promise<string> {
     const cidr = await this.cidr()
     if (cidr === undefined) throw new CriProblem('unavailable', NO_CIDR)
-    await this.#options.plugged.setCidr(cidr)
+    if (cidr !== this.#told) await this.#options.plugged.setCidr(cidr)
+    this.#told = cidr
     return cidr
   }
 
