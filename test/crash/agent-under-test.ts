@@ -3,12 +3,12 @@ import { systemEnv } from '@bramble/reconcile/env'
 import { createAgent } from '../../apps/node-agent/src/agent.ts'
 import { CniNetwork } from '../../apps/node-agent/src/network/pod-network/cni-network.ts'
 import { RecordingProxy } from '../../apps/node-agent/src/network/service-proxy/recording-proxy.ts'
-import type { SystemFacts } from '../../apps/node-agent/src/node/system-facts.ts'
 import { socketDialer } from '../../apps/node-agent/src/pods/probes/socket-dialer.ts'
 import { DiskPodFiles } from '../../apps/node-agent/src/pods/volumes/disk-pod-files.ts'
 import { PodmanRuntime } from '../../apps/node-agent/src/runtime/podman/podman-runtime.ts'
 import { savedAssignment } from './crash-world.ts'
 import { Executioner, type KillPoint } from './kill-point.ts'
+import { FACTS } from '../../apps/node-agent/src/node/facts.fixture.ts'
 
 // A node agent on real Podman that cannot reach its control plane and dies where its second argument says.
 // Arguments: folder, kill point as JSON (none: it lives).
@@ -16,34 +16,6 @@ import { Executioner, type KillPoint } from './kill-point.ts'
 const [folder, point] = process.argv.slice(2) as [string, string?]
 const env = systemEnv('agent-under-test', 'warn')
 const executioner = new Executioner(point === undefined ? undefined : (JSON.parse(point) as KillPoint), (ms) => env.clock.sleep(ms))
-
-const facts: SystemFacts = {
-  inventory: async () => ({
-    hostname: 'pi-1',
-    machineId: 'm',
-    systemUuid: 's',
-    bootId: 'b',
-    kernelVersion: '6.12',
-    osImage: 'Debian',
-    architecture: 'arm64',
-    cpuCount: 4,
-    memoryBytes: 2 ** 32,
-    diskBytes: 2 ** 35,
-    diskType: 'sd',
-    pageSizeBytes: 4096,
-  }),
-  usage: async () => ({
-    atMs: 0,
-    cpuMillis: 100,
-    windowMs: 1000,
-    memoryBytes: 2 ** 28,
-    memoryAvailableBytes: 2 ** 31,
-    diskAvailableBytes: 2 ** 34,
-    inodesAvailable: 1e6,
-    processes: 100,
-    addresses: ['192.0.2.1'],
-  }),
-}
 
 const network = new CniNetwork()
 await createAgent({
@@ -53,7 +25,7 @@ await createAgent({
   },
   runtime: executioner.watch(new PodmanRuntime({ network, clock: env.clock, log: env.log, cgroupName: 'brt-crash' })),
   proxy: new RecordingProxy(),
-  facts,
+  facts: FACTS,
   assigned: executioner.watch(savedAssignment(folder)),
   files: executioner.watch(
     new DiskPodFiles({

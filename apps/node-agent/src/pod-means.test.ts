@@ -7,7 +7,6 @@ import { silentLog } from '@bramble/reconcile/log'
 import { simEnv } from '@bramble/reconcile/sim/sim-env'
 import { classOfFlag } from './devices/device-class.ts'
 import { NodeReporter } from './node-reporter.ts'
-import type { SystemFacts } from './node/system-facts.ts'
 import { PodMeans } from './pod-means.ts'
 import { PullRecords } from './pods/images/pull-records.ts'
 import { PodReconciler } from './pods/pod-reconciler.ts'
@@ -15,6 +14,7 @@ import { aContainer, aPod, FakeConfigs } from './pods/pods-harness.ts'
 import { FakeDialer } from './pods/probes/fake-dialer.ts'
 import { MemoryPodFiles } from './pods/volumes/memory-pod-files.ts'
 import { FakeRuntime } from './runtime/fake/fake-runtime.ts'
+import { FACTS } from './node/facts.fixture.ts'
 
 /** The disk that answers later than this hangs. */
 const REAL_MS_MAX = 30_000
@@ -136,32 +136,4 @@ function aNode(t: TestContext, device = 'null=/dev/null') {
       }
     },
   }
-}
-
-const FACTS: SystemFacts = {
-  inventory: async () => ({
-    hostname: 'pi-1',
-    machineId: 'm',
-    systemUuid: 's',
-    bootId: 'b',
-    kernelVersion: '6.12',
-    osImage: 'Debian',
-    architecture: 'arm64',
-    cpuCount: 4,
-    memoryBytes: 2 ** 32,
-    diskBytes: 2 ** 35,
-    diskType: 'sd',
-    pageSizeBytes: 4096,
-  }),
-  usage: async () => ({
-    atMs: 0,
-    cpuMillis: 100,
-    windowMs: 1000,
-    memoryBytes: 2 ** 28,
-    memoryAvailableBytes: 2 ** 31,
-    diskAvailableBytes: 2 ** 34,
-    inodesAvailable: 1e6,
-    processes: 100,
-    addresses: ['192.0.2.1'],
-  }),
 }
