@@ -8,6 +8,7 @@ const BENCHES = {
   'pod-start': 'how long pods, replicas, restarts and the loss of a node take on three hosts, beside podman and Docker Swarm (15 min)',
   agent:
     'the agent alone on Podman and on containerd: memory, idle CPU, disk writes, pods, exec and logs, beside the plain runtime (15 min)',
+  'power-cut': 'a host loses power while pods start and boots without its link: until all of them run, beside the plain runtime (5 min)',
   iptables: 'first fill and one change of the Service rules, 100 to 5000 Services (2 min)',
   soak: 'pods come and go for an hour: does memory grow? (--minutes N)',
   api: 'reads, writes and watches per second over HTTPS, 1000 watchers, a start with 10,000 pods (3 min)',
