@@ -4,44 +4,18 @@ import type { KubeObject } from '@bramble/api/object'
 import type { Assigned } from '@bramble/link/assignment'
 import type { Assignment, LinkHandler, ServerSession, StatusReport } from '@bramble/link/link'
 import { MemoryLink } from '@bramble/link/memory-link'
+import { silentLog } from '@bramble/reconcile/log'
+import { SimClock } from '@bramble/reconcile/sim/sim-clock'
 import { simEnv } from '@bramble/reconcile/sim/sim-env'
 import { createAgent } from './agent.ts'
 import { RecordingProxy } from './network/service-proxy/recording-proxy.ts'
-import type { SystemFacts } from './node/system-facts.ts'
 import { aPod, deleted } from './pods/pods-harness.ts'
 import { FakeDialer } from './pods/probes/fake-dialer.ts'
 import { MemoryPodFiles } from './pods/volumes/memory-pod-files.ts'
 import { FakeRuntime } from './runtime/fake/fake-runtime.ts'
 import { MemoryAssigned } from './state/memory-assigned.ts'
 import type { StreamSources } from './transport/carry-call.ts'
-
-const FACTS: SystemFacts = {
-  inventory: async () => ({
-    hostname: 'pi-1',
-    machineId: 'm',
-    systemUuid: 's',
-    bootId: 'b',
-    kernelVersion: '6.12',
-    osImage: 'Debian',
-    architecture: 'arm64',
-    cpuCount: 4,
-    memoryBytes: 2 ** 32,
-    diskBytes: 2 ** 35,
-    diskType: 'sd',
-    pageSizeBytes: 4096,
-  }),
-  usage: async () => ({
-    atMs: 0,
-    cpuMillis: 100,
-    windowMs: 1000,
-    memoryBytes: 2 ** 28,
-    memoryAvailableBytes: 2 ** 31,
-    diskAvailableBytes: 2 ** 34,
-    inodesAvailable: 1e6,
-    processes: 100,
-    addresses: ['192.0.2.1'],
-  }),
-}
+import { FACTS } from './node/facts.fixture.ts'
 
 const aNode = (podCIDR: string): KubeObject =>
   ({ kind: 'Node', metadata: { name: 'pi-1', uid: 'n', resourceVersion: '1', creationTimestamp: '' }, spec: { podCIDR } }) as KubeObject
@@ -54,9 +28,10 @@ const aService = (): KubeObject =>
 
 /** One node with an agent, and a control plane that says what the test wants. */
 class AgentWorld implements LinkHandler {
-  readonly env = simEnv()
-  readonly link = new MemoryLink(this.env)
-  readonly runtime = new FakeRuntime({ clock: this.env.clock })
+  readonly lines: (readonly [message: string, fields: unknown])[] = []
+  readonly env: ReturnType<typeof simEnv>
+  readonly link: MemoryLink
+  readonly runtime: FakeRuntime
   readonly proxy = new RecordingProxy()
   readonly assigned = new MemoryAssigned()
   readonly reports: StatusReport[] = []
@@ -71,6 +46,13 @@ class AgentWorld implements LinkHandler {
   sources: StreamSources | undefined
   readonly #server = new AbortController()
   #agent = new AbortController()
+
+  constructor(clock = new SimClock()) {
+    const log = { ...silentLog, warn: (message: string, fields: unknown) => void this.lines.push([message, fields]) }
+    this.env = { ...simEnv(1, clock), log }
+    this.link = new MemoryLink(this.env)
+    this.runtime = new FakeRuntime({ clock })
+  }
 
   startServer(): void {
     void this.link.server.run(this, this.#server.signal)
@@ -139,8 +121,8 @@ class AgentWorld implements LinkHandler {
   }
 }
 
-function aWorld(t: TestContext): AgentWorld {
-  const world = new AgentWorld()
+function aWorld(t: TestContext, clock?: SimClock): AgentWorld {
+  const world = new AgentWorld(clock)
   t.after(() => world.stop())
   return world
 }
@@ -217,6 +199,29 @@ test('the saved assignment starts with no control plane at all', async (t) => {
   await world.pass(120_000)
   assert.equal(world.session?.hello.have, '7')
   assert.equal(world.phase('web'), 'Running', 'what happened meanwhile is told')
+})
+
+test('in 1970 and without network what was saved starts; what happened meanwhile is told when the link is there', async (t) => {
+  const world = aWorld(t, new SimClock(0))
+  await world.assigned.save({ version: '1', objects: new Map<string, KubeObject>([['Pod default/web', aPod('web')]]) })
+  world.startAgent()
+  await world.pass(60_000)
+  assert.equal(world.runtime.running('uid-web').length, 1)
+  world.runtime.crash(world.runtime.running('uid-web')[0]!.id, 3)
+  await world.pass(600_000)
+  assert.equal(world.reports.length, 0)
+  const said = world.lines.filter(([message]) => message.startsWith('the control plane cannot be reached'))
+  assert.ok(said.length > 10)
+  for (const [, fields] of said) assert.doesNotMatch(JSON.stringify(fields), /\\n|"error"/)
+  world.startServer()
+  await world.pass(30_000)
+  assert.equal(world.phase('web'), 'Running')
+  const reasons = world.reports.flatMap((report) => (report.type === 'event' ? [report.event.reason] : []))
+  assert.deepEqual([reasons.includes('Created'), reasons.includes('Started')], [true, true])
+  const restarts = world.reports.flatMap((report) =>
+    report.type === 'pod-status' ? [report.status.containerStatuses?.[0]?.restartCount] : [],
+  )
+  assert.equal(restarts.at(-1), 1)
 })
 
 test('increments are applied; one that does not chain asks for everything once', async (t) => {
