@@ -9,6 +9,7 @@ import { podText } from './container-status.ts'
 import { containerNamed } from './containers.ts'
 import type { ConfigSource, PodFacts } from './environment.ts'
 import { PodEvents } from './events.ts'
+import { portsTaken } from './host-ports.ts'
 import type { ImagePulls } from './images/image-pulls.ts'
 import { type ImageSettings, makePulls } from './images/make-pulls.ts'
 import { ContainerStops } from './lifecycle/container-stops.ts'
@@ -291,7 +292,9 @@ export class PodReconciler implements Reconciler<string>, LogLookup, PodLookup {
     if (memory.isAdmitted) return
     memory.isAdmitted = true
     if (memory.sandboxes.length > 0 || memory.isLeaving || memory.outcome) return
-    const rejection = this.#isShuttingDown ? SHUTTING_DOWN : this.#parts.admit?.(memory.pod)
+    const others = this.#pods.all().filter((each) => each !== memory && each.isAdmitted && !each.isLeaving && !each.outcome)
+    const beside = others.map(({ pod }) => pod)
+    const rejection = this.#isShuttingDown ? SHUTTING_DOWN : (this.#parts.admit?.(memory.pod) ?? portsTaken(memory.pod, beside))
     if (!rejection) return
     memory.outcome = { phase: 'Failed', reason: rejection.reason, message: `Pod was rejected: ${rejection.message}` }
     this.#events.record(memory.pod, 'Warning', rejection.reason, rejection.message)
