@@ -41,8 +41,10 @@ export const csiDrivers: ResourceDefinition<CsiDriver> = {
     ...immutable('spec.attachedRequired', spec.attachRequired, previous, previous?.spec.attachRequired),
     ...immutable('spec.volumeLifecycleModes', spec.volumeLifecycleModes, previous, previous?.spec.volumeLifecycleModes),
   ],
-  warnings: (_driver, previous) =>
-    previous ? [] : ["Bramble's node agents do not call CSI drivers: volumes of this driver cannot be mounted"],
+  warnings: ({ spec }, previous) =>
+    previous || spec.attachRequired === false || !(spec.volumeLifecycleModes ?? ['Persistent']).includes('Persistent')
+      ? []
+      : ['Bramble attaches no volumes: PersistentVolumes of this driver cannot be mounted unless spec.attachRequired is false'],
 }
 
 // Source: Kubernetes pkg/apis/storage/validation validateCSIDriverSpec.

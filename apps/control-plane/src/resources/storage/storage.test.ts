@@ -234,8 +234,9 @@ test('rows are those of Kubernetes', () => {
   assert.equal(cell(csiStorageCapacities, 'Created At', {}), METADATA.creationTimestamp)
 })
 
-test('who registers a driver hears that nobody calls it', () => {
-  assert.match(warnings(csiDrivers, {})[0]!, /node agents do not call CSI drivers/)
+test('who registers a driver hears that nobody attaches its volumes', () => {
+  assert.match(warnings(csiDrivers, { spec: {} })[0]!, /unless spec.attachRequired is false/)
+  assert.deepEqual(warnings(csiDrivers, { spec: { attachRequired: false } }), [])
   assert.match(warnings(volumeAttachments, attachment())[0]!, /attaches no volumes itself/)
 })
 
