@@ -5,15 +5,13 @@ import { parseAllDocuments, parse as parseYaml } from 'yaml'
 import type { Cluster } from '../e2e/cluster.ts'
 import { BUSYBOX } from '../e2e/manifests.ts'
 import { difference, type PodCase, saysWhatIsWanted } from './pod-case.ts'
+import { onNodeOf } from './runtimes.ts'
 
 const LIMIT_MS = 90_000
 const NAME_LENGTH_MAX = 48
 /** Where 0440 is a number in base 8. */
 const KUBECTLS_YAML = { version: '1.1' } as const
 const IMAGE = { image: BUSYBOX, imagePullPolicy: 'Never' }
-
-/** What tells the nodes apart. */
-export const RUNTIME_LABEL = 'runtime'
 
 type Fields = Record<string, unknown>
 
@@ -62,7 +60,7 @@ function withDefaults(spec: Fields, runtime: string): Fields {
   return {
     terminationGracePeriodSeconds: 1,
     ...spec,
-    nodeSelector: { [RUNTIME_LABEL]: runtime },
+    ...onNodeOf(runtime),
     containers: filled(spec['containers']),
     ...(spec['initContainers'] !== undefined && { initContainers: filled(spec['initContainers']) }),
   }
