@@ -13,6 +13,8 @@ const SETUP = [
   'for folder in /var/lib/containers /var/log/pods /etc/cni/net.d; do mount -t tmpfs private $folder; done',
   'ip link set lo up',
   'sysctl -qw net.ipv4.ip_forward=1',
+  // cgroups are the machine's: what a run that was killed left there would be found by the next; those in use stay
+  "find /sys/fs/cgroup -depth -type d -path '*/brt-*' ! -path '*/brt-*-h[0-9]*' -exec rmdir '{}' ';' 2>/dev/null || true",
 ]
 
 /** Whether this process runs in namespaces that `privateHostTest` made. */
