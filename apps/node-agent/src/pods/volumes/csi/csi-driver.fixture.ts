@@ -1,8 +1,7 @@
-import { mkdir, rm, rmdir } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { create, type DescMethod, type DescService, fromBinary, type Message, toBinary } from '@bufbuild/protobuf'
 import type { Server } from '@grpc/grpc-js'
-import { ifPresent } from '../if-present.ts'
 import { mountAt } from '../mounts/mount-table.ts'
 import type { Mounter } from '../mounts/mounter.ts'
 import { Registration } from './grpc/api_pb.js'
@@ -33,6 +32,8 @@ export class TestDriver {
   readonly failures = new Map<string, readonly [code: number, words: string]>()
   /** Methods that it never answers. */
   readonly silent = new Set<string>()
+  /** Device of a volume that is one, by handle. */
+  readonly devices = new Map<string, string>()
   readonly name: string
   readonly socketPath: string
   readonly #settings: DriverSettings
@@ -116,7 +117,12 @@ export class TestDriver {
       capabilities: (this.#settings.can ?? []).map((type) => ({ type: { case: 'rpc', value: { type } } })),
     }),
     NodeStageVolume: ({ stagingTargetPath }: NodeStageVolumeRequest) => this.#mount(stagingTargetPath),
-    NodePublishVolume: async ({ stagingTargetPath, targetPath }: NodePublishVolumeRequest) => {
+    NodePublishVolume: async ({ volumeId, stagingTargetPath, targetPath, volumeCapability }: NodePublishVolumeRequest) => {
+      if (volumeCapability?.accessType.case === 'block') {
+        await writeFile(targetPath, '')
+        await this.#mounter.bind(this.devices.get(volumeId)!, targetPath)
+        return {}
+      }
       if (stagingTargetPath === '') return this.#mount(targetPath)
       await mkdir(targetPath, { recursive: true })
       if (!mountAt(await this.#mounter.list(), targetPath)) await this.#mounter.bind(stagingTargetPath, targetPath)
@@ -124,7 +130,7 @@ export class TestDriver {
     },
     NodeUnpublishVolume: async ({ targetPath }: NodeUnpublishVolumeRequest) => {
       await this.#mounter.unmount(targetPath)
-      await ifPresent(rmdir(targetPath))
+      await rm(targetPath, { recursive: true, force: true })
       return {}
     },
     NodeUnstageVolume: async ({ stagingTargetPath }: NodeUnstageVolumeRequest) => {
