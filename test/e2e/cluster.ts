@@ -212,12 +212,15 @@ export class Cluster {
     await this.lab.kill(hostOf(node))
   }
 
-  /** Boots the host and starts its agent, as systemd would. */
-  async boot(node: NodeName, { cut = false } = {}): Promise<void> {
+  /** Boots the host and starts its agent, as systemd would. @param prepare Starts what the agent needs. @returns arguments for it. */
+  async boot(
+    node: NodeName,
+    { cut = false, prepare = async () => [] }: { readonly cut?: boolean; readonly prepare?: () => Promise<readonly string[]> } = {},
+  ): Promise<void> {
     await this.lab.start(hostOf(node))
     if (cut) await this.cutLink(node)
     await this.showBundle(node)
-    await this.startAgent(node)
+    await this.startAgent(node, await prepare())
   }
 
   // ── the inside of hosts
