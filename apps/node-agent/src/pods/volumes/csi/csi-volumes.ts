@@ -12,7 +12,7 @@ import type { LeftVolume, PreparedVolume, VolumeRequest } from '../volume-type.t
 import type { CsiDriver } from './csi-driver.ts'
 import type { CsiDrivers } from './csi-plugins.ts'
 import { type CsiVolume, csiVolumeOf, givesToGroup, publishContext, refusalOf, type SecretName } from './plan.ts'
-import { isUsedByOthers, readRecord, removeRecord, stageFolder, type VolumeRecord, writeRecord } from './records.ts'
+import { isUsedByOthers, readRecord, removeRecord, stageFolder, type VolumeRecord, writeRecord } from './kept-record.ts'
 import { Turns } from './turns.ts'
 
 /** In the volume's folder in memory, so that a reboot forgets it as it forgets the mount: the volume is whole. */
