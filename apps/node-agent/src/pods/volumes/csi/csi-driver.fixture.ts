@@ -19,6 +19,8 @@ export const CAN = { stage: STAGE_UNSTAGE_VOLUME, multiWriter: SINGLE_NODE_MULTI
 
 export interface DriverSettings {
   readonly name?: string
+  /** Of its registration socket. */
+  readonly file?: string
   readonly type?: string
   readonly versions?: readonly string[]
   readonly nodeId?: string
@@ -42,7 +44,7 @@ export class TestDriver {
 
   constructor(folder: string, mounter: Mounter, settings: DriverSettings = {}) {
     this.name = settings.name ?? 'test.csi.bramble.dev'
-    this.socketPath = join(folder, `${this.name}-reg.sock`)
+    this.socketPath = join(folder, settings.file ?? `${this.name}-reg.sock`)
     this.#settings = settings
     this.#mounter = mounter
   }

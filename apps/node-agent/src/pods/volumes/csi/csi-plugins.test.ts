@@ -34,6 +34,27 @@ test('an agent that starts reports drivers when all that are there have been ask
   )
 })
 
+test('a newer driver takes the place of an older one of its name, which comes back when the newer goes', async (t) => {
+  const node = await CsiTestNode.start(t, new MemoryMounter())
+  const older = await node.driver()
+  const versions = (): string | undefined => node.plugins.find(older.name)?.versions.join()
+  const newer = await node.driver({ file: 'newer.sock', versions: ['1.1.0'] })
+  await node.until(() => versions() === '1.1.0')
+  await newer.stop()
+  await node.until(() => versions() === '1.0.0')
+  assert.deepEqual(node.events, [])
+})
+
+test('a driver that is started anew behind its socket registers again', async (t) => {
+  const node = await CsiTestNode.start(t, new MemoryMounter())
+  const driver = await node.driver()
+  const before = node.plugins.find(driver.name)
+  await driver.stop()
+  await driver.start()
+  await node.until(() => ![undefined, before].includes(node.plugins.find(driver.name)))
+  assert.equal(driver.calls.filter(({ method }) => method === 'NotifyRegistrationStatus').length, 2)
+})
+
 const bad: readonly { readonly name: string; readonly settings: DriverSettings; readonly words: RegExp }[] = [
   { name: 'of another type', settings: { type: 'DRAPlugin' }, words: /no handler registered for plugin type: DRAPlugin at socket/ },
   { name: 'of another version', settings: { versions: ['0.3.0', '2.0.0'] }, words: /None of the versions specified .* are supported/ },
