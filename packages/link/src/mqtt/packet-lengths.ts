@@ -1,4 +1,5 @@
-import numbers from 'mqtt-packet/numbers.js'
+// @ts-expect-error: this part of the library has no types
+import untyped from 'mqtt-packet/numbers.js'
 
 // Import it before the MQTT library, which takes the function when it is read itself.
 //
@@ -9,6 +10,7 @@ const LENGTH_MAX = 2 ** 14 - 1
 const BYTES_EACH = 2
 let table: Buffer | undefined
 
+const numbers = untyped as { genBufVariableByteInt: (length: number) => Buffer }
 const encode = numbers.genBufVariableByteInt
 
 numbers.genBufVariableByteInt = (length) => {
