@@ -1,10 +1,9 @@
-import { rm } from 'node:fs/promises'
 import { PassThrough, type Readable, Transform } from 'node:stream'
 import type { ProcessEnd, RemoteProcess, Stdio } from '@bramble/streams/remote-process'
 import { type PipedProcess, runTalkative, startPiped } from '../../host/exec.ts'
 import { RuntimeError } from '../runtime.ts'
 import { execExitCode } from './convert.ts'
-import { commandMark, killCommand, ociRuntimeOf } from './oci-commands.ts'
+import { commandMark, execArguments, killCommand, ociRuntimeOf, removeMark } from './oci-commands.ts'
 
 const OUTPUT_BYTES_MAX = 10 << 10
 const TAIL_BYTES = 2 << 10
@@ -32,7 +31,7 @@ export async function execInContainer(
   const kill = (): void => killCommand(mark)
   limit.addEventListener('abort', kill, { once: true })
   try {
-    const { exitCode, output } = await runTalkative(program, ['exec', '--pid-file', mark, containerId, ...command], {
+    const { exitCode, output } = await runTalkative(program, await execArguments(program, containerId, command, mark), {
       timeoutMs: timeoutMs + SLACK_MS,
       keepBytes: OUTPUT_BYTES_MAX,
     })
@@ -43,7 +42,7 @@ export async function execInContainer(
     throw new RuntimeError(limit.aborted ? 'ExecTimeout' : 'RuntimeUnavailable', (error as Error).message, { cause: error })
   } finally {
     limit.removeEventListener('abort', kill)
-    await rm(mark, { force: true })
+    await removeMark(mark)
   }
 }
 
@@ -63,7 +62,7 @@ export async function openInContainer(
   const program = await ociRuntimeOf(containerId)
   signal.throwIfAborted()
   const mark = commandMark(directory, containerId)
-  const child = startPiped(program, ['exec', '--pid-file', mark, containerId, ...command], stdio)
+  const child = startPiped(program, await execArguments(program, containerId, command, mark), stdio)
   const tail = new Tail()
   const stderr = child.stderr.pipe(tail)
   const errors = stdio.stderr ? stderr.pipe(new PassThrough()) : undefined
@@ -99,6 +98,7 @@ interface Following {
 
 async function follow(child: PipedProcess, { program, tail, mark, signal, stopped, errors, kill }: Following): Promise<ProcessEnd> {
   signal.addEventListener('abort', kill, { once: true })
+  if (signal.aborted) kill()
   for (const stream of [child.stdout, errors]) stream?.once('close', () => !stream.readableEnded && kill())
   child.stdin?.once('close', () => !child.stdin!.writableEnded && child.isRunning() && kill())
   try {
@@ -109,7 +109,7 @@ async function follow(child: PipedProcess, { program, tail, mark, signal, stoppe
     return { exitCode: codeOf(program, exitCode, tail.text) }
   } finally {
     signal.removeEventListener('abort', kill)
-    await rm(mark, { force: true })
+    await removeMark(mark)
   }
 }
 

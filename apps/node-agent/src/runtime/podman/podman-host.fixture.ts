@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +13,8 @@ import { PodCgroups } from '../cgroups/pod-cgroups.ts'
 import { PodUnderTest, type RuntimeHarness } from '../contract/pod-under-test.ts'
 import { PodmanRuntime } from './podman-runtime.ts'
 
-export const CGROUP_NAME = 'brt-podman'
+/** Cgroups are of the whole machine: each test file has its own. */
+export const CGROUP_NAME = `brt${randomUUID().slice(0, 8)}`
 export const PAUSE_MS = 20
 
 /** Real Podman, with its own folders, on a host of the test's own. */

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, Log } from '@bramble/reconcile/env'
 import { readIfPresent } from '../../host/files.ts'
@@ -43,12 +43,14 @@ export class Repairs {
   }
 
   /** Containers that run and that Podman does not know, since its database was lost: nobody would ever stop them. */
-  async #killStrays({ cgroups }: PodmanHost): Promise<void> {
+  async #killStrays({ cgroups, graphRoot }: PodmanHost): Promise<void> {
     const running = await cgroups.containers()
     if (running.size === 0) return
     const listed = await this.#options.client.call<readonly ListedContainer[]>('GET', '/containers/json', { query: { all: true } })
     for (const { Id } of listed) running.delete(Id)
+    const own = await readdir(join(graphRoot, 'overlay-containers')).catch((): string[] => [])
     for (const [container, pids] of running) {
+      if (!own.includes(container)) continue // of another storage on this machine
       if (pids.length > 0) this.#options.log.warn('a container runs that Podman has forgotten, killing it', { container })
       for (const pid of pids) killNow(pid)
     }

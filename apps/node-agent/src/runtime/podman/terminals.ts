@@ -1,11 +1,11 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import type { Clock } from '@bramble/reconcile/env'
 import type { ProcessEnd, RemoteProcess, Stdio, TerminalSize } from '@bramble/streams/remote-process'
 import { RuntimeError } from '../runtime.ts'
 import { type PodmanClient, PodmanError } from './client.ts'
 import type { InspectedExec } from './libpod.ts'
-import { commandMark, killCommand, killWatchers } from './oci-commands.ts'
+import { commandMark, killCommand, killWatchers, removeMark } from './oci-commands.ts'
 
 const LOOKS_MAX = 100
 const LOOK_AGAIN_MS = 20
@@ -78,7 +78,7 @@ export class Terminals {
       killCommand(mark)
       await this.#exitCode(id).catch(() => {}) // Podman would look for it when the container is removed
       await killWatchers(id)
-      await rm(mark, { force: true })
+      await removeMark(mark)
     }
   }
 
