@@ -36,6 +36,18 @@ export interface RuntimeHarness {
   readonly real?: { readonly writeFile: (path: string, text: string) => Promise<void> }
 }
 
+/** Of a pod that asks for nothing. */
+export const PLAIN_SECURITY: ContainerConfig['security'] = {
+  supplementalGroups: [],
+  privileged: false,
+  readOnlyRoot: false,
+  noNewPrivileges: false,
+  addCapabilities: [],
+  dropCapabilities: [],
+  seccomp: { type: 'runtime-default' },
+  procMount: 'default',
+}
+
 /** One promise of the contract. */
 export type PromiseOf = (title: string, body: (pod: PodUnderTest, t: TestContext) => Promise<void>, realOnly?: boolean) => void
 
@@ -105,16 +117,7 @@ export class PodUnderTest {
         stdin: false,
         terminationMessagePath: '/dev/termination-log',
         annotations: {},
-        security: {
-          supplementalGroups: [],
-          privileged: false,
-          readOnlyRoot: false,
-          noNewPrivileges: false,
-          addCapabilities: [],
-          dropCapabilities: [],
-          seccomp: { type: 'runtime-default' as const },
-          procMount: 'default' as const,
-        },
+        security: PLAIN_SECURITY,
         ...change,
       },
       NEVER,
@@ -151,8 +154,8 @@ export class PodUnderTest {
     return this.harness.readLog((await this.container(id)).logPath)
   }
 
-  async logged(id: string, pattern: RegExp): Promise<void> {
-    await this.#until(
+  async logged(id: string, pattern: RegExp): Promise<string> {
+    return this.#until(
       () => this.log(id),
       (text) => pattern.test(text),
       `logged ${pattern}`,

@@ -2,19 +2,11 @@ import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ContainerConfig } from '../runtime.ts'
-import type { PodUnderTest, PromiseOf } from './pod-under-test.ts'
+import { PLAIN_SECURITY, type PodUnderTest, type PromiseOf } from './pod-under-test.ts'
 
-const SECURITY: ContainerConfig['security'] = {
-  supplementalGroups: [],
-  privileged: false,
-  readOnlyRoot: false,
-  noNewPrivileges: false,
-  addCapabilities: [],
-  dropCapabilities: [],
-  seccomp: { type: 'runtime-default' },
-  procMount: 'default',
-}
-const security = (change: Partial<ContainerConfig['security']>): Partial<ContainerConfig> => ({ security: { ...SECURITY, ...change } })
+const security = (change: Partial<ContainerConfig['security']>): Partial<ContainerConfig> => ({
+  security: { ...PLAIN_SECURITY, ...change },
+})
 
 /** Refuses mkdir and mkdirat, allows the rest. Source: OCI runtime specification, "Seccomp". */
 const NO_FOLDERS = { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO' }] }

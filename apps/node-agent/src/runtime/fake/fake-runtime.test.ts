@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SimClock } from '@bramble/reconcile/sim/sim-clock'
+import { PLAIN_SECURITY } from '../contract/pod-under-test.ts'
 import { runtimeContract } from '../runtime.contract.ts'
 import { FakeRuntime } from './fake-runtime.ts'
 import { fakeScript } from './fake-script.ts'
@@ -59,16 +60,7 @@ test('a reboot loses namespaces, processes and exit codes, not what is on the di
       stdin: false,
       terminationMessagePath: '',
       annotations: {},
-      security: {
-        supplementalGroups: [],
-        privileged: false,
-        readOnlyRoot: false,
-        noNewPrivileges: false,
-        addCapabilities: [],
-        dropCapabilities: [],
-        seccomp: { type: 'runtime-default' as const },
-        procMount: 'default' as const,
-      },
+      security: PLAIN_SECURITY,
     },
     never,
   )

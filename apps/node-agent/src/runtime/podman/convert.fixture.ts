@@ -1,3 +1,4 @@
+import { PLAIN_SECURITY } from '../contract/pod-under-test.ts'
 import type { ContainerConfig } from '../runtime.ts'
 import { type ContainerContext, containerSpec, type HostTraits, LABEL } from './convert.ts'
 import type { ContainerSpec, InspectedContainer, ListedContainer } from './libpod.ts'
@@ -53,16 +54,7 @@ const config: ContainerConfig = {
   stdin: false,
   terminationMessagePath: '/dev/termination-log',
   annotations: {},
-  security: {
-    supplementalGroups: [],
-    privileged: false,
-    readOnlyRoot: false,
-    noNewPrivileges: false,
-    addCapabilities: [],
-    dropCapabilities: [],
-    seccomp: { type: 'runtime-default' },
-    procMount: 'default',
-  },
+  security: PLAIN_SECURITY,
 }
 export const specOf = (
   change: Partial<ContainerConfig> = {},

@@ -1,21 +1,14 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
-import { after, before, describe, it, type TestContext } from 'node:test'
-import { systemClock } from '@bramble/reconcile/env'
+import { after, before, describe, it } from 'node:test'
 import { BUSYBOX_IMAGE, buildImages } from '../../../../../tools/images/build.ts'
 import { runCommand } from '../../host/exec.ts'
 import { insidePrivateHost, privateHostTest } from '../../host/private-host.ts'
-import type { ContainerConfig, ContainerState, SandboxConfig, SandboxState } from '../runtime.ts'
+import { NEVER, PLAIN_SECURITY } from '../contract/pod-under-test.ts'
 import { runtimeContract } from '../runtime.contract.ts'
-import { aFolder, aRuntime, CGROUP_NAME, nothingIsLeft, PAUSE_MS, podmanHarness, reboot } from './podman-host.fixture.ts'
-import type { PodmanRuntime } from './podman-runtime.ts'
-
-const PAUSES_MAX = 500
-const NEVER = new AbortController().signal
+import { aRuntime, CGROUP_NAME, nothingIsLeft, podmanHarness, podOnPodman, reboot } from './podman-host.fixture.ts'
 
 if (insidePrivateHost()) {
   before(async () => void (await buildImages({ names: [BUSYBOX_IMAGE] })))
@@ -26,27 +19,33 @@ if (insidePrivateHost()) {
 
 function ownTests(): void {
   it('a container whose memory ran out says so', async (t) => {
-    const pod = await aPod(t)
-    const hints = pod.runtime.hints(t.signal)[Symbol.asyncIterator]()
+    const pod = await podOnPodman(t)
+    const hints = pod.harness.runtime.hints(t.signal)[Symbol.asyncIterator]()
     const hinted = hints.next()
     const id = await pod.start({
       args: ['x=$(head -c 60000000 /dev/zero | tr "\\0" a); echo $x | wc'],
       resources: { memoryLimitBytes: 16 << 20 },
     })
     assert.equal((await hinted).value.podUid, pod.uid)
-    const seen = await pod.until(id, ({ state }) => state === 'exited')
+    const seen = await pod.until(
+      () => pod.container(id),
+      ({ state }) => state === 'exited',
+      'ended',
+    )
     assert.deepEqual([seen.exitCode, seen.oomKilled], [137, true])
   })
 
   it('limits, rights, user and the files of the pod reach the process', async (t) => {
-    const pod = await aPod(t, { hostname: 'pi-pod' })
+    const pod = await podOnPodman(t)
+    await pod.sandbox({ hostname: 'pi-pod' })
     const id = await pod.start({
       args: [
         'id -u; id -g; id -G; cat /etc/hosts /etc/hostname; grep CapEff /proc/self/status; touch /x; ulimit -n; grep NoNew /proc/self/status; sleep 600',
       ],
       resources: { cpuRequestMillis: 100, cpuLimitMillis: 250, memoryLimitBytes: 64 << 20 },
+      oomScoreAdj: -997,
       security: {
-        ...SECURITY,
+        ...PLAIN_SECURITY,
         user: 1000,
         group: 2000,
         supplementalGroups: [3000],
@@ -66,29 +65,32 @@ function ownTests(): void {
   })
 
   it('containers of a pod share /dev/shm and its ipc namespace', async (t) => {
-    const pod = await aPod(t)
+    const pod = await podOnPodman(t)
     const [a, b] = [await pod.start({ name: 'a' }), await pod.start({ name: 'b' })]
-    await pod.runtime.exec(a, ['/bin/sh', '-c', 'echo shared > /dev/shm/note'], 10_000)
-    assert.equal((await pod.runtime.exec(b, ['cat', '/dev/shm/note'], 10_000)).output, 'shared\n')
-    const ipc = async (id: string): Promise<string> => (await pod.runtime.exec(id, ['readlink', '/proc/1/ns/ipc'], 10_000)).output
+    await pod.harness.runtime.exec(a, ['/bin/sh', '-c', 'echo shared > /dev/shm/note'], 10_000)
+    assert.equal((await pod.harness.runtime.exec(b, ['cat', '/dev/shm/note'], 10_000)).output, 'shared\n')
+    const ipc = async (id: string): Promise<string> => (await pod.harness.runtime.exec(id, ['readlink', '/proc/1/ns/ipc'], 10_000)).output
     assert.equal(await ipc(a), await ipc(b))
   })
 
   it('exec of what is not there is 127, in a container that does not run an error, and leaves no process', async (t) => {
-    const pod = await aPod(t)
+    const pod = await podOnPodman(t)
     const id = await pod.start({})
-    assert.equal((await pod.runtime.exec(id, ['no-such-program'], 10_000)).exitCode, 127)
-    await assert.rejects(pod.runtime.exec(id, ['/bin/sh', '-c', 'trap "" TERM; sleep 567; sleep 567'], 200), { reason: 'ExecTimeout' })
-    await pod.waitFor(
+    assert.equal((await pod.harness.runtime.exec(id, ['no-such-program'], 10_000)).exitCode, 127)
+    await assert.rejects(pod.harness.runtime.exec(id, ['/bin/sh', '-c', 'trap "" TERM; sleep 567; sleep 567'], 200), {
+      reason: 'ExecTimeout',
+    })
+    await pod.until(
       async () => !(await runCommand('ps', ['-e', '-o', 'args'])).stdout.includes('sleep 567'),
+      (over) => over,
       'the command is killed, and its child',
     )
-    await pod.runtime.stopContainer(id, 0)
-    await assert.rejects(pod.runtime.exec(id, ['true'], 10_000), { reason: 'RuntimeUnavailable' })
+    await pod.harness.runtime.stopContainer(id, 0)
+    await assert.rejects(pod.harness.runtime.exec(id, ['true'], 10_000), { reason: 'RuntimeUnavailable' })
   })
 
   it('a later agent finds the same containers, running', async (t) => {
-    const pod = await aPod(t)
+    const pod = await podOnPodman(t)
     const id = await pod.start({ annotations: { restarts: '2' } })
     const before = await pod.observe()
     const [seen] = await (await aRuntime(t)).observe(pod.uid)
@@ -97,27 +99,39 @@ function ownTests(): void {
   })
 
   it('a container that ended is not started again by a repeated start', async (t) => {
-    const pod = await aPod(t)
+    const pod = await podOnPodman(t)
     const id = await pod.start({ args: ['exit 4'] })
-    const ended = await pod.until(id, ({ state }) => state === 'exited')
+    const ended = await pod.until(
+      () => pod.container(id),
+      ({ state }) => state === 'exited',
+      'ended',
+    )
     await (await aRuntime(t)).startContainer(id)
     assert.deepEqual(await pod.container(id), ended)
   })
 
   it('a container whose watcher is gone counts as ended, and does not run on', async (t) => {
-    const pod = await aPod(t)
+    const pod = await podOnPodman(t)
     const id = await pod.start({})
     const { State } = JSON.parse((await runCommand('podman', ['inspect', id])).stdout)[0] as { State: { ConmonPid: number; Pid: number } }
     process.kill(State.ConmonPid, 'SIGKILL')
-    const seen = await pod.until(id, ({ state }) => state === 'exited')
+    const seen = await pod.until(
+      () => pod.container(id),
+      ({ state }) => state === 'exited',
+      'ended',
+    )
     assert.equal(seen.exitCode, undefined)
-    await pod.waitFor(() => !isRunning(State.Pid), 'the process is gone')
-    await pod.runtime.removeContainer(id)
+    await pod.until(
+      async () => isRunning(State.Pid),
+      (runs) => !runs,
+      'the process is gone',
+    )
+    await pod.harness.runtime.removeContainer(id)
     assert.deepEqual((await pod.observe()).containers, [])
   })
 
   it('after a reboot sandboxes are not ready and containers ended with an unknown code; they can be removed and made anew', async (t) => {
-    const pod = await aPod(t)
+    const pod = await podOnPodman(t)
     const id = await pod.start({})
     await reboot()
     const { ready, containers, name } = await pod.observe()
@@ -126,8 +140,8 @@ function ownTests(): void {
       containers.map((container) => [container.id, container.state, container.exitCode]),
       [[id, 'exited', undefined]],
     )
-    await pod.runtime.removeSandbox(pod.uid)
-    assert.deepEqual(await pod.runtime.observe(pod.uid), [])
+    await pod.harness.runtime.removeSandbox(pod.uid)
+    assert.deepEqual(await pod.harness.runtime.observe(pod.uid), [])
     const next = await pod.start({ attempt: 1 })
     assert.equal((await pod.container(next)).state, 'running')
   })
@@ -167,118 +181,6 @@ function ownTests(): void {
     process.env['PATH'] = '/nowhere'
     assert.deepEqual(await runtime.status(), { ready: false, reason: 'podman is not installed: apt-get install podman', version: '' })
   })
-}
-
-const SECURITY = {
-  supplementalGroups: [],
-  privileged: false,
-  readOnlyRoot: false,
-  noNewPrivileges: false,
-  addCapabilities: [],
-  dropCapabilities: [],
-  seccomp: { type: 'runtime-default' as const },
-  procMount: 'default' as const,
-}
-
-async function aPod(t: TestContext, change: Partial<SandboxConfig> = {}): Promise<PodInTest> {
-  const pod = new PodInTest(await aRuntime(t), await aFolder(t), change)
-  t.after(() => pod.runtime.removeSandbox(pod.uid))
-  return pod
-}
-
-class PodInTest {
-  readonly uid = randomUUID()
-  readonly runtime: PodmanRuntime
-  readonly #folder: string
-  readonly #change: Partial<SandboxConfig>
-
-  constructor(runtime: PodmanRuntime, folder: string, change: Partial<SandboxConfig>) {
-    this.runtime = runtime
-    this.#folder = folder
-    this.#change = change
-  }
-
-  async start(change: Partial<ContainerConfig>): Promise<string> {
-    const sandboxId = await this.runtime.runSandbox(
-      {
-        podUid: this.uid,
-        namespace: 'default',
-        name: 'web',
-        hostname: 'web',
-        hostNetwork: false,
-        hostPid: false,
-        hostIpc: false,
-        portMappings: [],
-        logDirectory: this.#folder,
-        sysctls: {},
-        sharedProcesses: false,
-        resources: { qosClass: 'Burstable', cpuRequestMillis: 0 },
-        ...this.#change,
-      },
-      NEVER,
-    )
-    const id = await this.runtime.createContainer(
-      sandboxId,
-      {
-        name: 'main',
-        attempt: 0,
-        image: (await this.runtime.imageStatus(BUSYBOX_IMAGE))!.id,
-        imageReference: BUSYBOX_IMAGE,
-        command: ['/bin/sh', '-c'],
-        args: ['sleep 600'],
-        env: [],
-        mounts: [],
-        logPath: join(this.#folder, `${change.name}-${change.attempt}.log`),
-        resources: { cpuRequestMillis: 100 },
-        devices: [],
-        stdinOnce: false,
-        oomScoreAdj: -997,
-        security: SECURITY,
-        tty: false,
-        stdin: false,
-        terminationMessagePath: '/dev/termination-log',
-        annotations: {},
-        ...change,
-      },
-      NEVER,
-    )
-    await this.runtime.startContainer(id)
-    return id
-  }
-
-  async observe(): Promise<SandboxState> {
-    return (await this.runtime.observe(this.uid))[0]!
-  }
-
-  async container(id: string): Promise<ContainerState> {
-    return (await this.observe()).containers.find((container) => container.id === id)!
-  }
-
-  async until(id: string, good: (container: ContainerState) => boolean): Promise<ContainerState> {
-    let seen = await this.container(id)
-    await this.waitFor(async () => {
-      seen = await this.container(id)
-      return good(seen)
-    }, 'the container is as expected')
-    return seen
-  }
-
-  async logged(id: string, pattern: RegExp): Promise<string> {
-    const { logPath } = await this.container(id)
-    let text = ''
-    await this.waitFor(async () => {
-      text = await readFile(logPath, 'utf8').catch(() => '')
-      return pattern.test(text)
-    }, `log has ${pattern}`)
-    return text
-  }
-
-  async waitFor(good: () => boolean | Promise<boolean>, what: string): Promise<void> {
-    for (let pauses = 0; !(await good()); pauses++) {
-      assert.ok(pauses < PAUSES_MAX, `in time: ${what}`)
-      await systemClock.sleep(PAUSE_MS)
-    }
-  }
 }
 
 function isRunning(pid: number): boolean {
