@@ -5,9 +5,8 @@ import type { Node } from '@bramble/api/types/node'
 import type { Pod } from '@bramble/api/types/pod'
 import { type Cluster, createCluster, type NodeName } from '../e2e/cluster.ts'
 import { FOR_EVER, namespace, pod, script } from '../e2e/manifests.ts'
-import { RUNTIMES as ALL_RUNTIMES } from './runtimes.ts'
+import { RUNTIMES } from './runtimes.ts'
 
-const RUNTIMES = ALL_RUNTIMES.filter(({ name }) => name === 'podman')
 const RUNNING = ['early-1', 'early-2', 'early-3']
 const STARTING = ['late-1', 'late-2', 'late-3', 'late-4']
 const ALL = [...RUNNING, ...STARTING]

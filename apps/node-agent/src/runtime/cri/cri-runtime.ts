@@ -20,10 +20,10 @@ import { containerConfig, containerResources, LABEL, podSandboxConfig } from './
 import { absent, CODE, CriClient, CriError, reasoned } from './cri-client.ts'
 import { execSync } from './exec-sync.ts'
 import { ContainerState, RuntimeService } from './grpc/api_pb.js'
-import { happenings } from './hints.ts'
 import { type CriHost, readHost } from './host.ts'
 import { CriImages } from './images.ts'
 import { CriObserver } from './observer.ts'
+import { podHints } from './pod-hints.ts'
 import { SandboxFolder } from './sandbox-files.ts'
 import { CriSandboxes } from './sandboxes.ts'
 import { CriStreams } from './streams.ts'
@@ -104,17 +104,8 @@ export class CriRuntime implements Runtime {
     return reasoned('RuntimeUnavailable', this.#observer.observe(podUid))
   }
 
-  async *hints(signal: AbortSignal): AsyncIterable<{ readonly podUid: string }> {
-    for await (const happening of happenings(this.#client, this.#clock, this.#log, signal)) {
-      if (happening.type === 'anything') {
-        for (const podUid of this.#observer.podUids()) yield { podUid }
-        continue
-      }
-      if (happening.type === 'oom') this.#observer.noteOom(happening.id)
-      else this.#observer.noteExit(happening.id)
-      const podUid = this.#observer.podOf(happening.id)
-      if (podUid !== undefined) yield { podUid }
-    }
+  hints(signal: AbortSignal): AsyncIterable<{ readonly podUid: string }> {
+    return podHints({ client: this.#client, clock: this.#clock, log: this.#log, observer: this.#observer }, signal)
   }
 
   runSandbox(config: SandboxConfig, signal: AbortSignal): Promise<string> {

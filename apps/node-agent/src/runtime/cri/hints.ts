@@ -48,7 +48,7 @@ export async function* happenings(
 
 /** @see Source: containerd api/services/events/v1; filters are joined by "or". */
 async function* containerdEvents(client: CriClient, signal: AbortSignal): AsyncIterable<Happening> {
-  const filters = ['namespace==k8s.io,topic==/tasks/exit', 'namespace==k8s.io,topic==/tasks/oom']
+  const filters = ['/tasks/exit', '/tasks/oom'].map((topic) => `namespace==k8s.io,topic=="${topic}"`)
   for await (const envelope of client.stream(Events.method.subscribe, { filters }, signal)) {
     const happening = happeningOf(envelope)
     if (happening) yield happening
