@@ -69,6 +69,14 @@ function installPackages(wanted) {
   run('apt-get', install, quiet)
 }
 
+/** One that is there, such as Docker's, stays: Debian's would take its place. */
+function withoutPresent(wanted) {
+  if (childProcess.spawnSync('containerd', ['--version']).error) return wanted
+  const others = Object.assign({}, wanted)
+  delete others.containerd
+  return others
+}
+
 /** A kubectl that is there already is better than Debian's old one. */
 function withKubectl(wanted) {
   return childProcess.spawnSync('kubectl', ['version', '--client']).error ? Object.assign({ 'kubernetes-client': 'kubectl' }, wanted) : wanted
@@ -89,7 +97,7 @@ const jobs = {
   test: function () {
     installModules()
     installTools()
-    installPackages(withKubectl(Object.assign({}, PACKAGES.run, PACKAGES.test)))
+    installPackages(withKubectl(withoutPresent(Object.assign({}, PACKAGES.run, PACKAGES.test))))
     pinned(['tools/generate.ts'])
     pinned(['tools/bundle.ts'])
     pinned(['tools/test.ts', 'all'].concat(extra))
