@@ -80,6 +80,7 @@ describe('Prometheus', { skip: missing }, () => {
       assert.ok(response.statusCode! < 300, text)
       return JSON.parse(text)
     }
+    await send('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } }) // as a controller would
     for (const [path, body] of objects()) await send('POST', path, body)
     await send('PATCH', '/api/v1/namespaces/default/pods/web/status', {
       status: { phase: 'Running', podIP: '192.0.2.20', hostIP: '192.0.2.10', podIPs: [{ ip: '192.0.2.20' }] },
