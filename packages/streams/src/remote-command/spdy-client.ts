@@ -46,7 +46,7 @@ async function openStreams(session: SpdySession, stdio: Stdio, signal: AbortSign
 }
 
 function followed(session: SpdySession, streams: Streams, signal: AbortSignal): RemoteProcess {
-  const { error, stdin, stdout, stderr, resize } = streams
+  const { stdin, stdout, stderr, resize } = streams
   const giveUp = (): void => session.destroy()
   signal.addEventListener('abort', giveUp, { once: true })
   if (signal.aborted) giveUp()
@@ -57,7 +57,8 @@ function followed(session: SpdySession, streams: Streams, signal: AbortSignal): 
     stream?.on('close', () => {
       if (stream.givenUp) giveUp()
     })
-  for (const stream of [error, stdout, stderr]) stream?.on('end', () => stream.end())
+  // their other halves stay open until all has been heard: a write to a runtime that has said all and hung up breaks the connection,
+  // and with it what is still to be read
   const ended = followToEnd(session, streams)
   ended.catch(() => {}) // whoever waits for it sees it
   return {
