@@ -70,7 +70,7 @@ export function badInput(cluster: () => Cluster, under: RuntimeUnderTest): void 
       await becomes('foreign', { containerStatuses: [{ ready: false, restartCount: /[1-9]/, state: { waiting: { reason: /./ } } }] })
       if (runtime === 'podman')
         await cluster().waitFor('the words', async () => /exec format error/i.test(await kubectl('logs', 'foreign')))
-      else await event('foreign', /Failed: Error: .*exec format error/i) // containerd's runc refuses to start it
+      else await event('foreign', /Failed: Error: .*(exec format error|OCI runtime create failed)/i) // runc does not get as far as to run it
     })
 
     it('a port of the node that is taken keeps the next pod waiting, or sends it away', async () => {
