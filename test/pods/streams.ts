@@ -122,7 +122,7 @@ export function streams(cluster: () => Cluster, { name: runtime, node }: Runtime
 
     it('logs are followed to the end, and read by attempt, age, length and container', async () => {
       const lines = `if [ ! -e /kept/once ]; then touch /kept/once; echo first; exit 3; fi
-echo line 1; sleep 1; echo line 2; sleep 1; echo line 3; until [ -e /kept/go ]; do sleep 0.1; done; echo last`
+echo line 1; sleep 1; echo line 2; sleep 1; echo line 3; until [ -e /kept/go ]; do sleep 0.1; done; sleep 1; echo last`
       const mounted = { volumeMounts: [{ name: 'kept', mountPath: '/kept' }] }
       await cluster().apply(
         pod(runtime, chatty, [script(lines, mounted), script('echo beside', { name: 'other' })], {
@@ -135,7 +135,7 @@ echo line 1; sleep 1; echo line 2; sleep 1; echo line 3; until [ -e /kept/go ]; 
       await cluster().waitFor('the second attempt', async () => (await kubectl(...main)) === 'line 1\nline 2\nline 3\n')
       const following = await cluster().spawn(OUTSIDE, argv([...main, '--follow']))
       await cluster().waitFor('what was said before', async () => (await said(following)).length === 3)
-      await result('exec', chatty, '--container=main', '--', 'touch', '/kept/go') // the container may end before the command's end is told
+      await kubectl('exec', chatty, '--container=main', '--', 'touch', '/kept/go')
       assert.equal((await following.ended).exitCode, 0)
       assert.deepEqual(await said(following), ['line 1', 'line 2', 'line 3', 'last'])
       assert.equal(await kubectl(...main, '--previous'), 'first\n')
