@@ -153,8 +153,9 @@ export function badInput(cluster: () => Cluster, under: RuntimeUnderTest): void 
 
 /** A file of that machine, if it is a program. Source: ELF-64 Object File Format, `e_machine`. */
 function foreign(entry: TarEntry): TarEntry {
-  if (entry.type !== 'file' || entry.data.toString('latin1', 0, ELF_MAGIC.length) !== ELF_MAGIC) return entry
+  if (entry.type !== 'file') return entry
   const data = Buffer.from(entry.data)
+  if (data.toString('latin1', 0, ELF_MAGIC.length) !== ELF_MAGIC) return entry
   data.writeUInt16LE(ELF_MACHINE[OTHER_ARCHITECTURE], 18)
   return { ...entry, data }
 }
