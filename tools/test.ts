@@ -4,27 +4,30 @@ import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { fileURLToPath } from 'node:url'
 
-// node bin/node.cjs tools/test.ts [unit|sim|e2e|all] [FILE…]: checks, then tests. The last line counts them.
+// node bin/node.cjs tools/test.ts [unit|sim|e2e|qemu|all] [FILE…]: checks, then tests. The last line counts them. `all` is without qemu.
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 process.chdir(root)
 
-const SOURCES = ['packages', 'apps', 'test', 'tools', 'bench']
+const SOURCES = ['packages', 'apps', 'provisioning', 'test', 'tools', 'bench']
 const ALL = SOURCES.flatMap((folder) => globSync(`${folder}/**/*.test.ts`, { exclude: (path) => path.includes('node_modules') })).sort()
 const isE2e = (file: string): boolean => file.endsWith('.e2e.test.ts') || file.startsWith('test/e2e/')
+/** Boots machines: minutes each, under emulation. */
+const isQemu = (file: string): boolean => file.endsWith('.qemu.test.ts')
 const isSim = (file: string): boolean => file.endsWith('.sim.test.ts')
 
 /** e2e tests share the kernel's tables, cgroups and ports: one file at a time. */
 const GROUPS = {
-  unit: { files: ALL.filter((file) => !isE2e(file) && !isSim(file)), concurrency: 2, timeoutMs: 120_000 },
+  unit: { files: ALL.filter((file) => !isE2e(file) && !isSim(file) && !isQemu(file)), concurrency: 2, timeoutMs: 120_000 },
   sim: { files: ALL.filter(isSim), concurrency: 1, timeoutMs: 300_000 },
   e2e: { files: ALL.filter(isE2e), concurrency: 1, timeoutMs: 600_000 },
+  qemu: { files: ALL.filter(isQemu), concurrency: 1, timeoutMs: 1_200_000 },
 } as const
 type Group = keyof typeof GROUPS
 
 const [wanted = 'all', ...only] = process.argv.slice(2)
 const groups: readonly Group[] = wanted === 'all' ? ['unit', 'sim', 'e2e'] : [wanted as Group]
-if (!groups.every((group) => group in GROUPS)) throw new Error(`unknown group "${wanted}": unit, sim, e2e or all`)
+if (!groups.every((group) => group in GROUPS)) throw new Error(`unknown group "${wanted}": unit, sim, e2e, qemu or all`)
 
 /** These drive a cluster with real kubectl. Debian's own, 1.20, lacks commands and flags that they use. */
 const drivesKubectl = (file: string): boolean => /kubectl.*\.e2e\.test\.ts$|e2e\/cluster\.e2e/.test(file)

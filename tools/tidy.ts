@@ -14,13 +14,13 @@ const LINES_MAX = 400
 export const RULES: readonly Rule[] = [
   {
     in: /\/src\/(?!.*\.test\.ts$)/,
-    home: /reconcile\/src\/env\.ts$|apps\/cli\/src\//,
+    home: /reconcile\/src\/env\.ts$|apps\/cli\/src\/|^provisioning\//,
     forbid: /\b(Date\.now|Math\.random|setTimeout|setInterval)\(|from 'node:timers/,
     because: 'nondeterminism enters through Env',
   },
   {
     in: /\/src\//,
-    home: /node-agent\/src\/host\/exec\.ts$|apps\/cli\/src\/run\.ts$/,
+    home: /node-agent\/src\/host\/exec\.ts$|apps\/cli\/src\/run\.ts$|^provisioning\/src\/run\.ts$/,
     forbid: /from 'execa'/,
     because: 'one file starts processes, bounded and logged',
   },
@@ -42,6 +42,11 @@ export const RULES: readonly Rule[] = [
     because: 'the command knows the settings of programs, nothing else',
   },
   { in: /packages\//, forbid: /from '.*apps\//, because: 'packages know no program' },
+  {
+    in: /^provisioning\//,
+    forbid: /from '.*apps\/|from '@bramble\/(api|reconcile\/sim)/,
+    because: 'provisioning makes cards and releases; the command joins it to a cluster',
+  },
   { in: /packages\/api\/src\/(?!.*\.test\.ts)/, forbid: /from '(@bramble\/|node:)/, because: 'nouns depend on nothing' },
   { in: /packages\/reconcile\/src\//, forbid: /from '@bramble\/(link|api)/, because: 'the loop knows no nouns' },
   {
@@ -79,7 +84,7 @@ export function tidy(path: string, text: string): readonly string[] {
 
 /** Every source file of the project, generated code left out. */
 export const sourceFiles = (): readonly string[] =>
-  ['packages', 'apps', 'test', 'bench', 'tools']
+  ['packages', 'apps', 'provisioning', 'test', 'bench', 'tools']
     .flatMap((folder) => globSync(`${folder}/**/*.ts`, { exclude: (path) => /node_modules|\/generated/.test(path) }))
     .filter((path) => !/\/grpc\/(stream\.ts|\w+_pb\.d\.ts)$/.test(path))
     .sort()
