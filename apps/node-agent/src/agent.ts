@@ -1,9 +1,8 @@
 import type { Pod } from '@bramble/api/types/pod'
-import { type Assigned, applyAssignment } from '@bramble/link/assignment'
-import type { NodeLink, NodeSession, StatusReport, StreamRequest } from '@bramble/link/link'
+import type { Assigned } from '@bramble/link/assignment'
+import type { NodeLink, StatusReport, StreamRequest } from '@bramble/link/link'
 import { StatusOutbox } from '@bramble/link/status-outbox'
 import { allOrNone } from '@bramble/reconcile/all-or-none'
-import { backoffMs } from '@bramble/reconcile/backoff'
 import type { Env } from '@bramble/reconcile/env'
 import { Signal } from '@bramble/reconcile/signal'
 import type { Routes } from './network/routes/host-routes.ts'
@@ -11,7 +10,7 @@ import { ProxyReconciler } from './network/service-proxy/proxy-reconciler.ts'
 import type { ServiceProxy } from './network/service-proxy/service-proxy.ts'
 import { serviceTable } from './network/service-proxy/service-table.ts'
 import { Metering, type MeteringSettings, RuntimeOperations } from './metering.ts'
-import type { LinkFacts } from './metrics/pages/agent.ts'
+import { LinkSessions } from './link-sessions.ts'
 import { type HealthSettings, NodeHealth } from './node-health.ts'
 import { NodeNetwork } from './node-network.ts'
 import { NodeReporter } from './node-reporter.ts'
@@ -92,8 +91,6 @@ export interface Agent {
   run(signal: AbortSignal): Promise<void>
 }
 
-const REOPEN_MS_MIN = 500
-const REOPEN_MS_MAX = 10_000
 const SAVE_PAUSE_MS = 2_000
 const SAVE_RETRY_MS = 30_000
 
@@ -124,7 +121,7 @@ async function runAgent(given: AgentParts, signal: AbortSignal): Promise<void> {
     new Metering({
       ...{ env, nodeName, version, runtime, reporter, send, operations, files: parts.files, settings: parts.metering },
       pods,
-      link: () => running.linkFacts,
+      link: () => running.sessions.facts,
     })
   const running = new RunningAgent(parts, outbox, reporter, means, metering, health)
   await running.start()
@@ -135,7 +132,7 @@ async function runAgent(given: AgentParts, signal: AbortSignal): Promise<void> {
     (until) => running.network.run(until),
     (until) => running.saveAssignments(until),
     (until) => reporter.run(() => running.pods.wakeAll(), until),
-    (until) => running.keepSession(until),
+    (until) => running.sessions.run(until),
     (until) => running.server.run(settings.localPort ?? 0, until),
     (until) => running.rotateLogs(until),
     (until) => running.followStaticPods(until),
@@ -153,19 +150,14 @@ class RunningAgent {
   readonly volumes: ReleasedVolumes
   readonly server: AgentServer
   readonly network: NodeNetwork
+  readonly sessions: LinkSessions
   readonly #parts: AgentParts
-  readonly #outbox: StatusOutbox
   readonly #reporter: NodeReporter
-  readonly #metering: Metering | undefined
   readonly #index = new AssignedIndex()
   readonly #change = new Signal()
-  readonly #carry: (request: StreamRequest, signal: AbortSignal) => Promise<void>
   readonly #staticPods: StaticPodFolder | undefined
   readonly shutdown: NodeShutdown | undefined
   #savedVersion: string | undefined
-  #isConnected = false
-  #sessions = 0
-  #reported = 0
   #saving: Promise<void> = Promise.resolve()
 
   constructor(
@@ -178,9 +170,7 @@ class RunningAgent {
   ) {
     const { env, runtime, files, dialer, settings, proxy } = parts
     this.#parts = parts
-    this.#outbox = outbox
     this.#reporter = reporter
-    this.#metering = metering
     this.proxy = new ProxyReconciler(proxy, env)
     this.volumes = new ReleasedVolumes({ env, files, send: (report) => outbox.put(report) })
     this.pods = new PodReconciler({
@@ -234,17 +224,18 @@ class RunningAgent {
       attach: (request, until) => streams.attach(request, until),
       forward: (request, until) => (request.podUid === '' ? this.server.connect() : streams.forward(request, until)),
     })
-    this.#carry = async (request, signal) => carrier?.carry(request, signal)
-  }
-
-  get linkFacts(): LinkFacts {
-    return {
-      connected: this.#isConnected,
-      sessions: this.#sessions,
-      waiting: this.#outbox.pending.length,
-      reported: this.#reported,
-      ...this.#parts.link.traffic,
-    }
+    this.sessions = new LinkSessions({
+      ...{ env, link: parts.link, agentVersion: settings.node.version, outbox },
+      assigned: () => this.#index.assigned,
+      take: (assigned) => this.#take(assigned),
+      tellAll: async () => {
+        if (await reporter.look()) this.pods.wakeAll() // with the link came an address, as like as not
+        reporter.tell()
+        this.pods.tellAll()
+        metering?.usage.tellAll()
+      },
+      carry: async (request, signal) => carrier?.carry(request, signal),
+    })
   }
 
   /** What was assigned last, and what the node runs of its own accord, before any network. */
@@ -266,33 +257,6 @@ class RunningAgent {
   async followStaticPods(signal: AbortSignal): Promise<void> {
     if (this.#staticPods) await this.#staticPods.run((pods) => this.pods.assignStatic(pods), signal)
     else await new Signal().wait(signal)
-  }
-
-  /** Holds a session with the control plane, and opens another one when it is lost. */
-  async keepSession(signal: AbortSignal): Promise<void> {
-    const { env, link, settings } = this.#parts
-    let failures = 0
-    while (!signal.aborted) {
-      let session: NodeSession | undefined
-      try {
-        const have = this.#index.assigned?.version
-        session = await link.open({ agentVersion: settings.node.version, ...(have !== undefined && { have }) }, signal)
-        failures = 0
-      } catch (error) {
-        if (signal.aborted) return
-        failures++
-        env.log.warn('the control plane cannot be reached; pods go on, trying again', { failures, why: (error as Error).message })
-      }
-      if (session) {
-        env.log.info('connected to the control plane')
-        this.#sessions++
-        this.#isConnected = true
-        await this.#serve(session, signal)
-        this.#isConnected = false
-        if (!signal.aborted) env.log.warn('the link to the control plane is lost')
-      }
-      await env.clock.sleep(backoffMs(Math.max(1, failures), REOPEN_MS_MIN, REOPEN_MS_MAX, env.random), signal)
-    }
   }
 
   async rotateLogs(signal: AbortSignal): Promise<void> {
@@ -331,56 +295,6 @@ class RunningAgent {
     })
     this.#saving = turn.catch(() => {}) // whoever asked hears of it
     return turn
-  }
-
-  async #serve(session: NodeSession, signal: AbortSignal): Promise<void> {
-    const ended = new AbortController()
-    const until = AbortSignal.any([signal, ended.signal])
-    void session.closed.then(() => ended.abort())
-    if (await this.#reporter.look()) this.pods.wakeAll() // with the link came an address, as like as not
-    this.#reporter.tell()
-    this.pods.tellAll()
-    this.#metering?.usage.tellAll()
-    const stopped = new Promise<void>((resolve) => {
-      if (until.aborted) resolve()
-      until.addEventListener('abort', () => resolve(), { once: true })
-    })
-    const parts = [
-      this.#followAssignments(session),
-      this.#followStreams(session, signal), // they outlive the session
-      this.#outbox.run((batch) => this.#report(session, batch), this.#parts.env.clock, until),
-    ]
-    try {
-      await Promise.race([stopped, Promise.all(parts)])
-    } finally {
-      await session.close()
-      ended.abort()
-      await Promise.allSettled(parts)
-    }
-  }
-
-  async #report(session: NodeSession, batch: readonly StatusReport[]): Promise<void> {
-    await session.report(batch)
-    this.#reported += batch.length
-  }
-
-  async #followAssignments(session: NodeSession): Promise<void> {
-    let asked = false
-    for await (const message of session.assignments) {
-      if (message.type === 'complete') asked = false
-      const next = applyAssignment(this.#index.assigned, message)
-      if (next !== 'resync') this.#take(next)
-      else if (!asked) {
-        asked = true
-        await session.resync().catch(() => {
-          asked = false
-        }) // the session has ended, or the next message asks again
-      }
-    }
-  }
-
-  async #followStreams(session: NodeSession, signal: AbortSignal): Promise<void> {
-    for await (const request of session.streams) void this.#carry(request, signal)
   }
 
   #take(assigned: Assigned): void {
