@@ -61,11 +61,12 @@ class World {
         status: { phase: this.pick(['Bound', 'Bound', 'Pending']) },
       } as unknown as KubeObject
     if (kind === 'PersistentVolume') return this.#volume(metadata)
+    const annotations = kind === 'Node' && { 'bramble.dev/agent-version': this.pick(['0.1.0', '0.2.0', 'soon']) }
     if (kind !== 'Pod')
       return {
         apiVersion: 'v1',
         kind,
-        metadata,
+        metadata: { ...metadata, ...(annotations && { annotations }) },
         data: { text: this.pick(NAMES) },
         spec: { podCIDR: this.pick(NAMES) },
         endpoints: [],
@@ -115,7 +116,12 @@ class World {
       ({ spec }) =>
         spec.volumes?.some(({ projected }) => projected) && this.objects.has(`ServiceAccount default/${spec.serviceAccountName}`),
     )
+    const own = seen.filter(
+      ({ kind, metadata: { name, annotations } }) =>
+        kind === 'Node' && name === nodeName && annotations!['bramble.dev/agent-version'] !== 'soon',
+    )
     return [
+      ...own.map(({ metadata: { name, uid } }) => `NodeConfig ${name} ${uid}`),
       ...[...pods, ...seen].map((object) => `${object.kind} ${keyOf(object)} ${object.metadata.uid}`),
       ...withTokens.map((pod) => `PodToken ${keyOf(pod)} ${pod.metadata.uid}`),
     ].sort()

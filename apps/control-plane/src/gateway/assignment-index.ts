@@ -1,8 +1,10 @@
 import type { KubeObject, ObjectKey } from '@bramble/api/object'
+import type { Node } from '@bramble/api/types/node'
 import type { Pod } from '@bramble/api/types/pod'
 import type { PersistentVolume } from '@bramble/api/types/volume'
 import type { Assignment, ObjectRef } from '@bramble/link/link'
 import { addDigest, idOf, isShared, removeDigest, show, type Shown, versionOf } from './assignments.ts'
+import { showNodeConfig } from './node-config.ts'
 import type { PodTokens } from './pod-tokens.ts'
 import { referencesOf, refOf, removerOf, splitId } from './references.ts'
 
@@ -61,6 +63,7 @@ export class AssignmentIndex {
     else if (kind === 'ServiceAccount') for (const pod of this.#tokens.podsOf(key)) this.#updateTokens(pod)
     else if (isShared(kind)) this.#updateShared(id, object)
     else this.#updateReferenced(id, object)
+    if (kind === 'Node') this.#setOwn(key, idOf('NodeConfig', key), showNodeConfig(object as Node | undefined))
     if (kind === 'PersistentVolume') this.#setRoot(id, removerOf(object as PersistentVolume | undefined), new Set([id]))
   }
 
