@@ -4,42 +4,51 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { shutdownUnitText, unitText } from './services.ts'
+import { shutdownUnitText, unitText } from './systemd-units.ts'
 
 const COMMAND = ['/opt/bramble/node', '--max-semi-space-size=1', '/opt/bramble/main.js']
 
 test("the control plane's unit starts it with its settings, again after a crash but not after a wrong setting", () => {
-  assert.equal(
-    unitText('control-plane', '/var/lib/bramble/control-plane.settings', COMMAND),
-    `[Unit]
-Description=Bramble control plane
-After=network.target
-StartLimitIntervalSec=0
-
-[Service]
-EnvironmentFile=/var/lib/bramble/control-plane.settings
-ExecStart="/opt/bramble/node" "--max-semi-space-size=1" "/opt/bramble/main.js"
-Restart=always
-RestartSec=2
-RestartPreventExitStatus=78
-KillMode=mixed
-NoNewPrivileges=yes
-
-[Install]
-WantedBy=multi-user.target
-`,
-  )
+  const unit = unitText('control-plane', {
+    environment: '/var/lib/bramble/control-plane.settings',
+    command: COMMAND,
+    writable: ['/var/lib/bramble'],
+  })
+  for (const line of [
+    'EnvironmentFile=/var/lib/bramble/control-plane.settings',
+    'ExecStart="/opt/bramble/node" "--max-semi-space-size=1" "/opt/bramble/main.js"',
+    'Restart=always',
+    'RestartPreventExitStatus=78',
+    'KillMode=mixed',
+    'NoNewPrivileges=yes',
+    'ProtectSystem=strict',
+    'ReadWritePaths=-"/var/lib/bramble"',
+  ])
+    assert.ok(unit.split('\n').includes(line), line)
 })
 
-test("stopping the agent's unit leaves its containers alone, and the kernel spares it when memory runs out", () => {
-  const unit = unitText('node-agent', '/x', COMMAND)
-  for (const line of ['Description=Bramble node agent', 'KillMode=process', 'Delegate=yes', 'OOMScoreAdjust=-999'])
+test("stopping the agent's unit leaves its containers alone, the kernel spares it when memory runs out, systemd kills it when it hangs", () => {
+  const unit = unitText('node-agent', { environment: '/x', command: COMMAND })
+  for (const line of [
+    'Description=Bramble node agent',
+    'KillMode=process',
+    'Delegate=yes',
+    'OOMScoreAdjust=-999',
+    'WatchdogSec=180',
+    'MemoryMax=50%',
+  ])
     assert.ok(unit.split('\n').includes(line), line)
+})
+
+test('pods may do what their own security context allows: nothing confines the agent that they would inherit', () => {
+  const unit = unitText('node-agent', { environment: '/x', command: COMMAND })
+  for (const setting of ['NoNewPrivileges', 'ProtectSystem', 'CapabilityBoundingSet', 'SystemCall', 'Restrict', 'UMask', 'Private'])
+    assert.ok(!new RegExp(`^${setting}`, 'm').test(unit.replace(/^RestartPrevent.*$/gm, '')), setting)
 })
 
 test('paths with blanks, quotes, percent and dollar signs mean themselves', () => {
   assert.match(
-    unitText('node-agent', '/a b/100%', ['/o p/no"de', '$HOME/%h']),
+    unitText('node-agent', { environment: '/a b/100%', command: ['/o p/no"de', '$HOME/%h'] }),
     /^EnvironmentFile=\/a b\/100%%\nExecStart="\/o p\/no\\"de" "\$\$HOME\/%%h"$/m,
   )
 })
@@ -68,8 +77,9 @@ WantedBy=multi-user.target
 
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
 const units = {
-  'control plane': (folder: string) => unitText('control-plane', join(folder, 'settings'), [process.execPath, '/opt/bramble/main.js']),
-  agent: (folder: string) => unitText('node-agent', join(folder, 'settings'), [process.execPath, '/opt/bramble/main.js']),
+  'control plane': (folder: string) =>
+    unitText('control-plane', { environment: join(folder, 'settings'), command: [process.execPath, '/x.js'], writable: [folder] }),
+  agent: (folder: string) => unitText('node-agent', { environment: join(folder, 'settings'), command: [process.execPath, '/x.js'] }),
   shutdown: () => shutdownUnitText(process.execPath, {}),
 }
 for (const [name, textOf] of Object.entries(units))

@@ -2,13 +2,16 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseAgentConfig } from '../../node-agent/src/config.ts'
-import { binBramble, binSupervise, type ProgramName, programCommand, programEnvironment } from './programs.ts'
+import { binBramble, binSupervise, type ProgramName, programCommand, programEnvironment, root } from './programs.ts'
 import { must, run, startDetached } from './run.ts'
+import { ensureSlot, isInstalledRelease, OPT_FOLDER, slotCommand } from './slots.ts'
+import { SHUTDOWN_UNIT, shutdownUnitText, UNIT_FOLDER, unitName, unitText } from './systemd-units.ts'
 
 /** Keeps the two programs running: systemd units where systemd runs, else a detached supervisor. */
 export interface Services {
   readonly kind: 'systemd' | 'supervisor'
+  /** Its settings and what starts it at boot, without starting it now. */
+  install(name: ProgramName, config: Record<string, unknown>): Promise<void>
   /** Starts it, or restarts it with the new settings. */
   start(name: ProgramName, config: Record<string, unknown>): Promise<void>
   /** Stops it and keeps it stopped over a reboot; not running = success. Pods go on. */
@@ -18,8 +21,8 @@ export interface Services {
   restarts(name: ProgramName): Promise<number>
   /** Where its log is, for people. */
   logHint(name: ProgramName): string
-  /** Removes units and pid files. */
-  forget(): Promise<void>
+  /** Removes units and pid files of stopped programs. */
+  forget(names?: readonly ProgramName[]): Promise<void>
 }
 
 export const PROGRAMS: readonly ProgramName[] = ['control-plane', 'node-agent']
@@ -40,6 +43,13 @@ async function writeSettings(dataDirectory: string, name: ProgramName, config: R
   return path
 }
 
+/** How a service starts a program: an installed release through its launcher, which may return to the one before. */
+async function serviceCommand(name: ProgramName): Promise<readonly string[]> {
+  if (!isInstalledRelease(root)) return programCommand(name)
+  await ensureSlot(name, root)
+  return slotCommand(name)
+}
+
 class SystemdServices implements Services {
   readonly kind = 'systemd'
   readonly #dataDirectory: string
@@ -48,13 +58,18 @@ class SystemdServices implements Services {
   }
 
   async start(name: ProgramName, config: Record<string, unknown>): Promise<void> {
-    const environment = await writeSettings(this.#dataDirectory, name, config)
-    await writeFile(unitPath(name), unitText(name, environment, programCommand(name)))
-    if (name === 'node-agent') await writeFile(SHUTDOWN_UNIT_PATH, shutdownUnitText(binBramble, config))
-    await must('systemctl', ['daemon-reload'])
-    await must('systemctl', ['enable', unitName(name)])
+    await this.install(name, config)
     await must('systemctl', ['restart', unitName(name)])
-    if (name === 'node-agent') await must('systemctl', ['enable', '--now', SHUTDOWN_UNIT])
+    if (name === 'node-agent') await must('systemctl', ['start', SHUTDOWN_UNIT])
+  }
+  async install(name: ProgramName, config: Record<string, unknown>): Promise<void> {
+    const environment = await writeSettings(this.#dataDirectory, name, config)
+    const writable = [this.#dataDirectory, OPT_FOLDER, '/var/cache/bramble']
+    await writeFile(unitPath(name), unitText(name, { environment, command: await serviceCommand(name), writable }))
+    if (name === 'node-agent') await writeFile(SHUTDOWN_UNIT_PATH, shutdownUnitText(binBramble, config))
+    await run('systemctl', ['daemon-reload']) // an image that is being made has no systemd yet
+    await must('systemctl', ['enable', unitName(name)])
+    if (name === 'node-agent') await must('systemctl', ['enable', SHUTDOWN_UNIT])
   }
   async stop(name: ProgramName): Promise<void> {
     if (existsSync(unitPath(name))) await must('systemctl', ['disable', '--now', unitName(name)])
@@ -70,75 +85,18 @@ class SystemdServices implements Services {
   logHint(name: ProgramName): string {
     return `journalctl -u ${unitName(name)}`
   }
-  async forget(): Promise<void> {
-    for (const path of [...PROGRAMS.map(unitPath), SHUTDOWN_UNIT_PATH]) await rm(path, { force: true })
+  async forget(names: readonly ProgramName[] = PROGRAMS): Promise<void> {
+    if (names.includes('node-agent') && existsSync(SHUTDOWN_UNIT_PATH)) {
+      await run('systemctl', ['disable', '--now', SHUTDOWN_UNIT])
+      await rm(SHUTDOWN_UNIT_PATH, { force: true })
+    }
+    for (const name of names) await rm(unitPath(name), { force: true })
     await run('systemctl', ['daemon-reload'])
   }
 }
 
-const unitName = (name: ProgramName): string => (name === 'control-plane' ? 'bramble-server.service' : 'bramble-agent.service')
-const unitPath = (name: ProgramName): string => `/etc/systemd/system/${unitName(name)}`
-
-/**
- * The text of a systemd unit.
- *
- * @param environment File with the variables of its settings. @param command Program and arguments.
- */
-export const unitText = (name: ProgramName, environment: string, command: readonly string[]): string => `[Unit]
-Description=Bramble ${name === 'control-plane' ? 'control plane' : 'node agent'}
-After=network.target
-StartLimitIntervalSec=0
-
-[Service]
-EnvironmentFile=${plain(environment)}
-ExecStart=${command.map(quoted).join(' ')}
-Restart=always
-RestartSec=2
-RestartPreventExitStatus=78
-${PRIVILEGES[name]}
-[Install]
-WantedBy=multi-user.target
-`
-
-const SHUTDOWN_UNIT = 'bramble-shutdown.service'
-const SHUTDOWN_UNIT_PATH = `/etc/systemd/system/${SHUTDOWN_UNIT}`
-/** What the agent itself needs after the last pod has ended. */
-const SHUTDOWN_SLACK_SECONDS = 30
-
-/**
- * The text of the unit that does nothing until the machine goes down: then the agent ends its pods in order. What is ordered after
- * another unit is stopped before it, so agent, network and runtime are still there. @param command Path of `bramble`.
- */
-export const shutdownUnitText = (command: string, config: Record<string, unknown>): string => {
-  const { graceMs, criticalGraceMs } = parseAgentConfig(config).shutdown
-  return `[Unit]
-Description=Bramble ends the pods of this node before it goes down
-After=bramble-agent.service network-online.target containerd.service crio.service podman.service
-Wants=network-online.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/bin/true
-ExecStop=${quoted(command)} agent --shutdown
-TimeoutStopSec=${Math.ceil((graceMs + criticalGraceMs) / 1000) + SHUTDOWN_SLACK_SECONDS}
-
-[Install]
-WantedBy=multi-user.target
-`
-}
-
-/** KillMode=process: containers and their monitors live in the agent's cgroup tree and must outlive it. */
-const PRIVILEGES: Readonly<Record<ProgramName, string>> = {
-  'control-plane': 'KillMode=mixed\nNoNewPrivileges=yes\n',
-  'node-agent': 'KillMode=process\nDelegate=yes\nOOMScoreAdjust=-999\n',
-}
-
-/** As one word of a command that means itself. */
-const quoted = (argument: string): string => JSON.stringify(plain(argument).replaceAll('$', '$$$$'))
-
-/** Without the meaning that systemd gives to percent signs. */
-const plain = (text: string): string => text.replaceAll('%', '%%')
+const unitPath = (name: ProgramName): string => join(UNIT_FOLDER, unitName(name))
+const SHUTDOWN_UNIT_PATH = join(UNIT_FOLDER, SHUTDOWN_UNIT)
 
 class SupervisedServices implements Services {
   readonly kind = 'supervisor'
@@ -149,9 +107,12 @@ class SupervisedServices implements Services {
 
   async start(name: ProgramName, config: Record<string, unknown>): Promise<void> {
     await this.stop(name)
-    await writeSettings(this.#dataDirectory, name, config)
+    await this.install(name, config)
     await mkdir(this.#logFolder, { recursive: true, mode: 0o750 })
-    await startDetached(binSupervise, [name, this.#logFolder, ...programCommand(name)], programEnvironment(config))
+    await startDetached(binSupervise, [name, this.#logFolder, ...(await serviceCommand(name))], programEnvironment(config))
+  }
+  async install(name: ProgramName, config: Record<string, unknown>): Promise<void> {
+    await writeSettings(this.#dataDirectory, name, config)
   }
   async stop(name: ProgramName): Promise<void> {
     const pid = await this.#pid(name)
