@@ -12,7 +12,8 @@ type StartedName = ProgramName | 'cri'
 /** Where a program finds its settings: JSON, so that no secret stands in argv. */
 const CONFIG_VARIABLE = 'BRAMBLE_CONFIG'
 
-const root = fileURLToPath(new URL('../../../', import.meta.url))
+/** Folder of the sources or of the release. */
+export const root = fileURLToPath(new URL('../../../', import.meta.url))
 const launcher = createRequire(import.meta.url)(`${root}bin/node.cjs`) as {
   pinnedNode(): string
   FLAGS: readonly string[]
