@@ -66,10 +66,14 @@ export const programEnvironment = (config: Record<string, unknown>): Record<stri
 })
 
 /** Checks the settings and turns this process into the program: same pid, none of our memory. */
-export function becomeProgram(name: StartedName, given: Record<string, unknown>, environment: Record<string, string> = {}): void {
+export function becomeProgram(name: StartedName, typed: Record<string, unknown>, environment: Record<string, string> = {}): void {
+  const given = { ...serviceSettings(), ...typed }
   checkConfig(name, given)
   launcher.run([...OWN_FLAGS[name], mainFile(name)], { ...programEnvironment(given), ...environment })
 }
+
+/** What a service gave us to pass on: units and launchers start `bramble agent` without flags. */
+const serviceSettings = (): Record<string, unknown> => JSON.parse(process.env[CONFIG_VARIABLE] ?? '{}') as Record<string, unknown>
 
 /** @throws SettingsError with a line per bad setting. */
 export function checkConfig(name: StartedName, given: Record<string, unknown>): void {
