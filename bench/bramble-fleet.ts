@@ -122,7 +122,7 @@ export class BrambleFleet {
 
   async #token(): Promise<string> {
     const { server, authority } = this.api
-    return mintToken({ server, authority, call: (method, path, body) => this.api.call(method, path, body) }, 600_000, 1)
+    return mintToken({ server, authority, call: (method, path, body) => this.api.call(method, path, body) }, { ttlMs: 600_000, uses: 1 })
   }
 
   async #loadImage(host: string): Promise<void> {

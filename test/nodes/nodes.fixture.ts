@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { formatToken, newJoinToken } from '@bramble/link/join-token'
+import { formatToken, newJoinToken, type TokenTerms } from '@bramble/link/join-token'
 import { type Clock, type Env, type Log, type LogFields, systemClock } from '@bramble/reconcile/env'
 import { silentLog } from '@bramble/reconcile/log'
 import { LocalClient } from '../../apps/control-plane/src/api/local-client.ts'
@@ -87,8 +87,8 @@ export async function aControlPlane(
       await streams.listening
     },
     /** A token as a person would paste it. */
-    async token({ ttlMs = DAY_MS, uses = 1 }: { readonly ttlMs?: number; readonly uses?: number } = {}): Promise<string> {
-      const { token, secret } = newJoinToken(ttlMs, uses, clock.nowMs())
+    async token({ ttlMs = DAY_MS, uses = 1, ...terms }: Partial<TokenTerms> = {}): Promise<string> {
+      const { token, secret } = newJoinToken({ ttlMs, uses, ...terms }, clock.nowMs())
       await client.create(secrets, secret)
       return formatToken(keyFingerprint(new X509Certificate(pki.authority)), token)
     },

@@ -4,13 +4,15 @@ import { CRI_SETTINGS } from '../../node-agent/src/cri-config.ts'
 import { SERVER_SETTINGS } from '../../control-plane/src/config.ts'
 import { down } from './down.ts'
 import { EXIT_USAGE, fail } from './fail.ts'
+import { addJoinCommand } from './join.ts'
 import { kubeconfig } from './kubeconfig.ts'
+import { addLeaveCommand } from './leave.ts'
 import { becomeProgram } from './programs.ts'
 import { reset } from './reset.ts'
 import { addSettings, givenSettings } from './setting-options.ts'
 import { status } from './show-status.ts'
 import { shutDown } from './shut-down.ts'
-import { createToken, deleteToken, listTokens } from './token.ts'
+import { addTokenCommand } from './token-command.ts'
 import { up } from './up.ts'
 import { VERSION } from './version.ts'
 
@@ -60,17 +62,10 @@ addSettings(
   CRI_SETTINGS,
 ).action((_options, command: Command) => becomeProgram('cri', givenSettings(command, CRI_SETTINGS)))
 
-const token = program.command('token').description('join tokens: with one, a machine becomes a node')
-addSettings(token.command('create').description('create a token and print the line that joins a machine'), dataDirOnly)
-  .option('--ttl <DURATION>', 'how long it is good: 30m, 24h, 7d', '24h')
-  .option('--uses <N>', 'how many machines may join with it', '1')
-  .action((_options, command: Command) => createToken(givenSettings(command, dataDirOnly), command.opts<{ ttl: string; uses: string }>()))
-addSettings(token.command('list').description('list tokens; their secrets are shown only when they are created'), dataDirOnly).action(
-  (_options, command: Command) => listTokens(givenSettings(command, dataDirOnly)),
-)
-addSettings(token.command('delete').description('delete a token').argument('<id>', 'its id, as "token list" shows it'), dataDirOnly).action(
-  (id: string, _options, command: Command) => deleteToken(givenSettings(command, dataDirOnly), id),
-)
+addJoinCommand(program)
+addLeaveCommand(program)
+
+addTokenCommand(program)
 
 addSettings(program.command('kubeconfig').description('print an admin kubeconfig (it holds a private key)'), dataDirOnly).action(
   (_options, command: Command) => kubeconfig(givenSettings(command, dataDirOnly)),

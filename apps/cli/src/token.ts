@@ -1,7 +1,17 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import type { Secret } from '@bramble/api/types/core'
 import { humanDuration } from '@bramble/api/duration'
-import { formatToken, newJoinToken, readToken, TOKEN_NAMESPACE, TOKEN_TYPE, tokenSecretName } from '@bramble/link/join-token'
+import { isNodeName, NODE_NAME_RULE, parseNodeLabel, parseTaint } from '@bramble/api/node-words'
+import {
+  formatToken,
+  isNetwork,
+  newJoinToken,
+  readToken,
+  TOKEN_NAMESPACE,
+  TOKEN_TYPE,
+  tokenSecretName,
+  type TokenTerms,
+} from '@bramble/link/join-token'
 import { systemClock } from '@bramble/reconcile/env'
 import { parseServerConfig } from '../../control-plane/src/config.ts'
 import { type Cluster, ClusterError, openCluster } from './cluster.ts'
@@ -10,35 +20,86 @@ import { UsageError } from './fail.ts'
 const SECRETS = `/api/v1/namespaces/${TOKEN_NAMESPACE}/secrets`
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** Prints one line that joins a machine. */
-export async function createToken(given: Record<string, unknown>, options: { readonly ttl: string; readonly uses: string }): Promise<void> {
-  const [ttlMs, uses] = [durationMs(options.ttl), wholeNumber(options.uses)]
-  const cluster = openCluster(parseServerConfig(given).dataDirectory)
-  const token = await mintToken(cluster, ttlMs, uses)
-  console.log(`bramble agent --server ${cluster.server} --token ${token}`)
+/** Flags of `token create`, as they were typed. */
+export interface TokenFlags {
+  readonly ttl: string
+  readonly uses: string
+  readonly hostname?: string
+  readonly serial?: string
+  readonly label?: readonly string[]
+  readonly taint?: readonly string[]
+  readonly cidr?: readonly string[]
 }
 
-/** A new token, stored (hashed) in the cluster. @returns its text, which nothing can show again. */
-export async function mintToken(cluster: Cluster, ttlMs: number, uses: number): Promise<string> {
-  const { token, secret } = newJoinToken(ttlMs, uses, systemClock.nowMs())
+/** Prints one line that joins a machine. */
+export async function createToken(given: Record<string, unknown>, flags: TokenFlags): Promise<void> {
+  const terms = {
+    ttlMs: durationMs(flags.ttl),
+    uses: wholeNumber(flags.uses),
+    ...(flags.hostname !== undefined && { nodeName: flags.hostname }),
+    ...(flags.serial !== undefined && { serial: flags.serial }),
+    labels: flags.label ?? [],
+    taints: flags.taint ?? [],
+    cidrs: flags.cidr ?? [],
+  }
+  const cluster = openCluster(parseServerConfig(given).dataDirectory)
+  const token = await mintToken(cluster, terms)
+  const name = flags.hostname === undefined ? '' : ` --node-name ${flags.hostname}`
+  console.log(`bramble agent --server ${cluster.server}${name} --token ${token}`)
+}
+
+/**
+ * A new token, stored (hashed) in the cluster.
+ *
+ * @returns its text, which nothing can show again.
+ * @throws UsageError with a line for each term that is no good.
+ */
+export async function mintToken(cluster: Cluster, terms: TokenTerms): Promise<string> {
+  const problems = whatIsWrong(terms)
+  if (problems.length > 0) throw new UsageError(problems.join('\n'))
+  const { token, secret } = newJoinToken(terms, systemClock.nowMs())
   await cluster.call('POST', SECRETS, secret)
   return formatToken(authorityFingerprint(cluster.authority), token)
+}
+
+function whatIsWrong({ uses, nodeName, serial, labels = [], taints = [], cidrs = [] }: TokenTerms): readonly string[] {
+  const complaint = (check: () => unknown): readonly string[] => {
+    try {
+      check()
+      return []
+    } catch (error) {
+      return [(error as Error).message]
+    }
+  }
+  return [
+    ...(nodeName !== undefined && !isNodeName(nodeName) ? [`--hostname ${nodeName}: ${NODE_NAME_RULE}`] : []),
+    ...(serial !== undefined && !/^[0-9a-fA-F]{8,16}$/.test(serial)
+      ? [`--serial ${serial}: must be the serial number of a board, 8 to 16 hexadecimal digits, as in /proc/cpuinfo`]
+      : []),
+    ...((nodeName ?? serial) !== undefined && uses !== 1 ? ['--uses: a token for one node is good for one machine; leave it out'] : []),
+    ...labels.flatMap((label) => complaint(() => parseNodeLabel(label))),
+    ...taints.flatMap((taint) => complaint(() => parseTaint(taint))),
+    ...cidrs.filter((cidr) => !isNetwork(cidr)).map((cidr) => `--cidr ${cidr}: must be a network such as 192.168.1.0/24`),
+  ]
 }
 
 export async function listTokens(given: Record<string, unknown>): Promise<void> {
   const cluster = openCluster(parseServerConfig(given).dataDirectory)
   const { items } = await cluster.call<{ items: Secret[] }>('GET', `${SECRETS}?fieldSelector=${encodeURIComponent(`type=${TOKEN_TYPE}`)}`)
   const rows = items.map((secret) => {
-    const { expiration, uses, usedBy } = readToken(secret)
+    const { expiration, uses, usedBy, nodeName, serial, labels, taints, cidrs } = readToken(secret)
     const leftMs = Date.parse(expiration) - systemClock.nowMs()
     return [
       secret.metadata.name.slice(tokenSecretName('').length),
       leftMs > 0 ? humanDuration(leftMs) : 'expired',
       `${usedBy.length}/${uses}`,
       usedBy.map((use) => use.split('=')[0]).join(',') || '<none>',
+      nodeName || serial || '<any>',
+      cidrs.join(',') || '<anywhere>',
+      [...labels, ...taints].join(',') || '<none>',
     ]
   })
-  printTable([['ID', 'TTL', 'USED', 'NODES'], ...rows])
+  printTable([['ID', 'TTL', 'USED', 'NODES', 'FOR', 'FROM', 'GIVES'], ...rows])
 }
 
 export async function deleteToken(given: Record<string, unknown>, id: string): Promise<void> {

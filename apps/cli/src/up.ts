@@ -64,7 +64,7 @@ const tokenFile = (dataDirectory: string): string => join(dataDirectory, 'join-t
 async function writeToken(cluster: Cluster, dataDirectory: string): Promise<void> {
   await mkdir(dataDirectory, { recursive: true })
   await rm(tokenFile(dataDirectory), { force: true })
-  await writeFile(tokenFile(dataDirectory), await mintToken(cluster, TOKEN_TTL_MS, 1), { mode: 0o600 })
+  await writeFile(tokenFile(dataDirectory), await mintToken(cluster, { ttlMs: TOKEN_TTL_MS, uses: 1 }), { mode: 0o600 })
 }
 
 async function waitForApi(runner: Services, dataDirectory: string): Promise<Cluster> {

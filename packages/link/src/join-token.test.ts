@@ -5,8 +5,9 @@ import { formatToken, newJoinToken, parseWireToken, redeem } from './join-token.
 
 const NOW = Date.UTC(2026, 0, 1)
 const HOUR_MS = 3_600_000
+const PI_1 = { nodeName: 'pi-1', device: 'k1' }
 const made = (uses: number) => {
-  const { token, secret } = newJoinToken(HOUR_MS, uses, NOW)
+  const { token, secret } = newJoinToken({ ttlMs: HOUR_MS, uses }, NOW)
   return { token, secret: secret as Secret }
 }
 
@@ -40,11 +41,11 @@ for (const { name, uses, usedBy, nowMs, ok, ...rest } of cases) {
     const { token, secret } = made(uses)
     let current = secret
     for (const [node, key] of usedBy) {
-      const verdict = redeem(current, token, node, key, NOW)
+      const verdict = redeem(current, token, { nodeName: node, device: key }, NOW)
       assert.ok(verdict.ok && verdict.record)
       current = verdict.record
     }
-    const verdict = redeem(current, token, 'pi-1', 'k1', nowMs)
+    const verdict = redeem(current, token, PI_1, nowMs)
     assert.equal(verdict.ok, ok)
     if (!verdict.ok && 'why' in rest) assert.match(verdict.why, rest.why)
   })
@@ -53,9 +54,9 @@ for (const { name, uses, usedBy, nowMs, ok, ...rest } of cases) {
 test('a wrong secret, an unknown id and a Secret of another type are told apart from nothing', () => {
   const { token, secret } = made(1)
   const whys = [
-    redeem(secret, { ...token, secret: 'x'.repeat(32) }, 'a', 'k', NOW),
-    redeem(undefined, token, 'a', 'k', NOW),
-    redeem({ ...secret, type: 'Opaque' }, token, 'a', 'k', NOW),
+    redeem(secret, { ...token, secret: 'x'.repeat(32) }, PI_1, NOW),
+    redeem(undefined, token, PI_1, NOW),
+    redeem({ ...secret, type: 'Opaque' }, token, PI_1, NOW),
   ].map((verdict) => (verdict.ok ? 'let in' : verdict.why))
   assert.equal(new Set(whys).size, 1)
   assert.match(whys[0]!, /wrong or has been deleted/)

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { isReason } from '@bramble/api/status-error'
 import type { Secret } from '@bramble/api/types/core'
 import type { Node } from '@bramble/api/types/node'
+import { isNodeName, NODE_NAME_RULE } from '@bramble/api/node-words'
 import type { Env } from '@bramble/reconcile/env'
 import { backoffMs } from '@bramble/reconcile/backoff'
 import type { ApiClient } from '../api/client.ts'
@@ -13,7 +14,6 @@ import { isTokenOf, type JoinToken, parseWireToken, redeem, TOKEN_NAMESPACE, tok
 /** The device key is the identity: this annotation of a Node says which device may use its name. */
 export const DEVICE_KEY_ANNOTATION = 'bramble.dev/device-key'
 const RACES_MAX = 5
-const NODE_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 
 /** Refused; the message is for the operator of the node. */
 export class EnrolmentRefused extends Error {
@@ -42,11 +42,8 @@ export class Enrolment {
    * @throws EnrolmentRefused when the token, the name or the request is no good.
    */
   async enrol(wireToken: string, nodeName: string, csr: Uint8Array): Promise<Buffer> {
-    if (nodeName.length > 63 || !NODE_NAME.test(nodeName))
-      throw new EnrolmentRefused(
-        'invalid',
-        `node name ${JSON.stringify(nodeName.slice(0, 100))} must be at most 63 lower case letters, digits, "-" or ".", e.g. pi-1 (--node-name)`,
-      )
+    if (!isNodeName(nodeName))
+      throw new EnrolmentRefused('invalid', `node name ${JSON.stringify(nodeName.slice(0, 100))} ${NODE_NAME_RULE} (--node-name)`)
     const token = parseWireToken(wireToken)
     if (!token)
       throw new EnrolmentRefused('unauthenticated', 'the join token is malformed; paste the whole line that "bramble token create" printed')
@@ -98,7 +95,7 @@ export class Enrolment {
 
   async #redeem(token: JoinToken, nodeName: string, device: string): Promise<void> {
     for (let races = 1; ; races++) {
-      const verdict = redeem(this.#record(token), token, nodeName, device, this.#env.clock.nowMs())
+      const verdict = redeem(this.#record(token), token, { nodeName, device }, this.#env.clock.nowMs())
       if (!verdict.ok) throw new EnrolmentRefused('unauthenticated', verdict.why)
       if (!verdict.record) return
       try {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Node, NodeStatus } from '@bramble/api/types/node'
-import { lostConditions, mayNodeSetLabel, mergeNodeMetadata, mergeNodeStatus, NODE_LABELS_ANNOTATION } from './merge-node.ts'
+import { mayNodeSetLabel } from '@bramble/api/node-words'
+import { lostConditions, mergeNodeMetadata, mergeNodeStatus, NODE_LABELS_ANNOTATION } from './merge-node.ts'
 
 const NOW = '2026-01-01T00:00:00Z'
 const LATER = '2026-01-01T00:01:00Z'

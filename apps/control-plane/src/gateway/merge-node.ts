@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { withCondition } from '@bramble/api/conditions'
 import { isLabelKey, isLabelValue } from '@bramble/api/labels'
+import { AGENT_LABELS, mayNodeSetLabel } from '@bramble/api/node-words'
 import type { Timestamp } from '@bramble/api/object'
 import type { Node, NodeCondition, NodeStatus } from '@bramble/api/types/node'
 import { isPlainPath, VOLUME_FOLDER } from '@bramble/api/types/volume'
@@ -11,32 +12,6 @@ type Labels = Readonly<Record<string, string>>
 export const NODE_LABELS_ANNOTATION = 'bramble.dev/node-labels'
 /** The only annotations that an agent may set, besides the one of where its volumes are. */
 export const NODE_ANNOTATION_PREFIX = 'node.bramble.dev/'
-
-/** Controllers and users rely on these, so the agent's word is final. */
-const ALWAYS: ReadonlySet<string> = new Set(['kubernetes.io/hostname', 'kubernetes.io/os', 'kubernetes.io/arch'])
-const ALLOWED: ReadonlySet<string> = new Set([
-  ...ALWAYS,
-  'node.kubernetes.io/instance-type',
-  'topology.kubernetes.io/region',
-  'topology.kubernetes.io/zone',
-])
-const ALLOWED_DOMAINS = ['kubelet.kubernetes.io', 'node.kubernetes.io']
-const RESTRICTED_DOMAINS = ['kubernetes.io', 'k8s.io']
-
-/**
- * Whether an agent may put this label on its own node: workloads choose nodes by labels, so a stolen node must not
- * claim a role.
- * @see Source: Kubernetes NodeRestriction admission: kubelets may not set labels of kubernetes.io and k8s.io but some.
- */
-export function mayNodeSetLabel(key: string): boolean {
-  if (!isLabelKey(key)) return false
-  if (ALLOWED.has(key)) return true
-  const [domain, name] = key.split('/')
-  if (name === undefined) return true
-  const isWithin = (parent: string): boolean => domain === parent || domain!.endsWith(`.${parent}`)
-  if (isWithin('node-restriction.kubernetes.io')) return false
-  return ALLOWED_DOMAINS.some(isWithin) || !RESTRICTED_DOMAINS.some(isWithin)
-}
 
 /**
  * What its agent's report changes in the metadata of a node. The agent changes only what it set itself: a label that the
@@ -55,7 +30,7 @@ export function mergeNodeMetadata(node: Node | undefined, reported: Labels, anno
   for (const [key, value] of wanted) {
     const isOwn = recorded[key] !== undefined && stored[key] === recorded[key]
     const wasRemoved = recorded[key] !== undefined && stored[key] === undefined && recorded[key] === value
-    if (ALWAYS.has(key) || isOwn || (stored[key] === undefined && !wasRemoved)) {
+    if (AGENT_LABELS.has(key) || isOwn || (stored[key] === undefined && !wasRemoved)) {
       record[key] = value
       if (stored[key] !== value) labels[key] = value
     } else if (wasRemoved) record[key] = value
