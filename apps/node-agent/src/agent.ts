@@ -5,6 +5,8 @@ import { StatusOutbox } from '@bramble/link/status-outbox'
 import { allOrNone } from '@bramble/reconcile/all-or-none'
 import type { Env } from '@bramble/reconcile/env'
 import { Signal } from '@bramble/reconcile/signal'
+import type { CardStatus } from './card/card-status.ts'
+import { tellCard } from './card/tell-card.ts'
 import type { Routes } from './network/routes/host-routes.ts'
 import { ProxyReconciler } from './network/service-proxy/proxy-reconciler.ts'
 import type { ServiceProxy } from './network/service-proxy/service-proxy.ts'
@@ -75,6 +77,8 @@ export interface AgentParts {
   readonly health?: HealthSettings
   /** Where use is read; absent: nothing is measured. */
   readonly metering?: MeteringSettings
+  /** The card that this node was flashed on, where its first boot is told; absent where it was set up otherwise. */
+  readonly card?: Pick<CardStatus, 'problems' | 'tell'>
   /** Routes to the pods of other nodes; absent where something else makes them. */
   readonly routes?: Pick<Routes, 'sync'>
   /** Told this node's share of the pod addresses; absent where the runtime makes the network itself. */
@@ -140,6 +144,7 @@ async function runAgent(given: AgentParts, signal: AbortSignal): Promise<void> {
     (until) => means?.run(until) ?? new Signal().wait(until),
     (until) => metering?.usage.run(until) ?? new Signal().wait(until),
     (until) => health?.run(until) ?? new Signal().wait(until),
+    (until) => running.tellCard(until),
   ])
 }
 
@@ -155,6 +160,7 @@ class RunningAgent {
   readonly #reporter: NodeReporter
   readonly #index = new AssignedIndex()
   readonly #change = new Signal()
+  readonly #events: PodEvents
   readonly #staticPods: StaticPodFolder | undefined
   readonly shutdown: NodeShutdown | undefined
   #savedVersion: string | undefined
@@ -197,6 +203,7 @@ class RunningAgent {
       synced: () => this.pods.wakeAll(),
     })
     const events = new PodEvents(env, nodeName, (report) => outbox.put(report))
+    this.#events = events
     this.#staticPods =
       settings.staticPodFolder === undefined
         ? undefined
@@ -257,6 +264,15 @@ class RunningAgent {
   async followStaticPods(signal: AbortSignal): Promise<void> {
     if (this.#staticPods) await this.#staticPods.run((pods) => this.pods.assignStatic(pods), signal)
     else await new Signal().wait(signal)
+  }
+
+  /** Says on the card that the node is Ready, once; then only waits. */
+  async tellCard(signal: AbortSignal): Promise<void> {
+    const { card, env, settings } = this.#parts
+    const warn = this.#events.recordOfNode.bind(this.#events, 'Warning')
+    const isReady = (): boolean => this.sessions.isConnected && this.#reporter.notReady === undefined
+    if (card) await tellCard({ card, nodeName: settings.node.nodeName, clock: env.clock, isReady, warn }, signal)
+    await new Signal().wait(signal)
   }
 
   async rotateLogs(signal: AbortSignal): Promise<void> {

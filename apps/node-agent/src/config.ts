@@ -95,6 +95,14 @@ export const AGENT_SETTINGS: readonly Setting[] = [
     description: 'folder of sockets by which CSI drivers register, where their node-driver-registrar puts them',
   },
   {
+    name: 'card-dir',
+    kind: 'text',
+    value: 'PATH',
+    pattern: /^\//,
+    rule: 'must be an absolute path',
+    description: 'folder on the boot partition where the first boot is told (default: what "bramble flash" made, if it is there)',
+  },
+  {
     name: 'pod-log-dir',
     kind: 'text',
     value: 'PATH',
@@ -148,6 +156,7 @@ export interface AgentConfig {
   readonly staticPodDirectory: string
   readonly pluginDirectory: string
   readonly podLogDirectory: string
+  readonly cardDirectory: string | undefined
   readonly localPort: number
   readonly means: MeansConfig
   readonly pressure: PressureConfig
@@ -172,6 +181,7 @@ export function parseAgentConfig(given: Readonly<Record<string, unknown>>): Agen
     staticPodDirectory: values['static-pod-dir'] as string,
     pluginDirectory: values['plugin-dir'] as string,
     podLogDirectory: values['pod-log-dir'] as string,
+    cardDirectory: values['card-dir'] as string | undefined,
     localPort: values['local-port'] as number,
     means: meansConfig(values),
     pressure: pressureConfig(values),

@@ -1,14 +1,18 @@
 import { mkdir } from 'node:fs/promises'
+import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { VOLUME_FOLDER } from '@bramble/api/types/volume'
 import { MqttLink } from '@bramble/link/mqtt/mqtt-link'
 import { allOrNone } from '@bramble/reconcile/all-or-none'
 import { type Env, systemEnv } from '@bramble/reconcile/env'
 import { createAgent } from './agent.ts'
+import { CardStatus, findCardFolder } from './card/card-status.ts'
+import { boardLed } from './card/led.ts'
 import { cleanNode } from './clean-node.ts'
 import { type AgentConfig, parseAgentConfig, SHUTDOWN_SOCKET } from './config.ts'
 import { AddressMemory } from './network/pod-network/address-memory.ts'
 import { protectAgent } from './host/protect-agent.ts'
+import { keepWatchdog } from './host/watchdog.ts'
 import { checkNode, healthOf, podsMemoryBytes, reserveOf } from './health-settings.ts'
 import { CniNetwork } from './network/pod-network/cni-network.ts'
 import { HostRoutes } from './network/routes/host-routes.ts'
@@ -63,8 +67,16 @@ process.exit(process.exitCode ?? 0)
 async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promise<void> {
   const folder = join(config.dataDirectory, 'agent')
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const membership = await Membership.open(config, join(folder, 'identity'), env, signal)
+  void keepWatchdog(env, signal)
+  const card = await openCard(config, env)
+  await card?.tell('joining', 'this machine looks for its cluster')
+  const membership = await Membership.open(config, join(folder, 'identity'), env, signal).catch(async (error: Error) => {
+    await card?.tell('failed', error.message)
+    throw error
+  })
   if (!membership) return
+  await card?.tell('enrolled', `as node ${membership.identity.nodeName}`)
+  await card?.forgetSecrets()
   if (membership.isNew) return becomeAnew()
   await protectAgent(env.log)
   const { nodeName, server, mqttPort, podNetwork, serviceNetwork } = membership.identity
@@ -97,6 +109,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
       keepaliveSeconds: config.keepaliveSeconds,
       env,
     }),
+    ...(card && { card }),
     runtime,
     proxy: new IptablesProxy(env.clock),
     routes: new HostRoutes(serviceNetwork, env),
@@ -136,6 +149,12 @@ function becomeAnew(): void {
     ...process.env,
     BRAMBLE_CONFIG: settings,
   })
+}
+
+/** The card's folder, where this machine was made from a card. */
+async function openCard({ cardDirectory }: AgentConfig, { log }: Env): Promise<CardStatus | undefined> {
+  const folder = cardDirectory ?? (await findCardFolder())
+  return folder === undefined ? undefined : new CardStatus(folder, { led: boardLed(), uptimeSeconds: uptime, log })
 }
 
 function stopSignal(): AbortSignal {
