@@ -76,6 +76,7 @@ test('clients can only read what nodes measure', () => {
 })
 
 const COLUMNS: Readonly<Record<string, string>> = {
+  AgentUpgrade: 'Name; Version; Updated; Failed; Offline; Status; Age; Message:1',
   APIService: 'Name; Service; Available; Age',
   CustomResourceDefinition: 'Name; Created At',
   ComponentStatus: 'Name; Status; Message; Error',

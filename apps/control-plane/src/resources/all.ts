@@ -1,5 +1,6 @@
 import type { ResourceDefinition } from '../api/resource.ts'
 import { admissionRegistrationResources } from './admission-registration/all.ts'
+import { agentUpgrades } from './agent-upgrade.ts'
 import { apiServices } from './api-service.ts'
 import { bindings } from './binding.ts'
 import { certificateSigningRequests } from './certificates/certificate-signing-request.ts'
@@ -94,5 +95,6 @@ export const allResources: readonly ResourceDefinition[] = [
   roles,
   customResourceDefinitions,
   apiServices,
+  agentUpgrades,
   ...reviewResources,
 ]

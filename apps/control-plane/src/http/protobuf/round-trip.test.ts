@@ -17,7 +17,9 @@ const table = new FieldTable()
 const PARTS = ['v1 Binding', 'autoscaling/v1 Scale', 'policy/v1 Eviction', 'authentication.k8s.io/v1 TokenRequest', 'v1 DeleteOptions'].map(
   (name) => ({ apiVersion: name.split(' ')[0]!, kind: name.split(' ')[1]! }),
 )
-const resources = allResources.filter(({ group }) => group !== 'metrics.k8s.io')
+/** No Go program was built with types of Bramble's own kinds. */
+const OTHER_THAN_GO = ['metrics.k8s.io', 'bramble.dev']
+const resources = allResources.filter(({ group }) => !OTHER_THAN_GO.includes(group))
 const kinds = [...resources.map(({ group, version, kind }) => ({ apiVersion: apiVersionOf(group, version), kind })), ...PARTS]
 
 for (const { apiVersion, kind } of kinds)
