@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
@@ -7,8 +7,8 @@ import { build, type Plugin } from 'esbuild'
 // demand. A bundle starts faster and needs a third less memory than the sources.
 
 const root = fileURLToPath(new URL('../', import.meta.url))
-const dist = process.argv[2] ?? `${root}dist`
 const PROGRAMS = {
+  cli: { workers: [], files: [] },
   'control-plane': {
     workers: ['pki/certificate-worker.ts', 'api/schema/openapi/document-builder.ts'],
     files: [
@@ -49,14 +49,43 @@ function exportsOf(path: string): readonly string[] {
     .map(([name]) => name)
 }
 
-for (const [name, { workers, files }] of Object.entries(PROGRAMS)) await bundle(name, workers, files)
+export interface BundleOptions {
+  /** What the programs say that they are. Default: that of package.json. */
+  readonly version?: string
+}
 
-async function bundle(name: string, workers: readonly string[], files: readonly string[]): Promise<void> {
+/** Writes every program to `dist`. @returns the folders of npm packages, relative to the repository, of which anything is inside. */
+export async function bundleAll(dist: string, { version }: BundleOptions = {}): Promise<readonly string[]> {
+  const inputs: string[] = []
+  for (const [name, { workers, files }] of Object.entries(PROGRAMS)) inputs.push(...(await bundle(dist, name, workers, files, version)))
+  const packages = inputs.map((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]).filter((path) => path !== undefined)
+  return [...new Set(packages)].sort()
+}
+
+/** Programs ask package.json for their version and nothing else. */
+const versioned = (version: string | undefined): Plugin => ({
+  name: 'versioned',
+  setup({ onLoad }) {
+    const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string }
+    onLoad({ filter: /\/package\.json$/ }, ({ path }) =>
+      path === `${root}package.json` ? { contents: JSON.stringify({ version: version ?? manifest.version }), loader: 'json' } : undefined,
+    )
+  },
+})
+
+async function bundle(
+  dist: string,
+  name: string,
+  workers: readonly string[],
+  files: readonly string[],
+  version: string | undefined,
+): Promise<readonly string[]> {
   const source = `${root}apps/${name}/src/`
   const target = `${dist}/${name}/`
   rmSync(target, { recursive: true, force: true })
   mkdirSync(target, { recursive: true })
-  await build({
+  const { metafile } = await build({
+    absWorkingDir: root,
     entryPoints: [`${source}main.ts`, ...workers.map((worker) => `${source}${worker}`)],
     entryNames: '[name]',
     chunkNames: 'parts/[name]-[hash]',
@@ -73,7 +102,8 @@ async function bundle(name: string, workers: readonly string[], files: readonly 
     alias: { yaml: `${root}node_modules/yaml/browser/index.js` },
     // packages in CommonJS ask for Node's own modules by require
     banner: { js: "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
-    plugins: [nodeModules],
+    plugins: [versioned(version), nodeModules],
+    metafile: true,
     logLevel: 'error',
   })
   for (const file of files) {
@@ -82,4 +112,7 @@ async function bundle(name: string, workers: readonly string[], files: readonly 
     cpSync(`${source}${file}`, to)
   }
   console.log(`${name}/main.js: ${Math.round(statSync(`${target}main.js`).size / 1024)} KB`)
+  return Object.keys(metafile.inputs)
 }
+
+if (import.meta.main) await bundleAll(process.argv[2] ?? `${root}dist`)

@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { parseAgentConfig } from '../../node-agent/src/config.ts'
 import { parseCriConfig } from '../../node-agent/src/cri-config.ts'
 import { parseServerConfig } from '../../control-plane/src/config.ts'
+import { installation } from './installation.ts'
 
 /** What a node or a control plane is made of, kept running. */
 export type ProgramName = 'control-plane' | 'node-agent'
@@ -13,15 +11,10 @@ type StartedName = ProgramName | 'cri'
 const CONFIG_VARIABLE = 'BRAMBLE_CONFIG'
 
 /** Folder of the sources or of the release. */
-export const root = fileURLToPath(new URL('../../../', import.meta.url))
-const launcher = createRequire(import.meta.url)(`${root}bin/node.cjs`) as {
-  pinnedNode(): string
-  FLAGS: readonly string[]
-  run(args: readonly string[], env: Record<string, string>): void
-}
+export const root = `${installation.root}/`
 
-export const binBramble = `${root}bin/bramble`
-export const binSupervise = `${root}bin/supervise`
+export const binBramble = installation.bramble
+export const binSupervise = installation.supervise
 
 /** Where its main file lies; the agent's tree has two programs. */
 const PLACE: Readonly<Record<StartedName, { readonly folder: string; readonly file: string }>> = {
@@ -30,12 +23,7 @@ const PLACE: Readonly<Record<StartedName, { readonly folder: string; readonly fi
   cri: { folder: 'node-agent', file: 'cri-main' },
 }
 
-/** The bundle that `npm run bundle` made, or the sources: they need more memory and start more slowly. */
-function mainFile(name: StartedName): string {
-  const { folder, file } = PLACE[name]
-  const bundle = `${root}dist/${folder}/${file}.js`
-  return existsSync(bundle) ? bundle : `${root}apps/${folder}/src/${file}.ts`
-}
+const mainFile = (name: StartedName): string => installation.mainFile(PLACE[name].folder, PLACE[name].file)
 
 /** The agent computes little: without the optimizing compiler it is as fast, and 5 MB smaller. */
 const OWN_FLAGS: Readonly<Record<StartedName, readonly string[]>> = {
@@ -46,8 +34,8 @@ const OWN_FLAGS: Readonly<Record<StartedName, readonly string[]>> = {
 
 /** How a program is started: the pinned Node.js by path, its flags, its main file. */
 export const programCommand = (name: ProgramName): readonly string[] => [
-  launcher.pinnedNode(),
-  ...launcher.FLAGS,
+  installation.node,
+  ...installation.nodeFlags,
   ...OWN_FLAGS[name],
   mainFile(name),
 ]
@@ -69,7 +57,9 @@ export const programEnvironment = (config: Record<string, unknown>): Record<stri
 export function becomeProgram(name: StartedName, typed: Record<string, unknown>, environment: Record<string, string> = {}): void {
   const given = { ...serviceSettings(), ...typed }
   checkConfig(name, given)
-  launcher.run([...OWN_FLAGS[name], mainFile(name)], { ...programEnvironment(given), ...environment })
+  const { node, nodeFlags } = installation
+  const command = [node, ...nodeFlags, ...OWN_FLAGS[name], mainFile(name)]
+  process.execve!(node, command, { ...process.env, ...programEnvironment(given), ...environment }) // no parent left
 }
 
 /** What a service gave us to pass on: units and launchers start `bramble agent` without flags. */
