@@ -22,6 +22,10 @@ const PACKAGES = {
     catatonit: 'first process of a test host', curl: 'asks Services', openssl: 'checks certificates', 'netcat-openbsd': 'asks UDP Services',
     containerd: 'the other container runtime', 'docker-registry': 'images to pull', prometheus: 'reads /metrics', 'python3-kubernetes': 'the Python client, one of those that must work with us',
   },
+  release: {
+    'binutils-aarch64-linux-gnu': 'makes programs for arm64 smaller', 'binutils-x86-64-linux-gnu': 'makes programs for x64 smaller',
+    'debian-archive-keyring': 'verifies packages of Debian',
+  },
 }
 
 function say(text) { console.log('bramble: ' + text) }
@@ -97,10 +101,16 @@ const jobs = {
   test: function () {
     installModules()
     installTools()
-    installPackages(withKubectl(withoutPresent(Object.assign({}, PACKAGES.run, PACKAGES.test))))
+    installPackages(withKubectl(withoutPresent(Object.assign({}, PACKAGES.run, PACKAGES.test, PACKAGES.release))))
     pinned(['tools/generate.ts'])
     pinned(['tools/bundle.ts'])
     pinned(['tools/test.ts', 'all'].concat(extra))
+  },
+  release: function () {
+    installModules()
+    installPackages(PACKAGES.release)
+    pinned(['tools/generate.ts'])
+    pinned(['tools/release/release.ts'].concat(extra))
   },
 }
 
