@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { ReleaseArch } from '../../provisioning/src/release/release-name.ts'
@@ -10,6 +9,7 @@ import { copyLicenses, npmPackages } from './licenses.ts'
 import { copyStripped, nodeRuntime } from './node-runtime.ts'
 import { type Component, npmChecksum, npmPurl, sbom } from './sbom.ts'
 import { PLATFORMS } from './platforms.ts'
+import { writeScripts } from './scripts.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** What the pod network runs, and what containerd and our preflight ask for besides. */
@@ -35,7 +35,7 @@ export interface Tree {
 /** Fills an empty folder with everything of a release but release.json and SHA256SUMS. */
 export async function makeTree(tree: string, { version, arch, cache, time }: TreeOptions): Promise<Tree> {
   const { FLAGS: nodeFlags } = createRequire(import.meta.url)(join(ROOT, 'bin/node.cjs')) as { FLAGS: readonly string[] }
-  for (const folder of ['bin', 'lib/cni', 'share', 'licenses']) await mkdir(join(tree, folder), { recursive: true })
+  for (const folder of ['lib/cni', 'licenses']) await mkdir(join(tree, folder), { recursive: true })
 
   const node = await nodeRuntime(ROOT, arch, cache)
   await copyStripped(join(node.folder, 'bin/node'), join(tree, 'lib/node'), arch)
@@ -48,9 +48,7 @@ export async function makeTree(tree: string, { version, arch, cache, time }: Tre
   await cp(join(ROOT, 'LICENSE'), join(tree, 'licenses/bramble/LICENSE'))
 
   const cni = await cniPlugins(tree, arch, cache)
-  await writeScript(join(tree, 'bin/bramble'), brambleScript(nodeFlags))
-  await writeScript(join(tree, 'bin/supervise'), await readFile(join(ROOT, 'bin/supervise')))
-  await copyNodeFiles(join(ROOT, 'provisioning/node'), join(tree, 'share'))
+  await writeScripts(ROOT, tree, nodeFlags)
 
   const components: readonly Component[] = [
     { name: 'node', version: node.version, license: 'MIT', purl: npmPurl(node.name, node.version), checksum: npmChecksum(node.integrity) },
@@ -69,18 +67,6 @@ export async function makeTree(tree: string, { version, arch, cache, time }: Tre
   return { node: node.version, nodeFlags }
 }
 
-/** The command: finds its release wherever that lies, also through links. */
-const brambleScript = (flags: readonly string[]): string => `#!/bin/sh
-release=$(readlink -f "$0")
-release=\${release%/bin/*}
-exec "$release/lib/node" ${flags.join(' ')} "$release/lib/cli/main.js" "$@"
-`
-
-async function writeScript(path: string, text: string | Uint8Array): Promise<void> {
-  await writeFile(path, text)
-  await chmod(path, 0o755)
-}
-
 async function cniPlugins(tree: string, arch: ReleaseArch, cache: string): Promise<Component> {
   const [found] = await debianPackages(['containernetworking-plugins'], arch, cache)
   const { name, version, file, sha256, builtUsing } = found!
@@ -97,18 +83,5 @@ async function cniPlugins(tree: string, arch: ReleaseArch, cache: string): Promi
     purl: `pkg:deb/debian/${name}@${encodeURIComponent(version)}?arch=${PLATFORMS[arch].debian}&distro=debian-12`,
     checksum: { algorithm: 'SHA256', hex: sha256 },
     comment: `Built using: ${builtUsing}`,
-  }
-}
-
-/** What runs on a node before any program of ours does. Scripts are executable, whatever the checkout says. */
-async function copyNodeFiles(from: string, to: string): Promise<void> {
-  if (!existsSync(from)) return
-  for (const entry of (await readdir(from, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.isDirectory()) await copyNodeFiles(join(from, entry.name), join(to, entry.name))
-    if (!entry.isFile() || entry.name.endsWith('.ts')) continue
-    await mkdir(to, { recursive: true })
-    const content = await readFile(join(from, entry.name))
-    await writeFile(join(to, entry.name), content)
-    await chmod(join(to, entry.name), content.subarray(0, 2).toString() === '#!' ? 0o755 : 0o644)
   }
 }
