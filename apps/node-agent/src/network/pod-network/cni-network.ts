@@ -18,6 +18,7 @@ import {
   renderConflist,
   resultIp,
 } from './convert.ts'
+import { OWN_PLUGIN_FOLDER, SYSTEM_PLUGIN_FOLDERS } from './plugin-folders.ts'
 import type { PodNetwork, PodNetworkConfig } from './pod-network.ts'
 
 export interface CniNetworkOptions {
@@ -25,7 +26,7 @@ export interface CniNetworkOptions {
   readonly stateDirectory?: string
   /** Where the same network is written down for other runtimes. Default /etc/cni/net.d/10-bramble.conflist. */
   readonly conflistPath?: string
-  /** Folders of CNI plugins, first wins. Default /opt/cni/bin, /usr/lib/cni. */
+  /** Folders of CNI plugins, first wins. Default: those of the system, then that of our release. */
   readonly pluginFolders?: readonly string[]
   /** Lets a pod keep its address over a reboot. Absent: it gets any. */
   readonly memory?: AddressMemory
@@ -34,7 +35,6 @@ export interface CniNetworkOptions {
 export const CONFLIST_PATH = '/etc/cni/net.d/10-bramble.conflist'
 const NETNS_FOLDER = '/run/netns'
 const NETNS_PREFIX = 'bramble-'
-const PLUGIN_FOLDERS = ['/opt/cni/bin', '/usr/lib/cni']
 const PLUGIN_MS_MAX = 30_000
 const MTU_WITHOUT_UPLINK = 1500
 const NO_CIDR = 'this node has no pod addresses yet: the control plane has not given it a pod CIDR'
@@ -69,7 +69,7 @@ export class CniNetwork implements PodNetwork {
     this.#recordFolder = join(stateDirectory, 'networks')
     this.#addressFolder = join(stateDirectory, 'addresses')
     this.#conflistPath = options.conflistPath ?? CONFLIST_PATH
-    this.#pluginFolders = options.pluginFolders ?? PLUGIN_FOLDERS
+    this.#pluginFolders = options.pluginFolders ?? [...SYSTEM_PLUGIN_FOLDERS, OWN_PLUGIN_FOLDER]
     this.#memory = options.memory
     this.#turns = new AddressTurns(join(this.#addressFolder, NETWORK_NAME))
   }

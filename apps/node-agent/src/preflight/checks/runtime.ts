@@ -1,7 +1,7 @@
+import { OWN_PLUGIN_FOLDER, SYSTEM_PLUGIN_FOLDERS } from '../../network/pod-network/plugin-folders.ts'
 import { type Check, type Finding, type Host, ok } from '../host.ts'
 
 const PODMAN_MIN = [4, 3]
-const PLUGIN_FOLDERS = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni']
 const PLUGINS = ['bridge', 'host-local', 'portmap', 'loopback']
 
 export const runtime: Check = {
@@ -51,7 +51,10 @@ export const networkPlugins: Check = {
   isCheap: true,
   judge(host) {
     if (host.settings.runtime === 'fake') return ok('no pods have a network here')
-    const found = new Set(PLUGIN_FOLDERS.flatMap((folder) => host.names(folder)))
+    // containerd runs plugins itself, and knows nothing of ours
+    const isPodman = /^(auto|podman)$/.test(host.settings.runtime) && host.version('podman') !== undefined
+    const folders = isPodman ? [...SYSTEM_PLUGIN_FOLDERS, OWN_PLUGIN_FOLDER] : SYSTEM_PLUGIN_FOLDERS
+    const found = new Set(folders.flatMap((folder) => host.names(folder)))
     const missing = PLUGINS.filter((name) => !found.has(name))
     return missing.length === 0
       ? ok('the plugins of the pod network are there')
