@@ -32,11 +32,10 @@ export class LauncherBench {
     rmSync(this.root, { recursive: true, force: true })
   }
 
-  /** @param script What its program does; it finds its version in $1. */
+  /** @param script What its program does. */
   release(version: string, script = 'exit 0', more: Readonly<Record<string, string>> = {}): void {
     const files: Record<string, string> = {
-      'bin/bramble': '#!/bin/sh\n',
-      'share/start': `#!/bin/sh\necho ran ${version}\n${script}\n`,
+      'bin/bramble': `#!/bin/sh\necho ran ${version}\n${script}\n`,
       'release.json': JSON.stringify({ version }),
       ...more,
     }
