@@ -37,13 +37,16 @@ async function change(volume: FatVolume): Promise<void> {
 function* cuts(writes: readonly Write[]): Generator<{ readonly name: string; readonly kept: readonly Write[] }> {
   for (let count = 0; count <= writes.length; count++) yield { name: `after ${count} writes`, kept: writes.slice(0, count) }
   let seed = 1
-  const chance = (): number => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647
+  const isKept = (): boolean => {
+    seed = (seed * 48_271) % 2_147_483_647
+    return seed % 2 === 0
+  }
   const epochs = [...new Set(writes.map(({ epoch }) => epoch))]
   for (const epoch of epochs)
     for (let round = 0; round < 6; round++)
       yield {
         name: `within epoch ${epoch}, round ${round}`,
-        kept: writes.filter((write) => write.epoch < epoch || (write.epoch === epoch && chance() < 0.5)),
+        kept: writes.filter((write) => write.epoch < epoch || (write.epoch === epoch && isKept())),
       }
 }
 
