@@ -7,7 +7,7 @@ import { after, test } from 'node:test'
 import { readToken } from '@bramble/link/join-token'
 import { SimClock } from '@bramble/reconcile/sim/sim-clock'
 import { systemClock } from '@bramble/reconcile/env'
-import { DEVICE_KEY_ANNOTATION } from '../../apps/control-plane/src/enrolment/enrolment.ts'
+import { DEVICE_KEY } from '@bramble/api/types/node-identity'
 import { keyFingerprint } from '../../apps/control-plane/src/pki/pki.ts'
 import { nodes } from '../../apps/control-plane/src/resources/node.ts'
 import { secrets } from '../../apps/control-plane/src/resources/secret.ts'
@@ -58,7 +58,7 @@ test('a machine with a token becomes a node that keeps its key, its certificate 
 
   const node = plane.client.get(nodes, nodeName)!
   assert.deepEqual(
-    [node.metadata.annotations?.[DEVICE_KEY_ANNOTATION], node.metadata.labels?.['kubernetes.io/hostname']],
+    [node.metadata.annotations?.[DEVICE_KEY], node.metadata.labels?.['kubernetes.io/hostname']],
     [keyFingerprint(parsed), 'pi-1'],
   )
   const again = await openMembership(folder, {})
@@ -86,11 +86,12 @@ test('a device whose answer was lost repeats its request with the same token, an
   const token = await plane.token({ uses: 1 })
   const key = newDeviceKey()
   const client = new GrpcEnrolmentClient('127.0.0.1', plane.port, systemClock)
-  const enrol = async () => new X509Certificate((await client.enrol(token, 'pi-1', await certificateRequest(key))).certificate)
+  const enrol = async () =>
+    new X509Certificate((await client.enrol(token, { nodeName: 'pi-1', csr: await certificateRequest(key) })).certificate)
   const [first, second] = [await enrol(), await enrol()]
   assert.equal(keyFingerprint(first), keyFingerprint(second))
   assert.equal(readToken(plane.client.list(secrets)[0]!).usedBy.length, 1)
-  await assert.rejects(client.enrol(token, 'pi-2', await certificateRequest(key)), refusal(/used up \(1 of 1\)/))
+  await assert.rejects(client.enrol(token, { nodeName: 'pi-2', csr: await certificateRequest(key) }), refusal(/used up \(1 of 1\)/))
 })
 
 test('many machines join at once with one token; each use is counted', async (t) => {
@@ -98,7 +99,7 @@ test('many machines join at once with one token; each use is counted', async (t)
   const token = await plane.token({ uses: 3 })
   const client = new GrpcEnrolmentClient('127.0.0.1', plane.port, systemClock)
   const outcomes = await Promise.allSettled(
-    ['a', 'b', 'c', 'd'].map(async (name) => client.enrol(token, name, await certificateRequest(newDeviceKey()))),
+    ['a', 'b', 'c', 'd'].map(async (nodeName) => client.enrol(token, { nodeName, csr: await certificateRequest(newDeviceKey()) })),
   )
   assert.deepEqual(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'fulfilled', 'fulfilled', 'rejected'])
   assert.equal(plane.client.list(nodes).length, 3)
@@ -153,7 +154,10 @@ const bad: readonly {
     name: 'a token that was used up',
     given: async (plane) => {
       const token = await plane.token({ uses: 1 })
-      await new GrpcEnrolmentClient('127.0.0.1', plane.port, systemClock).enrol(token, 'pi-9', await certificateRequest(newDeviceKey()))
+      await new GrpcEnrolmentClient('127.0.0.1', plane.port, systemClock).enrol(token, {
+        nodeName: 'pi-9',
+        csr: await certificateRequest(newDeviceKey()),
+      })
       return joining(plane, token)
     },
     message: /used up \(1 of 1\)/,
@@ -195,14 +199,13 @@ const bad: readonly {
   {
     name: 'a node name that another device has',
     given: async (plane) => {
-      await new GrpcEnrolmentClient('127.0.0.1', plane.port, systemClock).enrol(
-        await plane.token(),
-        'pi-1',
-        await certificateRequest(newDeviceKey()),
-      )
+      await new GrpcEnrolmentClient('127.0.0.1', plane.port, systemClock).enrol(await plane.token(), {
+        nodeName: 'pi-1',
+        csr: await certificateRequest(newDeviceKey()),
+      })
       return joining(plane, await plane.token())
     },
-    message: /node name "pi-1" belongs to another device; .* kubectl delete node pi-1/,
+    message: /node name "pi-1" belongs to another device; .*bramble token create --hostname pi-1.*bramble node remove pi-1/,
   },
 ]
 for (const { name, given, message } of bad)

@@ -73,6 +73,7 @@ export async function aControlPlane(
   options.port = await streams.listening
   return {
     client,
+    resources,
     store,
     env,
     streams,

@@ -149,14 +149,13 @@ const refusals: readonly {
     name: 'a node whose name another device has taken since',
     request: async ({ plane }) => {
       await plane.client.delete(nodes, 'pi-1')
-      await new GrpcEnrolmentClient('127.0.0.1', plane.port, systemClock).enrol(
-        await plane.token(),
-        'pi-1',
-        await certificateRequest(newDeviceKey()),
-      )
+      await new GrpcEnrolmentClient('127.0.0.1', plane.port, systemClock).enrol(await plane.token(), {
+        nodeName: 'pi-1',
+        csr: await certificateRequest(newDeviceKey()),
+      })
       return {}
     },
-    message: /belongs to another device/,
+    message: /is another device now, or was removed/,
   },
 ]
 for (const { name, request, message } of refusals)

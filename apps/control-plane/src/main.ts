@@ -55,7 +55,10 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
   const pki = await openPki(join(folder, 'pki'), serverNames(config), serverAddresses(config, address), env.clock)
 
   const broker = new MqttBroker(
-    { host, port: mqttPort, authority: pki.authority, certificate: pki.server.certificate, key: pki.server.key },
+    {
+      ...{ host, port: mqttPort, authority: pki.authority, certificate: pki.server.certificate, key: pki.server.key },
+      mayConnect: (nodeName, device) => enrolment.mayConnect(nodeName, device),
+    },
     env.log,
   )
   const controlPlane = await createControlPlane({
@@ -66,9 +69,10 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
     serviceAccountKey: () => serviceAccountKey(join(folder, 'pki')),
     certificates: pki,
   })
+  const enrolment = new Enrolment(controlPlane.client, pki, env)
   const streams = new StreamServer(
     { ...config, host, port: streamPort, pki },
-    new Enrolment(controlPlane.client, pki, env),
+    enrolment,
     (nodeName, id) => controlPlane.gateway.requestStream(nodeName, id),
     env,
   )
@@ -102,12 +106,18 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
     await allOrNone(signal, [
       (stop) => controlPlane.run(stop),
       (stop) => streams.run(stop),
+      (stop) => hangUpOnReplaced(broker, enrolment, stop),
       https,
       (stop) => certificatesLast(pki, env, stop),
     ])
   } finally {
     await controlPlane.store.close()
   }
+}
+
+/** A card that was replaced must not go on as the node while it happens to be connected. */
+async function hangUpOnReplaced(broker: MqttBroker, enrolment: Enrolment, signal: AbortSignal): Promise<void> {
+  for await (const nodeName of enrolment.deviceChanges(signal)) broker.recheck(nodeName)
 }
 
 /** Ends before a certificate does: whoever restarts us gets new ones. */

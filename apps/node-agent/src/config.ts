@@ -1,4 +1,5 @@
-import { hostname } from 'node:os'
+import { parseTaint } from '@bramble/api/node-words'
+import type { Taint } from '@bramble/api/types/node'
 import { ADDRESS_PATTERN, readSettings, type Setting } from '@bramble/reconcile/settings'
 import { SHUTDOWN_SETTINGS, type ShutdownPeriods, shutdownPeriods } from './shutdown-config.ts'
 import { MEANS_SETTINGS, type MeansConfig, meansConfig } from './means-config.ts'
@@ -47,7 +48,7 @@ export const AGENT_SETTINGS: readonly Setting[] = [
     value: 'NAME',
     pattern: /^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/,
     rule: 'must be at most 63 lower case letters, digits, "-" or "."',
-    description: 'name of this node (default: the host name)',
+    description: 'name of this node (default: the host name, or bramble-SERIAL where the system still has the name that it came with)',
   },
   {
     name: 'node-ip',
@@ -65,6 +66,22 @@ export const AGENT_SETTINGS: readonly Setting[] = [
     pattern: /^([a-z0-9.-]+\/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?=([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$/,
     rule: 'must be a label such as disktype=ssd',
     description: 'label of this node; may be repeated',
+  },
+  {
+    name: 'taint',
+    kind: 'list',
+    value: 'KEY=VALUE:EFFECT',
+    default: [],
+    pattern:
+      /^([a-z0-9.-]+\/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?(=([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?)?:(NoSchedule|PreferNoSchedule|NoExecute)$/,
+    rule: 'must be key=value:Effect with the effect NoSchedule, PreferNoSchedule or NoExecute, such as dedicated=camera:NoSchedule',
+    description: 'taint that this node has from the moment it joins; later ones are put on with kubectl taint; may be repeated',
+  },
+  {
+    name: 'metered',
+    kind: 'flag',
+    default: false,
+    description: 'every byte costs: the node is labelled bramble.dev/metered=true, and the link is probed every 4 minutes only',
   },
   {
     name: 'runtime',
@@ -152,6 +169,8 @@ export interface AgentConfig {
   readonly nodeName: string | undefined
   readonly nodeIp: string | undefined
   readonly labels: Readonly<Record<string, string>>
+  /** Of a node that joins. */
+  readonly taints: readonly Taint[]
   readonly runtime: string
   readonly staticPodDirectory: string
   readonly pluginDirectory: string
@@ -165,6 +184,10 @@ export interface AgentConfig {
   readonly logLevel: string
 }
 
+const METERED_LABEL = { 'bramble.dev/metered': 'true' }
+/** Networks of phones forget a silent connection after five minutes. */
+const METERED_KEEPALIVE_SECONDS = 240
+
 /** @throws SettingsError that names every bad value. */
 export function parseAgentConfig(given: Readonly<Record<string, unknown>>): AgentConfig {
   const values = readSettings(AGENT_SETTINGS, given)
@@ -176,7 +199,11 @@ export function parseAgentConfig(given: Readonly<Record<string, unknown>>): Agen
     streamPort: values['stream-port'] as number,
     nodeName: values['node-name'] as string | undefined,
     nodeIp: values['node-ip'] as string | undefined,
-    labels: Object.fromEntries((values['label'] as readonly string[]).map((label) => label.split('=', 2) as [string, string])),
+    labels: {
+      ...(values['metered'] === true && METERED_LABEL),
+      ...Object.fromEntries((values['label'] as readonly string[]).map((label) => label.split('=', 2) as [string, string])),
+    },
+    taints: (values['taint'] as readonly string[]).map(parseTaint),
     runtime: values['runtime'] as string,
     staticPodDirectory: values['static-pod-dir'] as string,
     pluginDirectory: values['plugin-dir'] as string,
@@ -186,18 +213,11 @@ export function parseAgentConfig(given: Readonly<Record<string, unknown>>): Agen
     means: meansConfig(values),
     pressure: pressureConfig(values),
     shutdown: shutdownPeriods(values),
-    keepaliveSeconds: values['keepalive'] as number,
+    keepaliveSeconds:
+      values['metered'] === true && given['keepalive'] === undefined ? METERED_KEEPALIVE_SECONDS : (values['keepalive'] as number),
     logLevel: values['log-level'] as string,
   }
 }
 
-/** The host name as a node name: lower case, what is not allowed becomes "-". @param host e.g. `Raspberry_Pi.local`. */
-export const defaultNodeName = (host: string = hostname()): string =>
-  host
-    .toLowerCase()
-    .replace(/[^a-z0-9.-]/g, '-')
-    .slice(0, 63)
-    .replace(/^[-.]+|[-.]+$/g, '')
-    .replace(/-*\.[-.]*/g, '.') || 'node'
-
+export { defaultNodeName } from './node/node-name.ts'
 export { SHUTDOWN_SOCKET } from './shutdown-config.ts'

@@ -22,6 +22,7 @@ export class AgentSession implements NodeSession {
   readonly assignments: AsyncIterable<Assignment>
   readonly streams: AsyncIterable<StreamRequest>
   readonly closed: Promise<void>
+  serverTimeMs: number | undefined
   readonly #id: string
   readonly #carrier: AgentCarrier
   readonly #clock: Clock
@@ -55,6 +56,7 @@ export class AgentSession implements NodeSession {
     if (message.session !== this.#id || this.#end.signal.aborted) return
     switch (message.type) {
       case 'welcome':
+        this.serverTimeMs = message.timeMs
         return this.#answered(0, true)
       case 'taken':
         return this.#answered(message.batch, message.taken)

@@ -134,6 +134,8 @@ export interface NodeSession {
   resync(): Promise<void>
   /** Resolves when the server has taken the reports (durably, where their kind is durable). Throws when the session ends first. */
   report(reports: readonly StatusReport[]): Promise<void>
+  /** The server's clock when it welcomed this session, epoch milliseconds; undefined when it did not say. */
+  readonly serverTimeMs?: number | undefined
   /** Resolves when the link is lost or closed; never rejects. */
   readonly closed: Promise<void>
   /** Says goodbye: the server treats the node as gone at once, as after a lost link. */

@@ -15,7 +15,8 @@ export type UpMessage =
   | { readonly type: 'bye'; readonly session: string; readonly why: 'goodbye' | 'lost' }
 
 export type DownMessage =
-  | { readonly type: 'welcome'; readonly session: string }
+  /** `timeMs`: the server's clock, epoch milliseconds; absent where the server is an older one. */
+  | { readonly type: 'welcome'; readonly session: string; readonly timeMs?: number }
   | { readonly type: 'assign'; readonly session: string; readonly number: number; readonly item: Assignment }
   | { readonly type: 'stream'; readonly session: string; readonly number: number; readonly item: StreamRequest }
   | { readonly type: 'taken'; readonly session: string; readonly batch: number; readonly taken: boolean }

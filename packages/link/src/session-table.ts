@@ -73,7 +73,7 @@ export class SessionTable {
 
   #hello(lane: Lane, nodeName: string, { session: id, hello }: UpMessage & { type: 'hello' }): void {
     if (lane.session?.id === id) {
-      if (lane.welcomed) this.#trySend(nodeName, { type: 'welcome', session: id })
+      if (lane.welcomed) this.#welcome(nodeName, id)
       return
     }
     if (lane.calls >= CALLS_MAX) return
@@ -112,7 +112,11 @@ export class SessionTable {
     }
     if (session.ended) return
     lane.welcomed = true
-    this.#trySend(session.nodeName, { type: 'welcome', session: session.id })
+    this.#welcome(session.nodeName, session.id)
+  }
+
+  #welcome(nodeName: string, session: string): void {
+    this.#trySend(nodeName, { type: 'welcome', session, timeMs: this.#env.clock.nowMs() })
   }
 
   #question(lane: Lane, session: NumberedSession, batch: number, ask: () => Promise<void>): void {

@@ -8,7 +8,7 @@ import { keepNoNumbers } from '@bramble/link/mqtt/small-packets'
 import { UP_BYTES_MAX } from '@bramble/link/mqtt/wire'
 import type { Log } from '@bramble/reconcile/env'
 import { limitFrames } from './frame-limit.ts'
-import { certifiedNode } from './certified-node.ts'
+import { certifiedDevice, certifiedNode } from './certified-node.ts'
 
 const HANDSHAKE_MS = 10_000
 const CONNECT_MS = 10_000
@@ -27,6 +27,8 @@ export interface BrokerOptions {
   readonly certificate: string
   readonly key: string
   readonly authority: string
+  /** Whether the device that a good certificate was issued to is still the node; absent: it is. @param device Fingerprint of its key. */
+  readonly mayConnect?: (nodeName: string, device: string) => boolean
 }
 
 /**
@@ -39,6 +41,8 @@ export class MqttBroker implements Broker {
   readonly #current = new Map<string, Client>()
   /** Clients whose node has connected anew: nothing that they say counts any more. */
   readonly #replaced = new WeakSet<Client>()
+  /** Fingerprints of their keys. */
+  readonly #devices = new WeakMap<Client, string>()
   #aedes: Aedes | undefined
   #server: Server | undefined
 
@@ -101,6 +105,14 @@ export class MqttBroker implements Broker {
     })
   }
 
+  /** Hangs up if the connected device is not the node any more. */
+  recheck(nodeName: string): void {
+    const client = this.#current.get(nodeName)
+    if (!client || this.#mayConnect(client, nodeName)) return
+    this.#log.warn('an MQTT client was disconnected: another device is the node now, or it was removed', { node: nodeName })
+    client.conn.destroy()
+  }
+
   async #createAedes(events: BrokerEvents): Promise<Aedes> {
     const aedes = await Aedes.createBroker({
       concurrency: DELIVERIES_MAX,
@@ -137,11 +149,17 @@ export class MqttBroker implements Broker {
   #refusal(client: Client): string | undefined {
     const nodeName = certifiedNode((client.conn as TLSSocket).getPeerCertificate())
     if (nodeName === undefined) return 'the certificate is not that of a node'
+    this.#devices.set(client, certifiedDevice((client.conn as TLSSocket).getPeerCertificate()))
+    if (!this.#mayConnect(client, nodeName)) return `another device is node "${nodeName}" now, or the node was removed`
     if (client.id !== nodeName) return `the client id must be the node name in the certificate, ${nodeName}`
     if (!client.clean) return 'only clean sessions are served'
     const before = this.#current.get(nodeName)
     if (before) this.#replaced.add(before) // its last will must not tell that the node is lost
     return undefined
+  }
+
+  #mayConnect(client: Client, nodeName: string): boolean {
+    return this.#options.mayConnect?.(nodeName, this.#devices.get(client)!) ?? true
   }
 
   #connected(client: Client, events: BrokerEvents): void {

@@ -1,5 +1,6 @@
+import { X509Certificate } from 'node:crypto'
 import type { PeerCertificate } from 'node:tls'
-import { NODE_GROUP, nodeUser } from '../pki/pki.ts'
+import { keyFingerprint, NODE_GROUP, nodeUser } from '../pki/pki.ts'
 
 const NODE_USER = nodeUser('')
 const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
@@ -14,3 +15,6 @@ export function certifiedNode(certificate: PeerCertificate): string | undefined 
   const name = subject.CN.slice(NODE_USER.length)
   return NODE_NAME.test(name) ? name : undefined
 }
+
+/** Fingerprint of the key that the certificate was issued to. */
+export const certifiedDevice = (certificate: Pick<PeerCertificate, 'raw'>): string => keyFingerprint(new X509Certificate(certificate.raw))

@@ -11,9 +11,10 @@ import {
   StreamsService,
 } from '@bramble/link/grpc/stream'
 import type { Env } from '@bramble/reconcile/env'
-import { type Enrolment, EnrolmentRefused } from '../enrolment/enrolment.ts'
+import type { Enrolment } from '../enrolment/enrolment.ts'
+import { EnrolmentRefused } from '../enrolment/enrolment-refused.ts'
 import type { Pki } from '../pki/pki.ts'
-import { certifiedNode } from './certified-node.ts'
+import { certifiedDevice, certifiedNode } from './certified-node.ts'
 
 const DIAL_LIMIT_MS = 15_000
 /** A chunk and what is around it. */
@@ -81,7 +82,7 @@ export class StreamServer {
     })
     server.addService(EnrolmentService, {
       enrol: (call: ServerUnaryCall<EnrolRequest, EnrolResponse>, reply: sendUnaryData<EnrolResponse>) =>
-        void this.#answer(reply, () => this.#enrolment.enrol(call.request.token, call.request.nodeName, call.request.csr)),
+        void this.#answer(reply, () => this.#enrolment.enrol(call.request, addressOf(call.getPeer()))),
       renew: (call: ServerUnaryCall<RenewRequest, EnrolResponse>, reply: sendUnaryData<EnrolResponse>) =>
         void this.#answer(reply, () => this.#enrolment.renew(call.request.certificate, call.request.csr)),
     })
@@ -160,6 +161,8 @@ export class StreamServer {
     const certificate = call.getAuthContext().sslPeerCertificate
     const nodeName = certificate && certifiedNode(certificate)
     if (nodeName === undefined) return refuse(call, status.UNAUTHENTICATED, 'streams are for nodes with a certificate of this cluster')
+    if (!this.#enrolment.mayConnect(nodeName, certifiedDevice(certificate!)))
+      return refuse(call, status.UNAUTHENTICATED, `another device is node "${nodeName}" now, or the node was removed`)
     const told = new AbortController()
     call.once('close', () => told.abort())
     call.once('data', (first: NodeFrame) => {
@@ -192,7 +195,7 @@ export class StreamServer {
       })
     } catch (error) {
       if (error instanceof EnrolmentRefused) {
-        this.#env.log.warn('refused to enrol a node', { why: error.message })
+        if (error.kind !== 'waiting') this.#env.log.warn('refused to enrol a node', { why: error.message })
         reply({ code: CODE[error.kind], details: error.message })
       } else {
         this.#env.log.error('enrolment failed', { error })
@@ -208,7 +211,12 @@ const CODE: Record<EnrolmentRefused['kind'], status> = {
   unauthenticated: status.UNAUTHENTICATED,
   invalid: status.INVALID_ARGUMENT,
   taken: status.ALREADY_EXISTS,
+  denied: status.PERMISSION_DENIED,
+  waiting: status.FAILED_PRECONDITION,
 }
+
+/** Of gRPC's `address:port`. */
+const addressOf = (peer: string): string | undefined => /^\[?(.+?)\]?:\d+$/.exec(peer)?.[1]
 
 /** Client certificates are verified when given, and not needed for enrolment: the handlers look at the verified peer. */
 function credentials(pki: Pki): ServerCredentials {

@@ -4,6 +4,7 @@ import { parseToken } from '@bramble/link/join-token'
 import type { EnrolmentClient as GrpcClient, EnrolResponse } from '@bramble/link/grpc/stream'
 import type { Clock } from '@bramble/reconcile/env'
 import type { CallOptions, Metadata, ServiceError } from '@grpc/grpc-js'
+import type { DeviceFacts } from '../node/device-facts.ts'
 import type { Identity } from './identity.ts'
 
 /** What the control plane gave us. PEM. */
@@ -15,6 +16,8 @@ export interface Enrolled {
   /** IPv4 networks of all pods and of all cluster IPs. */
   readonly podNetwork: string
   readonly serviceNetwork: string
+  /** The control plane's clock as it answered, epoch milliseconds; 0 where it did not say. */
+  readonly timeMs: number
 }
 
 /** The message is the control plane's, or says what to check. `permanent`: trying again cannot help. */
@@ -27,8 +30,18 @@ export class EnrolmentError extends Error {
   }
 }
 
+/** What a machine says of itself when it asks to join. */
+export interface JoinRequest {
+  readonly nodeName: string
+  /** PKCS #10, DER. */
+  readonly csr: Uint8Array
+  readonly device?: DeviceFacts
+  /** `key=value:Effect`. */
+  readonly taints?: readonly string[]
+}
+
 export interface EnrolmentClient {
-  enrol(token: string, nodeName: string, csr: Uint8Array): Promise<Enrolled>
+  enrol(token: string, request: JoinRequest): Promise<Enrolled>
   renew(identity: Identity, csr: Uint8Array): Promise<Enrolled>
 }
 
@@ -50,11 +63,11 @@ export class GrpcEnrolmentClient implements EnrolmentClient {
   }
 
   /** The token says which authority to trust, so the first contact is as safe as all others. */
-  async enrol(token: string, nodeName: string, csr: Uint8Array): Promise<Enrolled> {
+  async enrol(token: string, { nodeName, csr, device, taints = [] }: JoinRequest): Promise<Enrolled> {
     const { authorityFingerprint, wireToken } = parseJoinToken(token)
     const authority = await this.#presentedAuthority(authorityFingerprint)
     return this.#call(authority, (client, metadata, options, reply) =>
-      client.enrol({ token: wireToken, nodeName, csr: Buffer.from(csr) }, metadata, options, reply),
+      client.enrol({ token: wireToken, nodeName, csr: Buffer.from(csr), device, taints: [...taints] }, metadata, options, reply),
     )
   }
 
@@ -118,6 +131,7 @@ export class GrpcEnrolmentClient implements EnrolmentClient {
         streamPort: response.streamPort,
         podNetwork: response.podNetwork,
         serviceNetwork: response.serviceNetwork,
+        timeMs: response.timeMs,
       }
     } catch (error) {
       const { code, details } = error as { code?: number; details?: string }

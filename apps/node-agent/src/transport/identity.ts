@@ -3,10 +3,10 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { atomicWrite, readIfPresent } from '../host/files.ts'
 import { certificateRequest, newDeviceKey } from './device-key.ts'
-import type { Enrolled, EnrolmentClient } from './enrolment-client.ts'
+import type { Enrolled, EnrolmentClient, JoinRequest } from './enrolment-client.ts'
 
 /** Who this node is: its key, its certificate, and whom it trusts. */
-export interface Identity extends Enrolled {
+export interface Identity extends Omit<Enrolled, 'timeMs'> {
   readonly nodeName: string
   /** URL of the control plane. */
   readonly server: string
@@ -92,25 +92,26 @@ export class IdentityFiles {
 }
 
 /**
- * Joins with a token: key, request, certificate for `nodeName`, all kept.
+ * Joins with a token: key, request, certificate, all kept.
+ * @returns also the control plane's clock, epoch milliseconds.
  * @throws EnrolmentError with the control plane's reason.
  */
 export async function joinCluster(
   files: IdentityFiles,
   client: EnrolmentClient,
   token: string,
-  nodeName: string,
+  request: Omit<JoinRequest, 'csr'>,
   server: string,
-): Promise<Identity> {
+): Promise<{ readonly identity: Identity; readonly timeMs: number }> {
   const key = await files.deviceKey()
-  const enrolled = { ...(await client.enrol(token, nodeName, await certificateRequest(key))), server }
-  await files.save(enrolled)
-  return { nodeName, key, ...enrolled }
+  const { timeMs, ...enrolled } = await client.enrol(token, { ...request, csr: await certificateRequest(key) })
+  await files.save({ ...enrolled, server })
+  return { identity: { nodeName: request.nodeName, key, ...enrolled, server }, timeMs }
 }
 
 /** A newer certificate for the same key. @throws EnrolmentError */
 export async function renew(files: IdentityFiles, client: EnrolmentClient, identity: Identity): Promise<Identity> {
-  const enrolled = await client.renew(identity, await certificateRequest(identity.key))
+  const { timeMs: _, ...enrolled } = await client.renew(identity, await certificateRequest(identity.key))
   const renewed = { ...identity, ...enrolled }
   await files.save(renewed)
   return renewed

@@ -3,8 +3,10 @@ import { rm } from 'node:fs/promises'
 
 import { backoffMs } from '@bramble/reconcile/backoff'
 import type { Env } from '@bramble/reconcile/env'
+import { formatTaint } from '@bramble/api/node-words'
 import { type AgentConfig, defaultNodeName } from '../config.ts'
 import { readIfPresent } from '../host/files.ts'
+import type { DeviceFacts } from '../node/device-facts.ts'
 import { EnrolmentError, GrpcEnrolmentClient, parseJoinToken } from './enrolment-client.ts'
 import { type Identity, IdentityFiles, joinCluster, MembershipError, renew } from './identity.ts'
 
@@ -14,6 +16,20 @@ const RENEW_LOOK_MS = 6 * 3_600_000
 const ISSUED_FOR_MS = 365 * 86_400_000
 /** Renewed after two thirds of its time. */
 const RENEW_BEFORE_MS = ISSUED_FOR_MS / 3
+
+/**
+ * How joining goes, one line for people.
+ * @param isPermanent Trying again cannot help; only an operator can.
+ */
+export type JoinProgress = (step: 'joining' | 'failed', text: string, isPermanent: boolean) => Promise<void> | void
+
+export interface JoinOptions {
+  /** What this machine says of itself. */
+  readonly device?: DeviceFacts
+  readonly progress?: JoinProgress
+  /** Told the control plane's clock, which it has proved to be its own, epoch milliseconds. */
+  readonly time?: (timeMs: number) => Promise<void>
+}
 
 /** This machine's membership of a cluster: won with a token once, renewed by itself. */
 export class Membership {
@@ -39,7 +55,29 @@ export class Membership {
    * Loads the membership, or joins; tries again for as long as the control plane cannot be reached.
    * @throws MembershipError or a permanent EnrolmentError when only an operator can help; undefined when `signal` aborted.
    */
-  static async open(config: AgentConfig, folder: string, env: Env, signal: AbortSignal): Promise<Membership | undefined> {
+  static async open(
+    config: AgentConfig,
+    folder: string,
+    env: Env,
+    signal: AbortSignal,
+    options: JoinOptions = {},
+  ): Promise<Membership | undefined> {
+    try {
+      return await Membership.#open(config, folder, env, signal, options)
+    } catch (error) {
+      if (!signal.aborted)
+        await options.progress?.('failed', failureWords(error as Error), (error as { permanent?: boolean }).permanent === true)
+      throw error
+    }
+  }
+
+  static async #open(
+    config: AgentConfig,
+    folder: string,
+    env: Env,
+    signal: AbortSignal,
+    options: JoinOptions,
+  ): Promise<Membership | undefined> {
     const files = new IdentityFiles(folder)
     const token = config.token ?? (config.tokenFile === undefined ? undefined : (await readIfPresent(config.tokenFile))?.trim())
     const kept = await files.load()
@@ -55,7 +93,7 @@ export class Membership {
       throw new MembershipError(
         'this machine has not joined a cluster; say --token (create one on the control plane with "bramble token create")',
       )
-    const identity = await join(files, config, config.server, token, env, signal)
+    const identity = await join(files, config, config.server, token, env, signal, options)
     if (!identity) return undefined
     await forgetToken(config)
     env.log.info('joined the cluster', { node: identity.nodeName })
@@ -93,19 +131,29 @@ async function join(
   token: string,
   env: Env,
   signal: AbortSignal,
+  { device, progress, time }: JoinOptions,
 ): Promise<Identity | undefined> {
   const client = new GrpcEnrolmentClient(new URL(server).hostname, config.streamPort, env.clock)
+  const nodeName = config.nodeName ?? defaultNodeName(device?.hostname, device?.serial)
+  const request = { nodeName, taints: config.taints.map(formatTaint), ...(device && { device }) }
   for (let failures = 1; !signal.aborted; failures++) {
     try {
-      return await joinCluster(files, client, token, config.nodeName ?? defaultNodeName(), server)
+      const { identity, timeMs } = await joinCluster(files, client, token, request, server)
+      await time?.(timeMs)
+      return identity
     } catch (error) {
       if (!(error instanceof EnrolmentError) || error.permanent) throw error
       env.log.warn(`cannot join yet: ${error.message}`, { failures })
+      await progress?.('joining', error.message, false)
       await env.clock.sleep(backoffMs(failures, RETRY_MIN_MS, RETRY_MAX_MS, env.random), signal)
     }
   }
   return undefined
 }
+
+/** A card that is late is the usual one, and its operator does not sit at a terminal. */
+const failureWords = ({ message }: Error): string =>
+  /^the join token (expired|is used up)/.test(message) ? `${message}; if this machine boots from a flashed card, make a new card` : message
 
 function refuseOther(kept: Identity, config: AgentConfig, token: string | undefined, folder: string): void {
   if (config.nodeName !== undefined && config.nodeName !== kept.nodeName)

@@ -43,6 +43,23 @@ export interface EnrolRequest {
   nodeName: string;
   /** PKCS #10, DER; its key becomes the device key */
   csr: Buffer;
+  /** absent: from before it was asked for */
+  device:
+    | DeviceFacts
+    | undefined;
+  /** "key=value:Effect", of a node that is not known yet */
+  taints: string[];
+}
+
+/** What the machine tells of itself. Nothing proves it: it is shown to operators, and compared with what was told before. */
+export interface DeviceFacts {
+  /** of the board, hexadecimal; empty where there is none */
+  serial: string;
+  /** machine-id(5) hashed with a key of our own, 32 hexadecimal digits; empty where there is none */
+  machineId: string;
+  hostname: string;
+  /** e.g. "Raspberry Pi 5 Model B Rev 1.0"; may be empty */
+  model: string;
 }
 
 export interface RenewRequest {
@@ -192,7 +209,7 @@ export interface LogsRequest {
 }
 
 function createBaseEnrolRequest(): EnrolRequest {
-  return { token: "", nodeName: "", csr: Buffer.alloc(0) };
+  return { token: "", nodeName: "", csr: Buffer.alloc(0), device: undefined, taints: [] };
 }
 
 export const EnrolRequest: MessageFns<EnrolRequest> = {
@@ -205,6 +222,12 @@ export const EnrolRequest: MessageFns<EnrolRequest> = {
     }
     if (message.csr.length !== 0) {
       writer.uint32(26).bytes(message.csr);
+    }
+    if (message.device !== undefined) {
+      DeviceFacts.encode(message.device, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.taints) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -244,6 +267,101 @@ export const EnrolRequest: MessageFns<EnrolRequest> = {
             }
 
             message.csr = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.device = DeviceFacts.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.taints.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeviceFacts(): DeviceFacts {
+  return { serial: "", machineId: "", hostname: "", model: "" };
+}
+
+export const DeviceFacts: MessageFns<DeviceFacts> = {
+  encode(message: DeviceFacts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.serial !== "") {
+      writer.uint32(10).string(message.serial);
+    }
+    if (message.machineId !== "") {
+      writer.uint32(18).string(message.machineId);
+    }
+    if (message.hostname !== "") {
+      writer.uint32(26).string(message.hostname);
+    }
+    if (message.model !== "") {
+      writer.uint32(34).string(message.model);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeviceFacts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeviceFacts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.serial = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.machineId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.hostname = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.model = reader.string();
             continue;
           }
         }
@@ -1449,7 +1567,7 @@ export const LogsRequest: MessageFns<LogsRequest> = {
 /** Getting and renewing a node's certificate. Served without a client certificate. */
 export type EnrolmentService = typeof EnrolmentService;
 export const EnrolmentService = {
-  /** A join token buys one certificate for one node name. */
+  /** A join token buys one certificate for one node name. FAILED_PRECONDITION: an operator must approve this device first; ask again. */
   enrol: {
     path: "/bramble.stream.v1.Enrolment/Enrol" as const,
     requestStream: false as const,
@@ -1472,14 +1590,14 @@ export const EnrolmentService = {
 } as const;
 
 export interface EnrolmentServer extends UntypedServiceImplementation {
-  /** A join token buys one certificate for one node name. */
+  /** A join token buys one certificate for one node name. FAILED_PRECONDITION: an operator must approve this device first; ask again. */
   enrol: handleUnaryCall<EnrolRequest, EnrolResponse>;
   /** A known device renews with its own key, even when its certificate has expired. */
   renew: handleUnaryCall<RenewRequest, EnrolResponse>;
 }
 
 export interface EnrolmentClient extends Client {
-  /** A join token buys one certificate for one node name. */
+  /** A join token buys one certificate for one node name. FAILED_PRECONDITION: an operator must approve this device first; ask again. */
   enrol(
     request: EnrolRequest,
     callback: (error: ServiceError | null, response: EnrolResponse) => void,

@@ -44,7 +44,7 @@ export function decodeDown(type: DownType, payload: Uint8Array): DownMessage {
   const session = text(fields, 'session')
   switch (type) {
     case 'welcome':
-      return { type, session }
+      return { type, session, ...(isTime(fields['timeMs']) && { timeMs: fields['timeMs'] }) }
     case 'assign':
       return { type, session, number: number(fields, 'number'), item: toAssignment(fields['item']) }
     case 'stream':
@@ -71,6 +71,9 @@ function decode(payload: Uint8Array, bytesMax: number): Fields {
 }
 
 type Fields = Readonly<Record<string, unknown>>
+
+/** What is no time is none: a clock matters less than a link. */
+const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0
 
 function toHello(value: unknown): NodeHello {
   const hello = record(value, 'hello')

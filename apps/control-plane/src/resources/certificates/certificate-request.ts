@@ -4,6 +4,7 @@ import { DER, DerError, expectTag, oidText, partsOf, readDer, stringText } from 
 /** What a PKCS #10 request says of its sender. Source: RFC 2986. */
 export interface CertificateRequest {
   readonly der: Uint8Array
+  readonly publicKey: KeyObject
   readonly commonName: string
   readonly organizations: readonly string[]
 }
@@ -45,8 +46,9 @@ function read(der: Uint8Array): CertificateRequest {
   const [version, subject, key] = partsOf(info, DER.sequence)
   expectTag(version, DER.integer)
   const [algorithmName] = partsOf(algorithm, DER.sequence)
+  const senderKey = publicKey(expectTag(key, DER.sequence).whole)
   checkSignature(
-    publicKey(expectTag(key, DER.sequence).whole),
+    senderKey,
     oidText(expectTag(algorithmName, DER.oid)),
     info!.whole,
     wholeOctets(expectTag(signature, DER.bitString).content),
@@ -59,7 +61,7 @@ function read(der: Uint8Array): CertificateRequest {
     })
   const valuesOf = (wanted: string): readonly string[] =>
     names.filter(({ name }) => name === wanted).map(({ value }) => stringText(value ?? { tag: 0, content: der, whole: der }))
-  return { der, commonName: valuesOf(COMMON_NAME).at(-1) ?? '', organizations: valuesOf(ORGANIZATION) }
+  return { der, publicKey: senderKey, commonName: valuesOf(COMMON_NAME).at(-1) ?? '', organizations: valuesOf(ORGANIZATION) }
 }
 
 /** The first octet of a bit string counts the bits that do not belong to it. */
