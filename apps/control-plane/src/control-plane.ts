@@ -15,6 +15,7 @@ import { Authorizer } from './auth/authorizer.ts'
 import { escalationPrevention } from './auth/escalation.ts'
 import { ServiceAccountTokens } from './auth/service-account-tokens.ts'
 import { signerRights } from './auth/signer-rights.ts'
+import type { AgentReleases } from './controllers/agent-upgrade/release.ts'
 import { allControllers } from './controllers/all.ts'
 import type { CertificateSigner } from './controllers/certificate-signing/signer.ts'
 import { ApiEventRecorder } from './controllers/event-recorder.ts'
@@ -74,8 +75,9 @@ export async function createControlPlane(deps: {
   readonly serviceAccountKey?: () => Promise<string>
   /** The cluster's authority, for requests for certificates that were approved. */
   readonly certificates?: CertificateSigner
+  readonly agents?: AgentReleases
 }): Promise<ControlPlane> {
-  const { backend, linkServer, env, settings, certificates, serviceAccountKey = async () => newServiceAccountKey() } = deps
+  const { backend, linkServer, env, settings, certificates, agents, serviceAccountKey = async () => newServiceAccountKey() } = deps
   const registry = new Registry(allResources)
   const store = await openStore(backend, { volatile: volatileKeys(() => registry.stored()), share: shareParts, env })
   await followCustomKinds(store, registry, env)
@@ -117,7 +119,7 @@ export async function createControlPlane(deps: {
         controllerManager.run((stop) =>
           runControllers(
             allControllers(registry, standard),
-            { client, kinds: registry, env, events, settings, tokens, ...(certificates && { certificates }) },
+            { client, kinds: registry, env, events, settings, tokens, ...(certificates && { certificates }), ...(agents && { agents }) },
             stop,
           ),
         ),

@@ -68,6 +68,7 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
     settings: { ...config, advertiseAddress: address, certificateAuthority: pki.authority },
     serviceAccountKey: () => serviceAccountKey(join(folder, 'pki')),
     certificates: pki,
+    agents: { releases: () => [], serverVersion: manifest.version },
   })
   const enrolment = new Enrolment(controlPlane.client, pki, env)
   const streams = new StreamServer(

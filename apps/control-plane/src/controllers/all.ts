@@ -1,4 +1,5 @@
 import type { StandardSettings } from '../resources/standard-objects/standard-settings.ts'
+import { agentUpgradeController } from './agent-upgrade/controller.ts'
 import { apiServiceController } from './api-service/controller.ts'
 import { certificateSigningController } from './certificate-signing/controller.ts'
 import { clusterRoleAggregationController } from './cluster-role-aggregation/controller.ts'
@@ -49,4 +50,5 @@ export const allControllers = (kinds: Kinds, standard: StandardSettings): readon
   garbageCollector(kinds),
   customResourceDefinitionController,
   apiServiceController,
+  agentUpgradeController,
 ]

@@ -5,6 +5,7 @@ import type { Reconciler } from '@bramble/reconcile/reconciler'
 import type { ApiClient, ClientEvent } from '../api/client.ts'
 import type { GroupVersion } from '../api/registry.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
+import type { AgentReleases } from './agent-upgrade/release.ts'
 import type { CertificateSigner } from './certificate-signing/signer.ts'
 import type { EventRecorder } from './events.ts'
 
@@ -27,6 +28,8 @@ export interface ControllerDeps {
   readonly tokens?: { issueForSecret(account: ServiceAccount, secretName: string): Promise<string> }
   /** The cluster's authority; without it requests for certificates stay unsigned. */
   readonly certificates?: CertificateSigner
+  /** What agents can be upgraded to; without it to nothing. */
+  readonly agents?: AgentReleases
 }
 
 /** What an operator may set. */

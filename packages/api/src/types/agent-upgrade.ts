@@ -6,7 +6,7 @@ import type { IntOrString } from './workload.ts'
 /** Nodes with this label, value `true`, get a new version before all others. */
 export const CANARY_LABEL = 'bramble.dev/canary'
 
-/** On a Node that an AgentUpgrade told to change its version, until it has: which one, and when: `name 2026-01-01T00:00:00Z`. */
+/** On a Node that an AgentUpgrade told to change its version, until it has: the name of the AgentUpgrade. */
 export const TOLD_ANNOTATION = 'bramble.dev/agent-upgrade'
 
 /** Brings the agents of nodes to a version, some at a time. Cluster-scoped, bramble.dev/v1. */
@@ -59,5 +59,4 @@ export interface AgentUpgradeFailure {
 export interface AgentUpgradeCondition extends Condition {
   /** `Progressing`: nodes are at it or will be. `Complete`: all run it. `Aborted`: final for this version. */
   type: 'Progressing' | 'Complete' | 'Aborted'
-  observedGeneration?: number
 }
