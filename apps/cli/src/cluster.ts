@@ -26,8 +26,21 @@ export interface Cluster {
 export const kubeconfigPath = (dataDirectory: string): string => join(dataDirectory, 'server', 'kubeconfig')
 
 /** @throws ClusterError when this machine has no admin kubeconfig, or a damaged one. */
-export function openCluster(dataDirectory: string): Cluster {
-  const { server, ...tls } = parseKubeconfig(readKubeconfig(dataDirectory), kubeconfigPath(dataDirectory))
+export const openCluster = (dataDirectory: string): Cluster =>
+  clusterOf(readKubeconfig(dataDirectory), kubeconfigPath(dataDirectory))
+
+/** The cluster of a kubeconfig that `bramble kubeconfig` printed, on any machine. @throws ClusterError when it is not there, or damaged. */
+export function openKubeconfig(path: string): Cluster {
+  try {
+    return clusterOf(readFileSync(path, 'utf8'), path)
+  } catch (error) {
+    if (error instanceof ClusterError) throw error
+    throw new ClusterError(`${path}: ${(error as Error).message}`)
+  }
+}
+
+function clusterOf(text: string, path: string): Cluster {
+  const { server, ...tls } = parseKubeconfig(text, path)
   return { server, authority: tls.ca, call: (method, path, body) => call(server, tls, method, path, body) }
 }
 

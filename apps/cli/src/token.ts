@@ -103,9 +103,8 @@ export async function listTokens(given: Record<string, unknown>): Promise<void> 
 }
 
 export async function deleteToken(given: Record<string, unknown>, id: string): Promise<void> {
-  const cluster = openCluster(parseServerConfig(given).dataDirectory)
   try {
-    await cluster.call('DELETE', `${SECRETS}/${tokenSecretName(encodeURIComponent(id))}`)
+    await removeToken(openCluster(parseServerConfig(given).dataDirectory), id)
   } catch (error) {
     if (error instanceof ClusterError && error.code === 404)
       throw new UsageError(`no token has the id "${id}"; "bramble token list" shows them`)
@@ -114,15 +113,21 @@ export async function deleteToken(given: Record<string, unknown>, id: string): P
   console.log(`token "${id}" deleted`)
 }
 
+/** @throws ClusterError with code 404 when there is none. */
+export async function removeToken(cluster: Cluster, id: string): Promise<void> {
+  await cluster.call('DELETE', `${SECRETS}/${tokenSecretName(encodeURIComponent(id))}`)
+}
+
 export const authorityFingerprint = (pem: string): string =>
   createHash('sha256')
     .update(new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' }))
     .digest('hex')
 
-function durationMs(text: string): number {
+/** @throws UsageError naming the flag. */
+export function durationMs(text: string, flag = '--ttl'): number {
   const match = /^(\d{1,6})([smhd])$/.exec(text)
   const ms = match ? Number(match[1]) * UNIT_MS[match[2]!]! : 0
-  if (ms <= 0) throw new UsageError(`--ttl ${text}: must be a number with s, m, h or d, e.g. 24h`)
+  if (ms <= 0) throw new UsageError(`${flag} ${text}: must be a number with s, m, h or d, e.g. 24h`)
   return ms
 }
 
