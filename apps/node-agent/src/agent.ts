@@ -1,3 +1,4 @@
+import type { NodeConfig } from '@bramble/api/types/node-config'
 import type { Pod } from '@bramble/api/types/pod'
 import type { Assigned } from '@bramble/link/assignment'
 import type { NodeLink, StatusReport, StreamRequest } from '@bramble/link/link'
@@ -16,7 +17,7 @@ import { LinkSessions } from './link-sessions.ts'
 import { type HealthSettings, NodeHealth } from './node-health.ts'
 import { NodeNetwork } from './node-network.ts'
 import { NodeReporter } from './node-reporter.ts'
-import type { NodeStatusSettings } from './node/node-status.ts'
+import type { NodeFindings, NodeStatusSettings } from './node/node-status.ts'
 import type { SystemFacts } from './node/system-facts.ts'
 import { NodeShutdown, type ShutdownSettings } from './node-shutdown.ts'
 import { type MeansSettings, PodMeans } from './pod-means.ts'
@@ -39,6 +40,8 @@ import { logRoutes } from './server/log-routes.ts'
 import { podRoutes } from './server/pod-routes.ts'
 import { AssignedIndex } from './state/assigned-index.ts'
 import type { StreamSources } from './transport/carry-call.ts'
+import type { Releases } from './update/releases.ts'
+import { Updater } from './update/updater.ts'
 
 export interface AgentSettings {
   /** Name, version, labels and address of this node. */
@@ -83,6 +86,8 @@ export interface AgentParts {
   readonly routes?: Pick<Routes, 'sync'>
   /** Told this node's share of the pod addresses; absent where the runtime makes the network itself. */
   readonly podNetwork?: { setCidr(cidr: string): Promise<void> }
+  /** How this agent becomes another version; absent: it stays what it is, and says nothing of it. */
+  readonly update?: { readonly releases?: Releases; readonly restart: () => void }
   /** Carries bytes for the control plane; absent: stream requests are ignored. Never rejects. */
   readonly streams?: (sources: StreamSources) => { carry(request: StreamRequest, signal: AbortSignal): Promise<void> }
 }
@@ -111,15 +116,25 @@ async function runAgent(given: AgentParts, signal: AbortSignal): Promise<void> {
     const told = running.pods.translate(report)
     if (told) outbox.put(told)
   }
-  const { nodeName } = settings.node
+  const { nodeName, version } = settings.node
   const means = parts.means && new PodMeans({ env, nodeName, runtime, send, pods: () => running.pods, settings: parts.means })
   const devices = means && { devices: () => means.deviceCounts() }
   const pods = (): PodReconciler => running.pods
   const tellNode = (): Promise<void> => reporter.refresh()
   const health = parts.health && new NodeHealth({ env, nodeName, settings: parts.health, send, pods, means, changed: tellNode })
-  const findings = health && { findings: () => health.findings() }
-  const reporter = await NodeReporter.create({ env, facts, runtime, settings: settings.node, send, ...devices, ...findings })
-  const { version } = settings.node
+  const updater =
+    parts.update &&
+    new Updater({
+      ...{ env, version, ...parts.update, changed: tellNode },
+      config: () => running.config,
+      session: () => running.sessions.open,
+      isReady: () => reporter.notReady === undefined,
+    })
+  const findings = (): NodeFindings => {
+    const found = health?.findings()
+    return { ...found, conditions: [...(found?.conditions ?? []), ...(updater?.conditions ?? [])] }
+  }
+  const reporter = await NodeReporter.create({ env, facts, runtime, settings: settings.node, send, ...devices, findings })
   const metering =
     parts.metering &&
     new Metering({
@@ -127,7 +142,7 @@ async function runAgent(given: AgentParts, signal: AbortSignal): Promise<void> {
       pods,
       link: () => running.sessions.facts,
     })
-  const running = new RunningAgent(parts, outbox, reporter, means, metering, health)
+  const running = new RunningAgent(parts, outbox, reporter, means, metering, health, updater)
   await running.start()
   await allOrNone(signal, [
     (until) => running.pods.run(until),
@@ -144,6 +159,7 @@ async function runAgent(given: AgentParts, signal: AbortSignal): Promise<void> {
     (until) => means?.run(until) ?? new Signal().wait(until),
     (until) => metering?.usage.run(until) ?? new Signal().wait(until),
     (until) => health?.run(until) ?? new Signal().wait(until),
+    (until) => updater?.run(until) ?? new Signal().wait(until),
     (until) => running.tellCard(until),
   ])
 }
@@ -173,6 +189,7 @@ class RunningAgent {
     means: PodMeans | undefined,
     metering: Metering | undefined,
     health: NodeHealth | undefined,
+    updater: Updater | undefined,
   ) {
     const { env, runtime, files, dialer, settings, proxy } = parts
     this.#parts = parts
@@ -234,15 +251,24 @@ class RunningAgent {
     this.sessions = new LinkSessions({
       ...{ env, link: parts.link, agentVersion: settings.node.version, outbox },
       assigned: () => this.#index.assigned,
-      take: (assigned) => this.#take(assigned),
+      take: (assigned) => {
+        this.#take(assigned)
+        updater?.look()
+      },
       tellAll: async () => {
         if (await reporter.look()) this.pods.wakeAll() // with the link came an address, as like as not
         reporter.tell()
         this.pods.tellAll()
         metering?.usage.tellAll()
+        updater?.look()
       },
       carry: async (request, signal) => carrier?.carry(request, signal),
     })
+  }
+
+  /** What this node is told about itself. */
+  get config(): NodeConfig | undefined {
+    return this.#index.nodeConfig(this.#parts.settings.node.nodeName)
   }
 
   /** What was assigned last, and what the node runs of its own accord, before any network. */
@@ -270,7 +296,7 @@ class RunningAgent {
   async tellCard(signal: AbortSignal): Promise<void> {
     const { card, env, settings } = this.#parts
     const warn = this.#events.recordOfNode.bind(this.#events, 'Warning')
-    const isReady = (): boolean => this.sessions.isConnected && this.#reporter.notReady === undefined
+    const isReady = (): boolean => this.sessions.open !== undefined && this.#reporter.notReady === undefined
     if (card) await tellCard({ card, nodeName: settings.node.nodeName, clock: env.clock, isReady, warn }, signal)
     await new Signal().wait(signal)
   }

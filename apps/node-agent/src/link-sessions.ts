@@ -34,8 +34,9 @@ export class LinkSessions {
     this.#parts = parts
   }
 
-  get isConnected(): boolean {
-    return this.#isConnected
+  /** Its number; undefined while there is none. */
+  get open(): number | undefined {
+    return this.#isConnected ? this.#sessions : undefined
   }
 
   get facts(): LinkFacts {

@@ -33,12 +33,15 @@ import { AssignedFile } from './state/assigned-file.ts'
 import { deviceSeal } from './transport/device-seal.ts'
 import { Membership } from './transport/membership.ts'
 import { StreamCarrier } from './transport/stream-carrier.ts'
+import { launched, LaunchedReleases } from './update/launched-releases.ts'
 import manifest from '../../../package.json' with { type: 'json' }
 
 // The only file that names concrete adapters. Read top to bottom, it is the architecture.
 
 /** EX_CONFIG: starting again cannot help. */
 const EXIT_CONFIG = 78
+/** EX_TEMPFAIL: what starts us should do so again, and finds another release. */
+const EXIT_AGAIN = 75
 const RUN_FOLDER = '/run/bramble/pods'
 
 const settings = process.env['BRAMBLE_CONFIG'] ?? '{}'
@@ -52,7 +55,7 @@ try {
   const check = process.env['BRAMBLE_CHECK']
   if (check === 'check' || check === 'fix') process.exitCode = await checkNode(check, config, env.clock)
   else if (clean === 'pods' || clean === 'all') await cleanNode(clean, config, env)
-  else await serve(config, env, stopSignal())
+  else await serve(config, env, stopController())
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error)
   if ((error as { permanent?: boolean }).permanent === true) {
@@ -64,7 +67,8 @@ try {
 }
 process.exit(process.exitCode ?? 0)
 
-async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promise<void> {
+async function serve(config: AgentConfig, env: Env, stop: AbortController): Promise<void> {
+  const { signal } = stop
   const folder = join(config.dataDirectory, 'agent')
   await mkdir(folder, { recursive: true, mode: 0o700 })
   void keepWatchdog(env, signal)
@@ -99,6 +103,8 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
     clock: env.clock,
     mounter,
   })
+  const by = launched(process.env)
+  const releaseServer = { server, credentials: () => membership.identity, arch: process.arch }
   const agent = createAgent({
     env,
     link: new MqttLink({
@@ -122,6 +128,13 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
     means: { ...(await meansOf(config, folder, env)), csi },
     health: await healthOf(config, folder, reserve, { runtime, files, clock: env.clock }),
     metering: { cgroupVersion: await cgroupVersion(), dataFolder: folder },
+    update: {
+      ...(by && { releases: new LaunchedReleases(by, releaseServer, env.log) }),
+      restart: () => {
+        process.exitCode = EXIT_AGAIN
+        stop.abort()
+      },
+    },
     streams: (sources) => new StreamCarrier(() => membership.identity, sources, env),
     settings: {
       node: {
@@ -140,7 +153,7 @@ async function serve(config: AgentConfig, env: Env, signal: AbortSignal): Promis
       localPort: config.localPort,
     },
   })
-  await allOrNone(signal, [(stop) => agent.run(stop), (stop) => membership.keep(stop)])
+  await allOrNone(signal, [(until) => agent.run(until), (until) => membership.keep(until)])
 }
 
 /** As the same process, which forgets all that joining needed: 10 MB that it would hold for ever. */
@@ -157,8 +170,8 @@ async function openCard({ cardDirectory }: AgentConfig, { log }: Env): Promise<C
   return folder === undefined ? undefined : new CardStatus(folder, { led: boardLed(), uptimeSeconds: uptime, log })
 }
 
-function stopSignal(): AbortSignal {
+function stopController(): AbortController {
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort()) // a launcher may pass it on again
-  return stop.signal
+  return stop
 }

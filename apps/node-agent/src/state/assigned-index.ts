@@ -1,6 +1,7 @@
 import { type KubeObject, objectKey } from '@bramble/api/object'
 import type { ConfigMap, Secret } from '@bramble/api/types/core'
 import type { Node } from '@bramble/api/types/node'
+import type { NodeConfig } from '@bramble/api/types/node-config'
 import type { Pod } from '@bramble/api/types/pod'
 import type { EndpointSlice, Service } from '@bramble/api/types/service'
 import type { CsiDriver } from '@bramble/api/types/storage'
@@ -53,6 +54,10 @@ export class AssignedIndex {
   }
   podTokens(namespace: string, podName: string): Readonly<Record<string, string>> | undefined {
     return (this.#assigned?.objects.get(`PodToken ${objectKey(namespace, podName)}`) as Secret | undefined)?.data
+  }
+
+  nodeConfig(name: string): NodeConfig | undefined {
+    return this.#assigned?.objects.get(`NodeConfig ${name}`) as NodeConfig | undefined
   }
 
   #all<T extends KubeObject>(kind: string): readonly T[] {
