@@ -9,6 +9,7 @@ import { addJoinCommand } from './join.ts'
 import { kubeconfig } from './kubeconfig.ts'
 import { addLeaveCommand } from './leave.ts'
 import { becomeProgram } from './programs.ts'
+import { addReleaseCommand } from './release.ts'
 import { reset } from './reset.ts'
 import { addSettings, givenSettings } from './setting-options.ts'
 import { status } from './show-status.ts'
@@ -68,6 +69,7 @@ addJoinCommand(program)
 addLeaveCommand(program)
 
 addTokenCommand(program)
+addReleaseCommand(program)
 
 addSettings(program.command('kubeconfig').description('print an admin kubeconfig (it holds a private key)'), dataDirOnly).action(
   (_options, command: Command) => kubeconfig(givenSettings(command, dataDirOnly)),

@@ -88,6 +88,14 @@ export const SERVER_SETTINGS: readonly Setting[] = [
     description: 'after how long a silent node counts as gone, in seconds (a broken link counts at once)',
   },
   {
+    name: 'release-dir',
+    kind: 'text',
+    value: 'PATH',
+    pattern: /^\//,
+    rule: 'must be an absolute path',
+    description: 'folder of the releases that nodes are given (default: releases in the data-dir)',
+  },
+  {
     name: 'log-level',
     kind: 'text',
     value: 'LEVEL',
@@ -110,6 +118,7 @@ export interface ServerConfig {
   readonly serviceNetwork: string
   readonly nodePrefix: number
   readonly nodeGraceMs: number
+  readonly releaseDirectory: string
   readonly logLevel: string
 }
 
@@ -128,6 +137,7 @@ export function parseServerConfig(given: Readonly<Record<string, unknown>>): Ser
     serviceNetwork: values['service-network'] as string,
     nodePrefix: values['node-prefix'] as number,
     nodeGraceMs: (values['node-grace'] as number) * 1000,
+    releaseDirectory: (values['release-dir'] as string | undefined) ?? `${values['data-dir'] as string}/releases`,
     logLevel: values['log-level'] as string,
   }
   const conflicts = [...portConflicts(config), ...networkConflicts(config)]

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { MqttLinkServer } from '@bramble/link/mqtt/mqtt-link-server'
+import { ReleaseFolder } from '@bramble/provisioning/release/release-folder'
 import { type Env, systemEnv } from '@bramble/reconcile/env'
 import { advertiseAddress, ownAddresses } from './advertise-address.ts'
 import { createControlPlane } from './control-plane.ts'
@@ -9,9 +10,10 @@ import { allOrNone } from '@bramble/reconcile/all-or-none'
 import { parseServerConfig, type ServerConfig } from './config.ts'
 import { Enrolment } from './enrolment/enrolment.ts'
 import { createApp } from './http/app.ts'
+import { findInstaller } from './installer.ts'
 import { serveHttps } from './http/server.ts'
 import { adminKubeconfig } from './pki/kubeconfig.ts'
-import { openPki, type Pki } from './pki/pki.ts'
+import { openPki, type Pki, publicKeyPin } from './pki/pki.ts'
 import { serviceAccountKey } from './pki/service-account-key.ts'
 import { writeDurably } from './pki/write-durably.ts'
 import { apiServiceIp, serviceRanges } from './admission/service-addresses/ranges.ts'
@@ -86,6 +88,13 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
       podStreams: nodeStreams,
       version: manifest.version,
       openapiFolder: join(folder, 'openapi'),
+      distribution: {
+        releases: new ReleaseFolder(config.releaseDirectory),
+        installer: findInstaller(import.meta.dirname),
+        server: `https://${address}:${apiPort}`,
+        names: [...serverNames(config), ...serverAddresses(config, address)],
+        pin: publicKeyPin(pki.server.certificate),
+      },
       stop,
     })
     const server = await serveHttps({

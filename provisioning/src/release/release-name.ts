@@ -34,3 +34,32 @@ export interface ReleaseManifest extends ReleaseName {
   /** All files but this one and SHA256SUMS. */
   readonly files: readonly { readonly path: string; readonly sizeBytes: number }[]
 }
+
+/** For sorting: the newest first. @see https://semver.org/#spec-item-11 */
+export function newestFirst(a: string, b: string): number {
+  const [[coreA, tagA], [coreB, tagB]] = [splitVersion(a), splitVersion(b)]
+  const core = compareParts(coreB, coreA)
+  if (core !== 0 || (tagA === undefined && tagB === undefined)) return core
+  if (tagA === undefined) return -1
+  if (tagB === undefined) return 1
+  return compareParts(tagB, tagA)
+}
+
+function splitVersion(version: string): readonly [core: readonly string[], tag: readonly string[] | undefined] {
+  const dash = version.indexOf('-')
+  const core = (dash < 0 ? version : version.slice(0, dash)).split('.')
+  return [core, dash < 0 ? undefined : version.slice(dash + 1).split('.')]
+}
+
+/** Numbers by their value and before words; of two that begin the same, the longer one is greater. */
+function compareParts(a: readonly string[], b: readonly string[]): number {
+  for (const [index, partA] of a.entries()) {
+    const partB = b[index]
+    if (partB === undefined) return 1
+    if (partA === partB) continue
+    const [isNumberA, isNumberB] = [partA, partB].map((part) => /^\d+$/.test(part))
+    if (isNumberA !== isNumberB) return isNumberA ? -1 : 1
+    return isNumberA ? Number(partA) - Number(partB) : partA < partB ? -1 : 1
+  }
+  return a.length - b.length
+}

@@ -7,6 +7,7 @@ import type { HttpEnv } from './http-env.ts'
 import { NO_STREAMS, type PodStreams } from './pod-streams.ts'
 import { respondError, respondJson } from './respond.ts'
 import { discoveryRoutes } from './routes/discovery.ts'
+import { type Distribution, distRoutes } from './routes/dist.ts'
 import type { ApiDeps } from './routes/exchange.ts'
 import { type HealthCheck, healthRoutes } from './routes/health.ts'
 import { measured, metricsRoute } from './routes/metrics.ts'
@@ -24,6 +25,8 @@ export interface AppDeps extends Omit<ApiDeps, 'metrics' | 'watches' | 'podStrea
   readonly checks?: readonly HealthCheck[]
   /** Where OpenAPI documents are kept. Without it there are none. */
   readonly openapiFolder?: string
+  /** What machines get that are to become nodes, and nodes that are upgraded. */
+  readonly distribution?: Distribution
   /** What `/metrics` tells besides requests and this process. */
   readonly metricSources?: readonly MetricSource[]
   /** Who asks; nobody in particular: whom the client's certificate or token names. */
@@ -63,6 +66,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   metricsRoute(app, metrics, deps.metricSources ?? [], deps.version)
   discoveryRoutes(app, deps.registry)
   oidcRoutes(app, deps.tokens)
+  if (deps.distribution) distRoutes(app, deps.distribution, deps)
   if (deps.openapiFolder !== undefined) openapiRoutes(app, { registry: deps.registry, folder: deps.openapiFolder, clock: deps.env.clock })
   app.get('/', (c) => respondJson(c, { paths: app.routes.map(({ path }) => path).filter((path) => /^\/[\w/]+$/.test(path)) }))
   app.all('*', async (c, next) => {

@@ -40,8 +40,8 @@ export class RawStream {
   }
 
   /** Puts status and headers on the wire. Return the result from the handler. */
-  open(headers: Record<string, string>): Response {
-    this.#outgoing.writeHead(200, headers)
+  open(headers: Record<string, string>, status = 200): Response {
+    this.#outgoing.writeHead(status, headers)
     this.#outgoing.flushHeaders()
     return RESPONSE_ALREADY_SENT
   }

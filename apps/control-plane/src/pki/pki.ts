@@ -70,6 +70,10 @@ export const keyFingerprint = (certificate: X509Certificate): string =>
     .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
     .digest('hex')
 
+/** Of a certificate's public key, as curl's `--pinnedpubkey` takes it. @param certificate PEM. */
+export const publicKeyPin = (certificate: string): string =>
+  `sha256//${Buffer.from(keyFingerprint(new X509Certificate(certificate)), 'hex').toString('base64')}`
+
 const isGood = ({ certificate }: KeyPair, authority: KeyPair, nowMs: number): boolean => {
   const parsed = new X509Certificate(certificate)
   return parsed.verify(new X509Certificate(authority.certificate).publicKey) && parsed.validToDate.getTime() - nowMs > RENEW_BEFORE_MS

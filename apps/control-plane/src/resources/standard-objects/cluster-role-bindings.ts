@@ -15,6 +15,8 @@ const SUBJECTS: Readonly<Record<string, readonly Subject[]>> = {
   'system:discovery': [group('system:authenticated')],
   'system:basic-user': [group('system:authenticated')],
   'system:public-info-viewer': [group('system:authenticated'), group('system:unauthenticated')],
+  // a machine that is to join knows nothing but this address; an administrator may take it away
+  'bramble.dev:release-viewer': [group('system:authenticated'), group('system:unauthenticated')],
   'system:monitoring': [group('system:monitoring')],
   'system:service-account-issuer-discovery': [group('system:serviceaccounts')],
   'system:node-proxier': [user('system:kube-proxy')],

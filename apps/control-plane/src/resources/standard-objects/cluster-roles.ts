@@ -26,6 +26,7 @@ const standardRoles = (): readonly NewObject<ClusterRole>[] => [
   role('cluster-admin', may('*', '*', '*'), { verbs: ['*'], nonResourceURLs: ['*'] }),
   role('system:discovery', mayGet('/livez /readyz /healthz /version /version/ /openapi /openapi/* /api /api/* /apis /apis/*')),
   role('system:public-info-viewer', mayGet('/livez /readyz /healthz /version /version/')),
+  role('bramble.dev:release-viewer', mayGet('/install.sh /dist/*')),
   role('system:monitoring', mayGet('/metrics /metrics/slis /livez /readyz /healthz /livez/* /readyz/* /healthz/*')),
   role(
     'system:service-account-issuer-discovery',
