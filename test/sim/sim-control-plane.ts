@@ -1,5 +1,6 @@
 import type { ApiClient } from '../../apps/control-plane/src/api/client.ts'
 import { type ControlPlane, createControlPlane, type ControlPlaneSettings } from '../../apps/control-plane/src/control-plane.ts'
+import type { AgentReleases } from '../../apps/control-plane/src/controllers/agent-upgrade/release.ts'
 import { MemoryBackend, MemoryDisk } from '../../apps/control-plane/src/store/backend/memory.ts'
 import type { LinkServer } from '../../packages/link/src/link.ts'
 import type { Env } from '../../packages/reconcile/src/env.ts'
@@ -8,6 +9,7 @@ export interface SimControlPlaneParts {
   readonly env: Env
   readonly linkServer: LinkServer
   readonly settings: ControlPlaneSettings
+  readonly agents?: AgentReleases
   /** Runs beside it, as long as it lives. */
   readonly observe: (client: ApiClient, signal: AbortSignal) => Promise<void>
   /** It ended by itself, which it never should. */
@@ -43,8 +45,8 @@ export class SimControlPlane {
 
   async start(): Promise<void> {
     await this.#dying
-    const { env, linkServer, settings, observe, failed } = this.#parts
-    const plane = await createControlPlane({ backend: new MemoryBackend(this.#disk), linkServer, env, settings })
+    const { env, linkServer, settings, agents, observe, failed } = this.#parts
+    const plane = await createControlPlane({ backend: new MemoryBackend(this.#disk), linkServer, env, settings, ...(agents && { agents }) })
     const stop = new AbortController()
     const isAlive = (): boolean => this.#life?.stop === stop
     const ended = Promise.all([plane.run(stop.signal), observe(plane.client, stop.signal)]).then(
