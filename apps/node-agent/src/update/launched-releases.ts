@@ -1,5 +1,5 @@
 import { readdir, readlink, rm } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Log } from '@bramble/reconcile/env'
 import { runCommand } from '../host/exec.ts'
 import { atomicWrite, isMissing, readIfPresent } from '../host/files.ts'
@@ -39,8 +39,11 @@ export class LaunchedReleases implements Releases {
     this.#log = log
   }
 
+  get #root(): string {
+    return dirname(this.#by.folder)
+  }
   get #releases(): string {
-    return join(this.#by.folder, '..', 'releases')
+    return join(this.#root, 'releases')
   }
 
   async look(): Promise<Slot> {
@@ -91,7 +94,7 @@ export class LaunchedReleases implements Releases {
   }
 
   async #launch(...args: readonly string[]): Promise<void> {
-    await runCommand(this.#by.launcher, ['agent', ...args], { timeoutMs: STAGE_MS_MAX })
+    await runCommand(this.#by.launcher, ['agent', ...args], { timeoutMs: STAGE_MS_MAX, env: { BRAMBLE_ROOT: this.#root } })
   }
 }
 
