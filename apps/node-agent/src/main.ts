@@ -12,12 +12,15 @@ import { cleanNode } from './clean-node.ts'
 import { type AgentConfig, parseAgentConfig, SHUTDOWN_SOCKET } from './config.ts'
 import { AddressMemory } from './network/pod-network/address-memory.ts'
 import { protectAgent } from './host/protect-agent.ts'
+import { hostTime } from './host/system-time.ts'
 import { keepWatchdog } from './host/watchdog.ts'
 import { checkNode, healthOf, podsMemoryBytes, reserveOf } from './health-settings.ts'
 import { CniNetwork } from './network/pod-network/cni-network.ts'
 import { HostRoutes } from './network/routes/host-routes.ts'
 import { IptablesProxy } from './network/service-proxy/iptables/iptables-proxy.ts'
+import { deviceFacts } from './node/device-facts.ts'
 import { SiFacts } from './node/si-facts.ts'
+import { TimeKeeper } from './node/time-keeper.ts'
 import { meansOf } from './means-settings.ts'
 import { LOG_LIMITS } from './pods/log-rotation.ts'
 import { CsiPlugins } from './pods/volumes/csi/csi-plugins.ts'
@@ -74,9 +77,12 @@ async function serve(config: AgentConfig, env: Env, stop: AbortController): Prom
   void keepWatchdog(env, signal)
   const card = await openCard(config, env)
   await card?.tell('joining', 'this machine looks for its cluster')
-  const membership = await Membership.open(config, join(folder, 'identity'), env, signal).catch(async (error: Error) => {
-    await card?.tell('failed', error.message)
-    throw error
+  const time = new TimeKeeper({ path: join(folder, 'clock'), system: hostTime, env })
+  await time.restore()
+  const membership = await Membership.open(config, join(folder, 'identity'), env, signal, {
+    device: deviceFacts(),
+    progress: (step, text) => card?.tell(step, text),
+    time: (timeMs) => time.told(timeMs),
   })
   if (!membership) return
   await card?.tell('enrolled', `as node ${membership.identity.nodeName}`)
@@ -107,14 +113,16 @@ async function serve(config: AgentConfig, env: Env, stop: AbortController): Prom
   const releaseServer = { server, credentials: () => membership.identity, arch: process.arch }
   const agent = createAgent({
     env,
-    link: new MqttLink({
-      nodeName,
-      host: new URL(server).hostname,
-      port: mqttPort,
-      credentials: () => membership.identity,
-      keepaliveSeconds: config.keepaliveSeconds,
-      env,
-    }),
+    link: time.listening(
+      new MqttLink({
+        nodeName,
+        host: new URL(server).hostname,
+        port: mqttPort,
+        credentials: () => membership.identity,
+        keepaliveSeconds: config.keepaliveSeconds,
+        env,
+      }),
+    ),
     ...(card && { card }),
     runtime,
     proxy: new IptablesProxy(env.clock),
@@ -153,7 +161,7 @@ async function serve(config: AgentConfig, env: Env, stop: AbortController): Prom
       localPort: config.localPort,
     },
   })
-  await allOrNone(signal, [(until) => agent.run(until), (until) => membership.keep(until)])
+  await allOrNone(signal, [(until) => agent.run(until), (until) => membership.keep(until), (until) => time.run(until)])
 }
 
 /** As the same process, which forgets all that joining needed: 10 MB that it would hold for ever. */

@@ -22,7 +22,6 @@ export class AgentSession implements NodeSession {
   readonly assignments: AsyncIterable<Assignment>
   readonly streams: AsyncIterable<StreamRequest>
   readonly closed: Promise<void>
-  serverTimeMs: number | undefined
   readonly #id: string
   readonly #carrier: AgentCarrier
   readonly #clock: Clock
@@ -30,6 +29,8 @@ export class AgentSession implements NodeSession {
   readonly #end = new AbortController()
   readonly #assign: Inbox<Assignment>
   readonly #stream: Inbox<StreamRequest>
+  /** The server's clock less our own monotonic one. */
+  #serverAheadMs: number | undefined
   #batch = 0
   /** The hello (batch 0), or the one report or resync that waits for its answer. */
   #question: Question | undefined
@@ -47,6 +48,10 @@ export class AgentSession implements NodeSession {
     this.closed = new Promise((resolve) => this.#end.signal.addEventListener('abort', () => resolve(), { once: true }))
   }
 
+  get serverTimeMs(): number | undefined {
+    return this.#serverAheadMs === undefined ? undefined : this.#clock.monotonicMs() + this.#serverAheadMs
+  }
+
   /** Says hello. @throws when the server refuses or stays silent; the session is closed then. */
   async hello(hello: NodeHello): Promise<void> {
     await this.#ask(0, { type: 'hello', session: this.#id, hello })
@@ -56,9 +61,10 @@ export class AgentSession implements NodeSession {
     if (message.session !== this.#id || this.#end.signal.aborted) return
     switch (message.type) {
       case 'welcome':
-        this.serverTimeMs = message.timeMs
+        this.#heard(message)
         return this.#answered(0, true)
       case 'taken':
+        this.#heard(message)
         return this.#answered(message.batch, message.taken)
       case 'assign':
         return this.#assign.accept(message.number, message.item)
@@ -122,6 +128,10 @@ export class AgentSession implements NodeSession {
       this.#carrier.send(message)
     }
     this.#finish(`the server did not answer within ${this.#timing.giveUpMs} ms`)
+  }
+
+  #heard({ timeMs }: { readonly timeMs?: number }): void {
+    if (timeMs !== undefined) this.#serverAheadMs = timeMs - this.#clock.monotonicMs()
   }
 
   #answered(batch: number, taken: boolean): void {

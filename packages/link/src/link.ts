@@ -134,7 +134,7 @@ export interface NodeSession {
   resync(): Promise<void>
   /** Resolves when the server has taken the reports (durably, where their kind is durable). Throws when the session ends first. */
   report(reports: readonly StatusReport[]): Promise<void>
-  /** The server's clock when it welcomed this session, epoch milliseconds; undefined when it did not say. */
+  /** The server's clock now, epoch milliseconds, as it said last; undefined when it never did. */
   readonly serverTimeMs?: number | undefined
   /** Resolves when the link is lost or closed; never rejects. */
   readonly closed: Promise<void>

@@ -19,7 +19,8 @@ export type DownMessage =
   | { readonly type: 'welcome'; readonly session: string; readonly timeMs?: number }
   | { readonly type: 'assign'; readonly session: string; readonly number: number; readonly item: Assignment }
   | { readonly type: 'stream'; readonly session: string; readonly number: number; readonly item: StreamRequest }
-  | { readonly type: 'taken'; readonly session: string; readonly batch: number; readonly taken: boolean }
+  /** `timeMs`: now and then, as in `welcome`. */
+  | { readonly type: 'taken'; readonly session: string; readonly batch: number; readonly taken: boolean; readonly timeMs?: number }
   /** The server ended, refused or does not know the session. */
   | { readonly type: 'end'; readonly session: string; readonly reason: string }
 

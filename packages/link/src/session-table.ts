@@ -5,11 +5,15 @@ import { NumberedSession } from './server-session.ts'
 
 /** Calls of the handler that may wait for one node; what comes beyond is dropped and will be sent again. */
 const CALLS_MAX = 16
+/** How often a node is told the time besides: clocks drift by seconds a day. */
+const TIME_MS = 3_600_000
 
 interface Lane {
   session: NumberedSession | undefined
   /** Whether the handler has taken the session, so that a repeated hello can be answered. */
   welcomed: boolean
+  /** When the node heard our clock last; monotonic. */
+  timeToldAtMs: number
   /** The newest question of the session, and its answer once there is one. */
   latest: { readonly batch: number; taken?: boolean }
   calls: number
@@ -73,7 +77,7 @@ export class SessionTable {
 
   #hello(lane: Lane, nodeName: string, { session: id, hello }: UpMessage & { type: 'hello' }): void {
     if (lane.session?.id === id) {
-      if (lane.welcomed) this.#welcome(nodeName, id)
+      if (lane.welcomed) this.#welcome(lane, lane.session)
       return
     }
     if (lane.calls >= CALLS_MAX) return
@@ -112,18 +116,25 @@ export class SessionTable {
     }
     if (session.ended) return
     lane.welcomed = true
-    this.#welcome(session.nodeName, session.id)
+    this.#welcome(lane, session)
   }
 
-  #welcome(nodeName: string, session: string): void {
+  #welcome(lane: Lane, { nodeName, id: session }: NumberedSession): void {
+    lane.timeToldAtMs = this.#env.clock.monotonicMs()
     this.#trySend(nodeName, { type: 'welcome', session, timeMs: this.#env.clock.nowMs() })
+  }
+
+  #taken(lane: Lane, { nodeName, id: session }: NumberedSession, batch: number, taken: boolean): void {
+    const isDue = this.#env.clock.monotonicMs() - lane.timeToldAtMs >= TIME_MS
+    if (isDue) lane.timeToldAtMs = this.#env.clock.monotonicMs()
+    this.#trySend(nodeName, { type: 'taken', session, batch, taken, ...(isDue && { timeMs: this.#env.clock.nowMs() }) })
   }
 
   #question(lane: Lane, session: NumberedSession, batch: number, ask: () => Promise<void>): void {
     const { latest } = lane
     if (batch < latest.batch) return // late: something newer was said already
     if (batch === latest.batch) {
-      if (latest.taken !== undefined) this.#trySend(session.nodeName, { type: 'taken', session: session.id, batch, taken: latest.taken })
+      if (latest.taken !== undefined) this.#taken(lane, session, batch, latest.taken)
       return
     }
     if (lane.calls >= CALLS_MAX) return
@@ -138,7 +149,7 @@ export class SessionTable {
         this.#env.log.warn('a message of a node was not taken; it will send again', { node: session.nodeName, error })
         question.taken = false
       }
-      this.#trySend(session.nodeName, { type: 'taken', session: session.id, batch, taken: question.taken })
+      this.#taken(lane, session, batch, question.taken)
     })
   }
 
@@ -169,6 +180,7 @@ export class SessionTable {
     const lane = this.#lanes.get(nodeName) ?? {
       session: undefined,
       welcomed: false,
+      timeToldAtMs: -Infinity,
       latest: { batch: 0 },
       calls: 0,
       tail: Promise.resolve(),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect as dial, createServer, type Server, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
@@ -11,8 +12,8 @@ import { UP_BYTES_MAX } from '@bramble/link/mqtt/wire'
 import { systemEnv } from '@bramble/reconcile/env'
 import { silentLog } from '@bramble/reconcile/log'
 import { issueClient, issueServer, type KeyPair, makeAuthority } from '../pki/certificates.ts'
-import { NODE_GROUP, nodeUser, SERVER_NAME } from '../pki/pki.ts'
-import { MqttBroker } from './broker.ts'
+import { keyFingerprint, NODE_GROUP, nodeUser, SERVER_NAME } from '../pki/pki.ts'
+import { type BrokerOptions, MqttBroker } from './broker.ts'
 
 const HOST = '127.0.0.1'
 const LIMIT = { timeout: 20_000 }
@@ -82,6 +83,29 @@ test("an agent with another cluster's certificate is told so, on both sides of t
     /does not accept this node's certificate/,
   )
   assert.deepEqual(handler.log, [])
+})
+
+test('a node whose clock is years off opens its link all the same', LIMIT, async (t) => {
+  const { port, handler } = await serve(t, await issueServer(authority, [SERVER_NAME], [], nowMs - 800 * 86_400_000))
+  const session = await aLink('pi-1', port).open(HELLO, new AbortController().signal)
+  assert.ok(Math.abs(session.serverTimeMs! - env.clock.nowMs()) < 60_000, 'and is told the time')
+  await handler.until('opened pi-1')
+  await session.close()
+})
+
+test('a device that is the node no more is hung up on, and does not come back', LIMIT, async (t) => {
+  const lockedOut = new Set<string>()
+  const { port, handler, broker } = await serve(t, { mayConnect: (_name, device) => !lockedOut.has(device) })
+  const link = aLink('pi-1', port)
+  const session = await link.open(HELLO, new AbortController().signal)
+  broker.recheck('pi-1')
+  await session.report([usage(1)])
+  lockedOut.add(keyFingerprint(new X509Certificate(pairOf('pi-1').certificate)))
+  broker.recheck('pi-2')
+  broker.recheck('pi-1')
+  await session.closed
+  await handler.until('closed pi-1 lost')
+  await assert.rejects(link.open(HELLO, new AbortController().signal), /refuses this node's certificate .*join again with a new token/)
 })
 
 test('nobody listening is said plainly', LIMIT, async () => {
@@ -171,8 +195,11 @@ test('messages that make no sense are counted and dropped, and the node goes on'
   await handler.until('closed pi-1 lost')
 })
 
-async function serve(t: TestContext): Promise<{ port: number; handler: Recorder; linkServer: MqttLinkServer }> {
-  const broker = aBroker()
+async function serve(
+  t: TestContext,
+  options: Partial<BrokerOptions> = {},
+): Promise<{ port: number; handler: Recorder; linkServer: MqttLinkServer; broker: MqttBroker }> {
+  const broker = aBroker(0, options)
   const handler = new Recorder()
   const stop = new AbortController()
   const linkServer = new MqttLinkServer(broker, env)
@@ -181,11 +208,14 @@ async function serve(t: TestContext): Promise<{ port: number; handler: Recorder;
     stop.abort()
     await served
   })
-  return { port: await portOf(broker), handler, linkServer }
+  return { port: await portOf(broker), handler, linkServer, broker }
 }
 
-const aBroker = (port = 0): MqttBroker =>
-  new MqttBroker({ host: HOST, port, certificate: server.certificate, key: server.key, authority: authority.certificate }, silentLog)
+const aBroker = (port = 0, more: Partial<BrokerOptions> = {}): MqttBroker =>
+  new MqttBroker(
+    { host: HOST, port, certificate: server.certificate, key: server.key, authority: authority.certificate, ...more },
+    silentLog,
+  )
 
 const aLink = (nodeName: string, port: number, more: Partial<ConstructorParameters<typeof MqttLink>[0]> = {}): MqttLink =>
   new MqttLink({

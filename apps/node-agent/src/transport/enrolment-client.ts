@@ -1,5 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { connect, type DetailedPeerCertificate } from 'node:tls'
+import { SERVER_NAME } from '@bramble/link/control-plane-certificate'
 import { parseToken } from '@bramble/link/join-token'
 import type { EnrolmentClient as GrpcClient, EnrolResponse } from '@bramble/link/grpc/stream'
 import type { Clock } from '@bramble/reconcile/env'
@@ -46,7 +47,6 @@ export interface EnrolmentClient {
 }
 
 const LIMIT_MS = 20_000
-const SERVER_NAME = 'bramble-control-plane'
 /** gRPC codes after which the same request would fail again: INVALID_ARGUMENT, ALREADY_EXISTS, PERMISSION_DENIED, UNAUTHENTICATED. */
 const PERMANENT = new Set([3, 6, 7, 16])
 
@@ -114,7 +114,7 @@ export class GrpcEnrolmentClient implements EnrolmentClient {
     send: (client: GrpcClient, metadata: Metadata, options: CallOptions, reply: Reply) => unknown,
   ): Promise<Enrolled> {
     const [grpc, { EnrolmentClient: Client }] = await Promise.all([import('../host/grpc.ts'), import('@bramble/link/grpc/stream')])
-    const client = new Client(`${this.#host}:${this.#port}`, grpc.credentials.createSsl(Buffer.from(authority)), {
+    const client = new Client(`${this.#host}:${this.#port}`, grpc.controlPlaneCredentials(authority), {
       'grpc.ssl_target_name_override': SERVER_NAME,
       'grpc.default_authority': SERVER_NAME,
     })

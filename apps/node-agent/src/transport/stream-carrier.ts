@@ -1,4 +1,5 @@
 import { tooManyRequests } from '@bramble/api/status-error'
+import { SERVER_NAME } from '@bramble/link/control-plane-certificate'
 import type { ServerFrame, StreamsClient } from '@bramble/link/grpc/stream'
 import type { StreamRequest } from '@bramble/link/link'
 import type { Env } from '@bramble/reconcile/env'
@@ -13,7 +14,6 @@ const KEEPALIVE_MS = 60_000
 const KEEPALIVE_ANSWER_MS = 20_000
 const IDLE_MS = 60_000
 const OPEN_LIMIT_MS = 20_000
-const SERVER_NAME = 'bramble-control-plane'
 
 /**
  * Carries streams for the control plane: dials in when asked over the link, one call a stream, and hangs up when idle.
@@ -93,18 +93,14 @@ export class StreamCarrier {
     if (this.#client && this.#certificate === certificate) return this.#client
     this.#client?.close() // calls that it carries go on
     this.#certificate = certificate
-    this.#client = new Client(
-      `${new URL(server).hostname}:${streamPort}`,
-      grpc.credentials.createSsl(Buffer.from(authority), Buffer.from(key), Buffer.from(certificate)),
-      {
-        'grpc.ssl_target_name_override': SERVER_NAME,
-        'grpc.default_authority': SERVER_NAME,
-        'grpc.enable_retries': 0,
-        'grpc.per_rpc_retry_buffer_size': 1024, // a write is done when HTTP/2 took it, not when it was kept to be sent again
-        'grpc.keepalive_time_ms': KEEPALIVE_MS,
-        'grpc.keepalive_timeout_ms': KEEPALIVE_ANSWER_MS,
-      },
-    )
+    this.#client = new Client(`${new URL(server).hostname}:${streamPort}`, grpc.controlPlaneCredentials(authority, { key, certificate }), {
+      'grpc.ssl_target_name_override': SERVER_NAME,
+      'grpc.default_authority': SERVER_NAME,
+      'grpc.enable_retries': 0,
+      'grpc.per_rpc_retry_buffer_size': 1024, // a write is done when HTTP/2 took it, not when it was kept to be sent again
+      'grpc.keepalive_time_ms': KEEPALIVE_MS,
+      'grpc.keepalive_timeout_ms': KEEPALIVE_ANSWER_MS,
+    })
     return this.#client
   }
 

@@ -1,15 +1,14 @@
 import './packet-lengths.ts'
+import type { TLSSocket } from 'node:tls'
 import { connect, type IClientOptions, type MqttClient } from 'mqtt'
 import type { Env } from '@bramble/reconcile/env'
 import { AgentSession } from '../agent-session.ts'
+import { faultOfServer, NotControlPlane, SERVER_NAME } from '../control-plane-certificate.ts'
 import type { NodeHello, NodeLink, NodeSession } from '../link.ts'
 import type { LinkTiming, UpMessage } from '../protocol.ts'
 import { keepNoNumbers } from './small-packets.ts'
 import { downFilter, parseDownTopic, upTopic } from './topics.ts'
 import { decodeDown, encodeUp } from './wire.ts'
-
-/** The certificate of a control plane names this, whatever address it is dialled at. */
-export const SERVER_NAME = 'bramble-control-plane'
 
 /** TCP loses nothing inside a connection, so sending again mends faults of a broker only; a slow uplink needs its time. */
 const TIMING: LinkTiming = { resendMs: 20_000, giveUpMs: 60_000 }
@@ -47,6 +46,12 @@ export class MqttLink implements NodeLink {
     const { nodeName, env } = this.#options
     const id = Math.floor(env.random() * 2 ** 48).toString(16)
     const client = connect(this.#connectOptions(id))
+    const socket = client.stream as TLSSocket
+    const { authority } = this.#options.credentials()
+    socket.prependOnceListener('secureConnect', () => {
+      const fault = faultOfServer(socket, authority)
+      if (fault) socket.destroy(fault) // before a byte of it was read
+    })
     const agent = new AgentSession(
       id,
       { send: (message) => this.#send(client, message), close: () => hangUp(client, env) },
@@ -94,7 +99,7 @@ export class MqttLink implements NodeLink {
       key,
       cert: certificate,
       ca: authority,
-      rejectUnauthorized: true,
+      rejectUnauthorized: false, // `open` looks for itself
       clientId: nodeName,
       protocolVersion: 4,
       clean: true,
@@ -132,7 +137,7 @@ export class MqttLink implements NodeLink {
     const { host, port } = this.#options
     const at = `the control plane at ${host}:${port}`
     if (error.code === 'ECONNREFUSED') return `${at} does not listen; is it running?`
-    if (error.code === 'ERR_TLS_CERT_ALTNAME_INVALID' || /self.signed|unable to (verify|get)|certificate signature/i.test(error.message))
+    if (error instanceof NotControlPlane)
       return `${at} belongs to another cluster: its certificate was not issued by this node's authority (${error.message})`
     if (/\balert\b|not authorized/i.test(error.message))
       return `${at} refuses this node's certificate (${error.message}); join again with a new token`

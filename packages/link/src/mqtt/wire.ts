@@ -44,13 +44,13 @@ export function decodeDown(type: DownType, payload: Uint8Array): DownMessage {
   const session = text(fields, 'session')
   switch (type) {
     case 'welcome':
-      return { type, session, ...(isTime(fields['timeMs']) && { timeMs: fields['timeMs'] }) }
+      return { type, session, ...timeField(fields) }
     case 'assign':
       return { type, session, number: number(fields, 'number'), item: toAssignment(fields['item']) }
     case 'stream':
       return { type, session, number: number(fields, 'number'), item: toStreamRequest(fields['item']) }
     case 'taken':
-      return { type, session, batch: number(fields, 'batch'), taken: fields['taken'] === true }
+      return { type, session, batch: number(fields, 'batch'), taken: fields['taken'] === true, ...timeField(fields) }
     case 'end':
       return { type, session, reason: text(fields, 'reason') }
   }
@@ -73,7 +73,8 @@ function decode(payload: Uint8Array, bytesMax: number): Fields {
 type Fields = Readonly<Record<string, unknown>>
 
 /** What is no time is none: a clock matters less than a link. */
-const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0
+const timeField = ({ timeMs }: Fields): { readonly timeMs?: number } =>
+  Number.isSafeInteger(timeMs) && (timeMs as number) > 0 ? { timeMs: timeMs as number } : {}
 
 function toHello(value: unknown): NodeHello {
   const hello = record(value, 'hello')
