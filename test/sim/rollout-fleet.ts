@@ -38,7 +38,7 @@ export class RolloutFleet {
       env,
       linkServer: this.link.server,
       settings: SETTINGS,
-      agents: { releases: () => VERSIONS.map((version) => ({ version, arch: 'arm64' })), serverVersion: '0.1.0' },
+      agents: { releases: async () => VERSIONS.map((version) => ({ version, arch: 'arm64' })), serverVersion: '0.1.0' },
       observe: async () => {},
       failed: (error) => (this.#failure ??= error),
     })

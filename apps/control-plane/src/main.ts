@@ -54,6 +54,7 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const address = config.advertiseAddress ?? (await advertiseAddress())
   const { listenAddress: host, apiPort, mqttPort, streamPort } = config
+  const releases = new ReleaseFolder(config.releaseDirectory)
   const pki = await openPki(join(folder, 'pki'), serverNames(config), serverAddresses(config, address), env.clock)
 
   const broker = new MqttBroker(
@@ -70,7 +71,7 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
     settings: { ...config, advertiseAddress: address, certificateAuthority: pki.authority },
     serviceAccountKey: () => serviceAccountKey(join(folder, 'pki')),
     certificates: pki,
-    agents: { releases: () => [], serverVersion: manifest.version },
+    agents: { releases: () => releases.list(), serverVersion: manifest.version },
   })
   const enrolment = new Enrolment(controlPlane.client, pki, env)
   const streams = new StreamServer(
@@ -89,7 +90,7 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
       version: manifest.version,
       openapiFolder: join(folder, 'openapi'),
       distribution: {
-        releases: new ReleaseFolder(config.releaseDirectory),
+        releases,
         installer: findInstaller(import.meta.dirname),
         server: `https://${address}:${apiPort}`,
         names: [...serverNames(config), ...serverAddresses(config, address)],

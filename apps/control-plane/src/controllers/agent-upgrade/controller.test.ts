@@ -15,7 +15,7 @@ const bench = async (
   releases: Release[] = [{ version: '0.2.0', arch: 'arm64' }],
 ) => {
   const create: typeof agentUpgradeController.create = (deps) =>
-    agentUpgradeController.create({ ...deps, agents: { releases: () => releases, serverVersion: '0.1.0' } })
+    agentUpgradeController.create({ ...deps, agents: { releases: async () => releases, serverVersion: '0.1.0' } })
   const made = await testBench(t, [{ ...agentUpgradeController, create }])
   const { client, pass } = made
   const says = async (name: string, runs: string, reason: AgentUpgradeReason, message: string): Promise<void> => {

@@ -38,6 +38,7 @@ export class AgentUpgradeReconciler implements Reconciler<ObjectKey> {
 
   async reconcile(key: ObjectKey): Promise<Outcome> {
     const { client, env, agents } = this.#deps
+    const releases = (await agents?.releases()) ?? [] // first: what is read after it is acted on in the same instant
     const upgrade = client.get(agentUpgrades, key)
     if (!upgrade || upgrade.metadata.deletionTimestamp) {
       for (const watches of [this.#told, this.#silent]) watches.delete(key)
@@ -46,7 +47,7 @@ export class AgentUpgradeReconciler implements Reconciler<ObjectKey> {
     const plan = planUpgrade({
       upgrade,
       candidates: this.#candidates(upgrade),
-      releases: agents?.releases() ?? [],
+      releases,
       serverVersion: agents?.serverVersion,
       nowMs: env.clock.nowMs(),
     })

@@ -8,8 +8,8 @@ export interface Release {
 
 /** What agents can be upgraded to. */
 export interface AgentReleases {
-  /** Those that nodes can fetch now. Called often: it may not touch the disk each time. */
-  releases(): readonly Release[]
+  /** Those that nodes can fetch now. */
+  releases(): Promise<readonly Release[]>
   /** Of the control plane itself, e.g. 0.1.0: agents stay near it. */
   readonly serverVersion: string
 }
