@@ -103,8 +103,17 @@ export class Observer {
     this.#known.delete(containerId)
   }
 
-  /** To be called at once when a container ended: how it ended can be read for some ten milliseconds only. */
-  noteExit(containerId: string): void {
+  /**
+   * How a container ended can be read for some ten milliseconds only: it is, whenever somebody asks for it.
+   *
+   * @param exits Ids of containers at the moment when they end.
+   */
+  async follow(exits: AsyncIterable<string>): Promise<void> {
+    this.#podCgroups ??= await this.#cgroups()
+    for await (const containerId of exits) this.#noteExit(containerId)
+  }
+
+  #noteExit(containerId: string): void {
     const known = this.#known.get(containerId)
     if (!known || !this.#podCgroups) return
     known.oomSeen ||= this.#podCgroups.oomKills(known.podUid, containerId) > 0
@@ -126,7 +135,7 @@ export class Observer {
     const known = this.#known.get(listed.Id)!
     const version = `${listed.State} ${listed.StartedAt}`
     if (known.version !== version) {
-      this.noteExit(listed.Id)
+      this.#noteExit(listed.Id)
       if (!(await this.#inspect(listed, known))) return undefined
     }
     // Only an inspection after its watcher was seen gone tells one that lost it from one that has just ended.

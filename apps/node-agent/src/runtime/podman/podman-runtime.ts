@@ -81,6 +81,7 @@ export class PodmanRuntime implements Runtime {
   readonly #podsMemoryBytes: number | undefined
   readonly #logBytesMax: number
   readonly #owner: string
+  readonly #closing = new AbortController()
   #asked: Promise<PodmanHost> | undefined
 
   constructor(options: PodmanOptions) {
@@ -133,9 +134,7 @@ export class PodmanRuntime implements Runtime {
   async *hints(signal: AbortSignal): AsyncIterable<{ readonly podUid: string }> {
     for await (const containerId of containerExits(this.#exitsDirectory, this.#clock, signal)) {
       const podUid = this.#observer.podOf(containerId)
-      if (podUid === undefined) continue // not ours
-      this.#observer.noteExit(containerId)
-      yield { podUid }
+      if (podUid !== undefined) yield { podUid } // others are not ours
     }
   }
 
@@ -281,6 +280,7 @@ export class PodmanRuntime implements Runtime {
 
   /** Lets go of connections; Podman's service ends by itself, containers stay. */
   close(): void {
+    this.#closing.abort()
     this.#ports.close()
     this.#client.close()
   }
@@ -319,13 +319,17 @@ export class PodmanRuntime implements Runtime {
 
   /** Asked once; a failure is asked again by the next caller. */
   #host(): Promise<PodmanHost> {
-    this.#asked ??= unavailable(readPodmanHost(this.#client, this.#cgroupName, this.#clock, this.#podsMemoryBytes)).catch(
-      (error: unknown) => {
-        this.#asked = undefined
-        throw error
-      },
-    )
+    this.#asked ??= this.#readHost().catch((error: unknown) => {
+      this.#asked = undefined
+      throw error
+    })
     return this.#asked
+  }
+
+  async #readHost(): Promise<PodmanHost> {
+    const host = await unavailable(readPodmanHost(this.#client, this.#cgroupName, this.#clock, this.#podsMemoryBytes))
+    void this.#observer.follow(containerExits(this.#exitsDirectory, this.#clock, this.#closing.signal))
+    return host
   }
 }
 
