@@ -22,6 +22,31 @@ runtimeContract('fake', async () => {
 
 test('a reboot loses namespaces, processes and exit codes, not what is on the disk', async () => {
   const runtime = new FakeRuntime({ clock: new SimClock() })
+  const id = await aContainer(runtime)
+  await runtime.startContainer(id)
+  runtime.reboot()
+  const [seen] = await runtime.observe('u')
+  assert.equal(seen?.ready, false)
+  assert.deepEqual([seen?.containers[0]?.state, seen?.containers[0]?.exitCode], ['exited', undefined])
+})
+
+for (const [what, happens] of [
+  ['reboot', (runtime) => runtime.reboot()],
+  ['removal', (runtime, id) => runtime.removeContainer(id)],
+] satisfies readonly (readonly [string, (runtime: FakeRuntime, id: string) => unknown])[])
+  test(`a ${what} while a container starts: it never runs`, async () => {
+    const clock = new SimClock()
+    const runtime = new FakeRuntime({ clock, startMs: 10 })
+    const id = await aContainer(runtime)
+    const started = assert.rejects(runtime.startContainer(id), { reason: 'RunContainerError' })
+    await happens(runtime, id)
+    await clock.advance(20)
+    await started
+    assert.deepEqual(runtime.running(), [])
+  })
+
+/** Made, not started. */
+async function aContainer(runtime: FakeRuntime): Promise<string> {
   const never = new AbortController().signal
   const sandbox = await runtime.runSandbox(
     {
@@ -40,7 +65,7 @@ test('a reboot loses namespaces, processes and exit codes, not what is on the di
     },
     never,
   )
-  const id = await runtime.createContainer(
+  return runtime.createContainer(
     sandbox,
     {
       name: 'main',
@@ -64,12 +89,7 @@ test('a reboot loses namespaces, processes and exit codes, not what is on the di
     },
     never,
   )
-  await runtime.startContainer(id)
-  runtime.reboot()
-  const [seen] = await runtime.observe('u')
-  assert.equal(seen?.ready, false)
-  assert.deepEqual([seen?.containers[0]?.state, seen?.containers[0]?.exitCode], ['exited', undefined])
-})
+}
 
 const scripts: readonly (readonly [string, readonly string[], Partial<ReturnType<typeof fakeScript>>])[] = [
   [

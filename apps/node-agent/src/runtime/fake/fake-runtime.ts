@@ -105,8 +105,7 @@ export class FakeRuntime implements Runtime {
     for (const sandbox of this.#sandboxes.values()) {
       sandbox.state.ready = false
       for (const container of sandbox.containers.values()) {
-        if (container.state.state !== 'running') continue
-        container.state.state = 'exited'
+        if (container.state.state === 'running') container.state.state = 'exited'
         container.death.abort()
       }
     }
@@ -204,7 +203,8 @@ export class FakeRuntime implements Runtime {
     const container = this.#container(id)
     if (!container) throw new RuntimeError('RunContainerError', `no container ${id}`)
     if (container.state.state !== 'created') return
-    if (this.#options.startMs) await this.#clock.sleep(this.#options.startMs)
+    if (this.#options.startMs) await this.#clock.sleep(this.#options.startMs, container.death.signal)
+    if (container.death.signal.aborted) throw new RuntimeError('RunContainerError', `container ${id} has lost its sandbox`)
     const command = container.config.command[0]
     if (command?.startsWith('/no/such/')) {
       Object.assign(container.state, {
@@ -232,6 +232,7 @@ export class FakeRuntime implements Runtime {
     this.#mayFail('removeContainer')
     const container = this.#container(id)
     if (container) this.#die(container, { exitCode: 137 })
+    container?.death.abort()
     for (const sandbox of this.#sandboxes.values()) sandbox.containers.delete(id)
   }
 
