@@ -20,7 +20,7 @@ const PACKAGES = {
   },
   test: {
     catatonit: 'first process of a test host', curl: 'asks Services', openssl: 'checks certificates', 'netcat-openbsd': 'asks UDP Services',
-    containerd: 'the other container runtime', 'docker-registry': 'images to pull', prometheus: 'reads /metrics', 'python3-kubernetes': 'the Python client, one of those that must work with us',
+    containerd: 'the other container runtime', mmdebstrap: 'a clean Debian for the installer', 'docker-registry': 'images to pull', prometheus: 'reads /metrics', 'python3-kubernetes': 'the Python client, one of those that must work with us',
   },
   release: {
     'binutils-aarch64-linux-gnu': 'makes programs for arm64 smaller', 'binutils-x86-64-linux-gnu': 'makes programs for x64 smaller',

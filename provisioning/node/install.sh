@@ -70,6 +70,8 @@ find_release() { # -> release, sha256, file
 install_packages() {
   missing=
   case " $join " in *" --runtime containerd "*) runtime='containerd runc' ;; *) runtime='podman crun conmon' ;; esac
+  # crun refuses cgroups of both versions at once
+  [ -e /sys/fs/cgroup/cgroup.controllers ] || runtime="$runtime runc"
   # a runtime that is there stays, such as Docker's containerd
   ! have containerd || runtime=$(echo "$runtime" | sed 's/containerd //')
   for package in $packages $runtime; do

@@ -29,7 +29,11 @@ export async function run(file: string, args: readonly string[], options: RunOpt
     ...(signal && { cancelSignal: signal }),
   })
   const missing = done.code === 'ENOENT' ? 127 : 1
-  return { exitCode: done.exitCode ?? missing, stdout: done.stdout, stderr: done.exitCode === undefined ? `${file}: ${done.shortMessage}` : done.stderr }
+  return {
+    exitCode: done.exitCode ?? missing,
+    stdout: done.stdout,
+    stderr: done.exitCode === undefined ? `${file}: ${done.shortMessage}` : done.stderr,
+  }
 }
 
 /** As {@link run}. @throws Error with what the program said when it failed. */
