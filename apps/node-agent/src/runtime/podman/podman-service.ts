@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { access, mkdir, rename, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { request } from 'node:http'
 import { delimiter, dirname, join } from 'node:path'
 import type { Clock, Log } from '@bramble/reconcile/env'
 import { startDetached } from '../../host/exec.ts'
@@ -23,6 +23,7 @@ const WORDS_SHOWN_MAX = 500
 const IDLE_SECONDS = 30
 const START_MS_MAX = 20_000
 const LOOK_AGAIN_MS = 25
+const ANSWER_MS_MAX = 5_000
 
 /** Podman's API service: it runs only while there is something to ask. Podman ends it after half a minute without a request. */
 export class PodmanService {
@@ -40,7 +41,7 @@ export class PodmanService {
   }
 
   /**
-   * Resolves when the service accepts connections. Callers at the same time share one start.
+   * Resolves when the service answers. Callers at the same time share one start.
    *
    * @throws RuntimeError `RuntimeUnavailable` with what to do.
    */
@@ -71,7 +72,7 @@ export class PodmanService {
   }
 
   async #start(): Promise<void> {
-    if (await accepts(this.socketPath)) return
+    if (await answers(this.socketPath, this.#clock)) return
     if (!(await inPath('podman'))) throw new RuntimeError('RuntimeUnavailable', PODMAN_MISSING)
     const outputPath = this.#outputPath
     await mkdir(dirname(this.socketPath), { recursive: true, mode: 0o700 })
@@ -91,7 +92,7 @@ export class PodmanService {
     })
 
     const untilMs = this.#clock.monotonicMs() + START_MS_MAX
-    while (!(await accepts(this.socketPath))) {
+    while (!(await answers(this.socketPath, this.#clock))) {
       const problem = ended ? 'ended at once' : this.#clock.monotonicMs() > untilMs ? `did not answer within ${START_MS_MAX} ms` : undefined
       if (problem !== undefined)
         throw new RuntimeError('RuntimeUnavailable', `podman system service ${problem}: ${await lastWords(outputPath)}`)
@@ -139,15 +140,21 @@ const isReadable = (path: string): Promise<boolean> =>
     () => false,
   )
 
-const accepts = (socketPath: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(socketPath)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
+/**
+ * Whether somebody answers. That connections are taken proves nothing: the kernel takes them for a process that is dying, and resets
+ * them when it is dead. One that is there and says nothing for long is slow.
+ */
+async function answers(socketPath: string, clock: Clock): Promise<boolean> {
+  const known = new AbortController()
+  const answer = new Promise<boolean>((resolve) => {
+    const ping = request({ socketPath, host: 'podman', path: '/_ping', agent: false, signal: known.signal }, () => resolve(true))
+    ping.once('error', () => resolve(false))
+    ping.end()
   })
+  const isThere = await Promise.race([answer, clock.sleep(ANSWER_MS_MAX, known.signal).then(() => true)])
+  known.abort()
+  return isThere
+}
 
 async function lastWords(path: string): Promise<string> {
   const lines = ((await readIfPresent(path)) ?? '').trim().split('\n')
