@@ -63,7 +63,9 @@ test('bramble kubeconfig prints one that kubectl takes', LIMIT, async (t) => {
 test('a token is created, listed without its secret, and deleted', LIMIT, async () => {
   assert.equal((await bramble('token', 'list', ...here)).stdout, 'ID   TTL   USED   NODES\n')
   const created = await bramble('token', 'create', ...here, '--ttl', '2h', '--uses', '3')
-  const [, address, token] = /^bramble agent --server (\S+) --token (\S+)\n$/.exec(created.stdout)!
+  const [, address, token] = /^bramble agent --server (\S+) --token (\S+)\n/.exec(created.stdout)!
+  const line = `curl -fsSLk --pinnedpubkey 'sha256//[A-Za-z0-9+/]{43}=' ${address}/install\\.sh \\| sudo sh -s -- --token ${token}`
+  assert.match(created.stdout, new RegExp(`\n# on a machine without Bramble \\(first give .*\\):\n${line}\n$`))
   assert.equal(address, openCluster(folder).server)
   const [id, secret] = parseToken(token!).wireToken.split('.')
   const listed = await bramble('token', 'list', ...here)

@@ -16,6 +16,7 @@ import { systemClock } from '@bramble/reconcile/env'
 import { parseServerConfig } from '../../control-plane/src/config.ts'
 import { type Cluster, ClusterError, openCluster } from './cluster.ts'
 import { UsageError } from './fail.ts'
+import { installerLines } from './installer-line.ts'
 
 const SECRETS = `/api/v1/namespaces/${TOKEN_NAMESPACE}/secrets`
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
@@ -31,7 +32,7 @@ export interface TokenFlags {
   readonly cidr?: readonly string[]
 }
 
-/** Prints one line that joins a machine. */
+/** Prints one line that joins a machine, and one that installs Bramble on it before. */
 export async function createToken(given: Record<string, unknown>, flags: TokenFlags): Promise<void> {
   const terms = {
     ttlMs: durationMs(flags.ttl),
@@ -44,8 +45,9 @@ export async function createToken(given: Record<string, unknown>, flags: TokenFl
   }
   const cluster = openCluster(parseServerConfig(given).dataDirectory)
   const token = await mintToken(cluster, terms)
-  const name = flags.hostname === undefined ? '' : ` --node-name ${flags.hostname}`
-  console.log(`bramble agent --server ${cluster.server}${name} --token ${token}`)
+  const name = flags.hostname === undefined ? [] : ['--node-name', flags.hostname]
+  console.log(['bramble agent --server', cluster.server, ...name, '--token', token].join(' '))
+  console.log(await installerLines(cluster, [...name, '--token', token]))
 }
 
 /**

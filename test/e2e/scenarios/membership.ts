@@ -141,7 +141,7 @@ export function membership(cluster: () => Cluster): void {
   }
 }
 
-/** Of the line that `bramble token create` printed. */
-const argumentsIn = (line: string): string[] => line.trim().split(' ').slice(2)
+/** Of the first line that `bramble token create` printed. */
+const argumentsIn = (lines: string): string[] => lines.split('\n')[0]!.split(' ').slice(2)
 const tokenIn = (args: readonly string[]): string => args[args.indexOf('--token') + 1]!
 const withToken = (args: readonly string[], token: string): string[] => args.map((arg) => (arg === tokenIn(args) ? token : arg))
