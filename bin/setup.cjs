@@ -24,7 +24,7 @@ const PACKAGES = {
   },
   release: {
     'binutils-aarch64-linux-gnu': 'makes programs for arm64 smaller', 'binutils-x86-64-linux-gnu': 'makes programs for x64 smaller',
-    'debian-archive-keyring': 'verifies packages of Debian',
+    'debian-archive-keyring': 'verifies packages of Debian', zstd: 'unpacks releases',
   },
 }
 
