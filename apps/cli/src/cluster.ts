@@ -26,8 +26,7 @@ export interface Cluster {
 export const kubeconfigPath = (dataDirectory: string): string => join(dataDirectory, 'server', 'kubeconfig')
 
 /** @throws ClusterError when this machine has no admin kubeconfig, or a damaged one. */
-export const openCluster = (dataDirectory: string): Cluster =>
-  clusterOf(readKubeconfig(dataDirectory), kubeconfigPath(dataDirectory))
+export const openCluster = (dataDirectory: string): Cluster => clusterOf(readKubeconfig(dataDirectory), kubeconfigPath(dataDirectory))
 
 /** The cluster of a kubeconfig that `bramble kubeconfig` printed, on any machine. @throws ClusterError when it is not there, or damaged. */
 export function openKubeconfig(path: string): Cluster {
@@ -87,7 +86,10 @@ function call<T>(server: string, tls: { ca: string; cert: string; key: string },
         timeout: LIMIT_MS,
         headers: {
           accept: 'application/json',
-          ...(text !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+          ...(text !== undefined && {
+            'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
+            'content-length': Buffer.byteLength(text),
+          }),
         },
       },
       (response) => {

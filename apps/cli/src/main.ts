@@ -10,6 +10,7 @@ import { kubeconfig } from './kubeconfig.ts'
 import { addLeaveCommand } from './leave.ts'
 import { becomeProgram } from './programs.ts'
 import { addReleaseCommand } from './release.ts'
+import { addNodeCommand } from './node-command.ts'
 import { reset } from './reset.ts'
 import { addSettings, givenSettings } from './setting-options.ts'
 import { status } from './show-status.ts'
@@ -69,6 +70,7 @@ addJoinCommand(program)
 addLeaveCommand(program)
 
 addTokenCommand(program)
+addNodeCommand(program)
 addReleaseCommand(program)
 
 addSettings(program.command('kubeconfig').description('print an admin kubeconfig (it holds a private key)'), dataDirOnly).action(
