@@ -61,7 +61,7 @@ test('bramble kubeconfig prints one that kubectl takes', LIMIT, async (t) => {
 })
 
 test('a token is created, listed without its secret, and deleted', LIMIT, async () => {
-  assert.equal((await bramble('token', 'list', ...here)).stdout, 'ID   TTL   USED   NODES\n')
+  assert.equal((await bramble('token', 'list', ...here)).stdout, 'ID   TTL   USED   NODES   FOR   FROM   GIVES\n')
   const created = await bramble('token', 'create', ...here, '--ttl', '2h', '--uses', '3')
   const [, address, token] = /^bramble agent --server (\S+) --token (\S+)\n/.exec(created.stdout)!
   const line = `curl -fsSLk --pinnedpubkey 'sha256//[A-Za-z0-9+/]{43}=' ${address}/install\\.sh \\| sudo sh -s -- --token ${token}`
@@ -69,10 +69,13 @@ test('a token is created, listed without its secret, and deleted', LIMIT, async 
   assert.equal(address, openCluster(folder).server)
   const [id, secret] = parseToken(token!).wireToken.split('.')
   const listed = await bramble('token', 'list', ...here)
-  assert.match(listed.stdout, new RegExp(`^ID +TTL +USED +NODES\n${id} +(120m|119m|2h) +0/3 +<none>\n$`))
+  assert.match(
+    listed.stdout,
+    new RegExp(`^ID +TTL +USED +NODES +FOR +FROM +GIVES\n${id} +(120m|119m|2h) +0/3 +<none> +<any> +<anywhere> +<none>\n$`),
+  )
   assert.ok(!listed.stdout.includes(secret!))
   assert.equal((await bramble('token', 'delete', id!, ...here)).stdout, `token "${id}" deleted\n`)
-  assert.equal((await bramble('token', 'list', ...here)).stdout, 'ID   TTL   USED   NODES\n')
+  assert.equal((await bramble('token', 'list', ...here)).stdout, 'ID   TTL   USED   NODES   FOR   FROM   GIVES\n')
   const again = await bramble('token', 'delete', id!, ...here)
   assert.deepEqual([again.code, again.stderr], [2, `bramble: no token has the id "${id}"; "bramble token list" shows them\n`])
 })
