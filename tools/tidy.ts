@@ -30,7 +30,7 @@ export const RULES: readonly Rule[] = [
   { in: /\/src\//, home: /control-plane\/src\/http\//, forbid: /from '(hono|@hono\/)/, because: 'HTTP has one home' },
   {
     in: /\/src\//,
-    home: /store\/backend\/sqlite\.ts$|\.test\.ts$|store\/power-cut/,
+    home: /store\/backend\/sqlite(-backup)?\.ts$|\.test\.ts$|store\/power-cut/,
     forbid: /from 'node:sqlite'/,
     because: 'SQLite has one home',
   },

@@ -18,6 +18,7 @@ import { serviceAccountKey } from './pki/service-account-key.ts'
 import { writeDurably } from './pki/write-durably.ts'
 import { apiServiceIp, serviceRanges } from './admission/service-addresses/ranges.ts'
 import { openBackend } from './store/backend/open.ts'
+import { givenUpBy, prepareStore, restoreByHand } from './store/backend/prepare-store.ts'
 import { MqttBroker } from './transport/broker.ts'
 import { NodeStreams } from './transport/node-streams.ts'
 import { StreamServer } from './transport/stream-server.ts'
@@ -37,7 +38,9 @@ let env = systemEnv('control-plane')
 try {
   const config = parseServerConfig(JSON.parse(settings) as Record<string, unknown>)
   env = systemEnv('control-plane', config.logLevel)
-  await serve(config, env, stopSignal())
+  const copy = process.env['BRAMBLE_RESTORE']
+  if (copy === undefined) await serve(config, env, stopSignal())
+  else await restore(config, env, copy)
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error)
   if ((error as { permanent?: boolean }).permanent === true) {
@@ -51,6 +54,7 @@ process.exit(0)
 
 async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promise<void> {
   const folder = join(config.dataDirectory, 'server')
+  const path = join(folder, 'store.db')
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const address = config.advertiseAddress ?? (await advertiseAddress())
   const { listenAddress: host, apiPort, mqttPort, streamPort } = config
@@ -64,8 +68,10 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
     },
     env.log,
   )
+  const givenUp = await givenUpBy(process.env['BRAMBLE_SLOT'])
+  await prepareStore({ path, version: manifest.version, givenUp, nowMs: env.clock.nowMs(), log: env.log })
   const controlPlane = await createControlPlane({
-    backend: openBackend({ engine: 'sqlite', path: join(folder, 'store.db') }, env),
+    backend: openBackend({ engine: 'sqlite', path }, env),
     linkServer: new MqttLinkServer(broker, env),
     env,
     settings: { ...config, advertiseAddress: address, certificateAuthority: pki.authority },
@@ -129,6 +135,16 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
 /** A card that was replaced must not go on as the node while it happens to be connected. */
 async function hangUpOnReplaced(broker: MqttBroker, enrolment: Enrolment, signal: AbortSignal): Promise<void> {
   for await (const nodeName of enrolment.deviceChanges(signal)) broker.recheck(nodeName)
+}
+
+/** For somebody who typed `bramble server --restore FILE`. */
+async function restore({ dataDirectory }: ServerConfig, { clock }: Env, copy: string): Promise<void> {
+  try {
+    const replaced = await restoreByHand(join(dataDirectory, 'server', 'store.db'), copy, manifest.version, clock.nowMs())
+    process.stdout.write(`restored ${copy}; what stood there is ${replaced === undefined ? 'gone, as it was damaged' : `in ${replaced}`}\n`)
+  } catch (error) {
+    throw Object.assign(error as Error, { permanent: true }) // for the person who typed it
+  }
 }
 
 /** Ends before a certificate does: whoever restarts us gets new ones. */

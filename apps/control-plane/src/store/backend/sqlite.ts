@@ -13,13 +13,14 @@ export interface SqliteOptions {
 }
 
 const PAGE_BYTES = 1024
-const SCHEMA_VERSION = 1
+/** What the file looks like. A version that changes it raises this; older ones refuse the file then. */
+export const STORE_FORMAT = 1
 // A rowid table with an index beside: WITHOUT ROWID moves whole objects when pages split and writes half as much again.
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS objects (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, created INTEGER NOT NULL, modified INTEGER NOT NULL, value TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS reserved (id INTEGER PRIMARY KEY CHECK (id = 1), through INTEGER NOT NULL);
-  PRAGMA user_version = ${SCHEMA_VERSION};`
+  PRAGMA user_version = ${STORE_FORMAT};`
 
 interface Pending {
   readonly apply: () => void
@@ -133,9 +134,11 @@ export class SqliteBackend implements Backend {
     database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = ${PAGE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
       PRAGMA wal_autocheckpoint = 10000; PRAGMA journal_size_limit = 16777216; PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE; COMMIT;`)
     const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
-    if (version > SCHEMA_VERSION)
-      throw new StorageError(`it was written by a newer version of Bramble (format ${version}): install that version again`)
-    if (version < SCHEMA_VERSION) database.exec(SCHEMA)
+    if (version > STORE_FORMAT)
+      throw new StorageError(
+        `it was written by a newer version of Bramble (format ${version}): install that version again, or put a copy from before in its place with "bramble server --restore FILE"`,
+      )
+    if (version < STORE_FORMAT) database.exec(SCHEMA)
     if (bytesMax !== undefined) database.exec(`PRAGMA max_page_count = ${Math.floor(bytesMax / PAGE_BYTES)}`)
   }
 
@@ -185,7 +188,7 @@ function prepareFile(path: string): void {
   }
 }
 
-class DamagedError extends Error {}
+export class DamagedError extends Error {}
 
 function checkIntegrity(database: DatabaseSync): string | undefined {
   const { quick_check: verdict } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }
@@ -199,10 +202,10 @@ const SQLITE_FULL = 13
 const SQLITE_NOTADB = 26
 const resultCode = (error: unknown): number => ((error as { errcode?: number }).errcode ?? 0) & 0xff
 
-const isDamage = (error: unknown): boolean =>
+export const isDamage = (error: unknown): boolean =>
   error instanceof DamagedError || resultCode(error) === SQLITE_CORRUPT || resultCode(error) === SQLITE_NOTADB
 
-function storageError(path: string, what: string, error: unknown): StorageError {
+export function storageError(path: string, what: string, error: unknown): StorageError {
   const code = resultCode(error)
   if (code === SQLITE_BUSY)
     return new StorageError(`${path} is in use by another process: stop the other control plane first`, { cause: error })
