@@ -198,9 +198,11 @@ ifupdown_address() {
 arm() {
   { mkdir -p "${self%/*}" && keep "$self" 755 <"$0"; } || fail 'the root file system cannot be written: is the card full?'
   unit=$tree/etc/systemd/system/$join_unit
-  [ -e "$unit" ] && [ -L "$tree/etc/systemd/system/multi-user.target.wants/$join_unit" ] && return
-  unit_text | keep "$unit" 644 && mkdir -p "$tree/etc/systemd/system/multi-user.target.wants" &&
-    ln -sfn "../$join_unit" "$tree/etc/systemd/system/multi-user.target.wants/$join_unit" && settle "$tree/etc/systemd/system"
+  [ ! -e "$unit" ] || [ ! -L "${unit%/*}/multi-user.target.wants/$join_unit" ] || return 0
+  {
+    mkdir -p "${unit%/*}/multi-user.target.wants" && unit_text | keep "$unit" 644 &&
+      ln -sfn "../$join_unit" "${unit%/*}/multi-user.target.wants/$join_unit" && settle "${unit%/*}/multi-user.target.wants"
+  } || fail 'the root file system cannot be written: is the card full?'
   [ -n "$tree" ] || systemctl daemon-reload
 }
 
@@ -327,7 +329,7 @@ enrol() {
   [ -z "$(value_of METERED)" ] || set -- "$@" --metered
   for label in $(value_of LABELS | tr , ' '); do set -- "$@" --label "$label"; done
   for taint in $(value_of TAINTS | tr , ' '); do set -- "$@" --taint "$taint"; done
-  said=$("$tree/usr/local/bin/bramble" "$@" 2>&1) || fail "$(printf '%s\n' "$said" | tail -n 1)"
+  said=$("$opt/agent/current/bin/bramble" "$@" 2>&1) || fail "$(printf '%s\n' "$said" | tail -n 1)"
   [ -n "$tree" ] || systemctl start --no-block bramble-agent.service bramble-shutdown.service || fail 'the agent cannot be started: see "systemctl status bramble-agent"'
   tell agent-started "it goes to $server"
 }

@@ -5,7 +5,7 @@ import { must } from '../run.ts'
 const MIB = 1024 * 1024
 const SECTOR = 512
 /** Cards erase in blocks of 4 MiB: nothing shares one with the partition table. */
-const BOOT_START = 4 * MIB
+export const BOOT_START = 4 * MIB
 export const BOOT_BYTES = 256 * MIB
 const ROOT_START = BOOT_START + BOOT_BYTES
 /** What the root needs beyond its files: tables of the file system, and room to work before it has grown. */

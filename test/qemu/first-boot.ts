@@ -1,0 +1,223 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, truncate } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { promisify } from 'node:util'
+import { baseTree, ownMirrors } from '@bramble/provisioning/image/base-tree'
+import { buildImage } from '@bramble/provisioning/image/build-image'
+import { freePorts } from '../../apps/cli/src/cli.fixture.ts'
+import { waitFor } from '../e2e/wait.ts'
+import { CardFile } from './card.ts'
+import { ControlPlane } from './control-plane.ts'
+import { Guest } from './guest.ts'
+import { type Arch, Machine, PACKAGE, programOf } from './machine.ts'
+import { WORDS_IMAGE, wordsArchive } from './words-image.ts'
+
+const exec = promisify(execFile)
+
+export const root = join(import.meta.dirname, '../..')
+export const CACHE_FOLDER = '/var/cache/bramble/images'
+export const BASE = { suite: 'bookworm', runtime: 'podman' } as const
+const VERSION = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly version: string }).version
+const NAMESPACE = 'default'
+/** A card as large as the smallest that people buy. */
+const CARD_BYTES = 4 * 1024 ** 3
+/** Of an emulated board, on a machine that does other things too. */
+const BOOT_MS_MAX = 240_000
+const READY_MS_MAX = 300_000
+
+/** What a first boot is tried with. */
+export interface FirstBootParts {
+  readonly arch: Arch
+  readonly hostname: string
+  /** Whether the release is in the image, or comes with the card. */
+  readonly isReleaseInside: boolean
+  /** Makes a card of the image, with the settings on it. */
+  flash(image: string, card: string, settings: CardWords): Promise<void>
+}
+
+/** What the card must say, whoever writes it, and with whose help. */
+export interface CardWords {
+  readonly hostname: string
+  readonly controlPlane: ControlPlane
+  readonly publicKey: string
+  /** A release, .tar.zst. */
+  readonly bundle: string
+  readonly folder: string
+}
+
+/** A release of the sources as they are, quickly compressed. @returns its path. */
+export async function makeRelease(arch: Arch, folder: string): Promise<string> {
+  const program = join(root, 'bin/node.cjs')
+  await exec(process.execPath, [program, join(root, 'tools/release/release.ts'), '--arch', arch, '--output', folder, '--level', '3'])
+  return join(folder, `bramble-${VERSION}-linux-${arch}.tar.zst`)
+}
+
+/** Why this machine cannot run such a test; undefined when it can. */
+export async function whyNot(arch: Arch): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return 'images are built by root'
+  const needed = {
+    [programOf(arch)]: PACKAGE[arch],
+    mmdebstrap: 'mmdebstrap',
+    mcopy: 'mtools',
+    'mkfs.vfat': 'dosfstools',
+    sfdisk: 'fdisk',
+    'ssh-keygen': 'openssh-client',
+    ...(arch === 'arm64' && process.arch !== 'arm64' && { 'qemu-aarch64-static': 'qemu-user-static and binfmt-support' }),
+  }
+  for (const [program, debianPackage] of Object.entries(needed))
+    if (
+      await exec('sh', ['-c', `PATH=$PATH:/usr/sbin:/sbin command -v ${program}`]).then(
+        () => false,
+        () => true,
+      )
+    )
+      return `${program} is not here: apt-get install ${debianPackage}`
+  return undefined
+}
+
+/** A card in a machine, its control plane, and a clock that starts with the power. */
+export class FirstBoot {
+  readonly parts: FirstBootParts
+  readonly controlPlane: ControlPlane
+  readonly card: CardFile
+  readonly guest: Guest
+  readonly #folder: string
+  readonly #sshPort: number
+  readonly #boots: { readonly machine: Machine; readonly marks: (readonly [string, number])[] }[] = []
+
+  private constructor(parts: FirstBootParts, controlPlane: ControlPlane, card: CardFile, guest: Guest, folder: string, sshPort: number) {
+    this.parts = parts
+    this.controlPlane = controlPlane
+    this.card = card
+    this.guest = guest
+    this.#folder = folder
+    this.#sshPort = sshPort
+  }
+
+  /** Builds the image, flashes it, starts a control plane. Everything is gone when the test ends. */
+  static async prepare(t: TestContext, parts: FirstBootParts): Promise<FirstBoot> {
+    const folder = await mkdtemp(join(tmpdir(), 'bramble-qemu-'))
+    t.after(() => rm(folder, { recursive: true, force: true }))
+    const say = (line: string): void => t.diagnostic(line)
+    const recipe = { ...BASE, arch: parts.arch }
+    const mirrors = await ownMirrors()
+    const { archive } = await baseTree(recipe, { mirrors, cacheFolder: CACHE_FOLDER, say })
+    const words = join(folder, 'words.tar')
+    await wordsArchive(parts.arch, archive, words)
+    const image = join(folder, 'bramble.img')
+    const bundle = await makeRelease(parts.arch, folder)
+    const nodeFiles = join(root, 'provisioning/node')
+    await buildImage({
+      ...recipe,
+      output: image,
+      bundle: parts.isReleaseInside ? bundle : undefined,
+      preload: [words],
+      mirrors,
+      sizeBytes: undefined,
+      cacheFolder: CACHE_FOLDER,
+      nodeFiles,
+      say,
+    })
+    const controlPlane = await ControlPlane.start(t, join(folder, 'control-plane'))
+    const card = join(folder, 'card.img')
+    const { path, publicKey } = await Guest.keys(folder)
+    await parts.flash(image, card, { hostname: parts.hostname, controlPlane, publicKey, bundle, folder })
+    await truncate(card, CARD_BYTES)
+    await rm(image)
+    const [sshPort] = await freePorts(1)
+    const boot = new FirstBoot(parts, controlPlane, new CardFile(card), new Guest(path, sshPort!, 'bramble'), folder, sshPort!)
+    t.after(() => boot.cut())
+    return boot
+  }
+
+  /** Power on. */
+  async start(): Promise<void> {
+    const files = await this.card.bootFiles(this.parts.arch, this.#folder)
+    const log = join(this.#folder, 'console.log')
+    const machine = new Machine({ ...files, arch: this.parts.arch, disk: this.card.path, sshPort: this.#sshPort, log })
+    this.#boots.push({ machine, marks: [] })
+    await this.#shows('kernel', /Linux version/)
+    await this.#shows('systemd', /systemd\[1\]: |Welcome to/)
+  }
+
+  get machine(): Machine {
+    return this.#boots.at(-1)!.machine
+  }
+
+  /** Power off, without a word. */
+  async cut(): Promise<void> {
+    await this.#boots.at(-1)?.machine.cut()
+  }
+
+  /** A step of the first boot, as the console tells it. */
+  async firstBootStep(step: string): Promise<void> {
+    await this.#shows(step, new RegExp(`bramble: ${step}:`))
+  }
+
+  async nodeIsReady(): Promise<void> {
+    await this.#until('node Ready', () => this.controlPlane.isReady(this.parts.hostname), READY_MS_MAX)
+  }
+
+  /** A pod of the image that was preloaded. It counts its starts in a file of the node. */
+  async applyPod(): Promise<void> {
+    const script =
+      'n=0; [ ! -e /count/n ] || read -r n </count/n; n=$((n + 1)); echo $n >/count/n; echo "start $n of these words"; while :; do sleep 1; done'
+    await this.controlPlane.apply({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'words', namespace: NAMESPACE },
+      spec: {
+        containers: [
+          {
+            name: 'words',
+            image: WORDS_IMAGE,
+            imagePullPolicy: 'Never',
+            command: ['sh', '-c', script],
+            resources: { limits: { memory: '32Mi' } },
+            volumeMounts: [{ name: 'count', mountPath: '/count' }],
+          },
+        ],
+        terminationGracePeriodSeconds: 1,
+        volumes: [{ name: 'count', hostPath: { path: '/var/lib/words', type: 'DirectoryOrCreate' } }],
+      },
+    })
+  }
+
+  /** Until `kubectl logs` shows what the pod says at its so-manieth start. */
+  async podSays(start: number): Promise<void> {
+    await this.#until(
+      `pod says its words, start ${start}`,
+      async () => (await this.controlPlane.kubectl('logs', 'words')).includes(`start ${start} of these words`),
+      READY_MS_MAX,
+    )
+  }
+
+  /** What happened when, in seconds since power on. */
+  timeline(): readonly string[] {
+    return this.#boots.flatMap(({ marks }, boot) =>
+      marks.map(([what, seconds]) => `boot ${boot + 1}  ${seconds.toFixed(1).padStart(6)} s  ${what}`),
+    )
+  }
+
+  async #shows(what: string, pattern: RegExp): Promise<void> {
+    await this.machine.shows(pattern, BOOT_MS_MAX)
+    this.#mark(what)
+  }
+
+  async #until(what: string, good: () => Promise<boolean>, limitMs: number): Promise<void> {
+    const explain = async (): Promise<string> => {
+      const agent = await this.guest.run('journalctl -u bramble-agent -n 30 --no-pager -o cat').catch((error: Error) => error.message)
+      const nodes = await this.controlPlane.kubectl('get', 'nodes,pods', '-A', '-o', 'wide').catch((error: Error) => error.message)
+      return `${this.machine.lastLines()}\n${agent}\n${nodes}`
+    }
+    await waitFor(what, good, { limitMs, lookAgainMs: 500, explain })
+    this.#mark(what)
+  }
+
+  #mark(what: string): void {
+    this.#boots.at(-1)!.marks.push([what, this.machine.seconds])
+  }
+}
