@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 
 const LIMIT_MS = 10_000
+const KUBECONFIG_BYTES_MAX = 1 << 20
 
 /** The API said no, or could not be reached. */
 export class ClusterError extends Error {
@@ -31,6 +32,7 @@ export const openCluster = (dataDirectory: string): Cluster => clusterOf(readKub
 /** The cluster of a kubeconfig that `bramble kubeconfig` printed, on any machine. @throws ClusterError when it is not there, or damaged. */
 export function openKubeconfig(path: string): Cluster {
   try {
+    if (statSync(path).size > KUBECONFIG_BYTES_MAX) throw new ClusterError(`${path} is far too large for a kubeconfig`)
     return clusterOf(readFileSync(path, 'utf8'), path)
   } catch (error) {
     if (error instanceof ClusterError) throw error
@@ -58,7 +60,9 @@ function parseKubeconfig(
     const { 'client-certificate-data': certificate, 'client-key-data': key } = users[0]!.user
     return { server: new URL(server).origin, ca: decode(authority), cert: decode(certificate), key: decode(key) }
   } catch (error) {
-    throw new ClusterError(`${path} is damaged (${(error as Error).message}); start the control plane again, it writes a new one`)
+    throw new ClusterError(
+      `${path} is damaged (${(error as Error).message.split('\n')[0]!.slice(0, 200)}); start the control plane again, it writes a new one`,
+    )
   }
 }
 

@@ -4,6 +4,7 @@ import { CRI_SETTINGS } from '../../node-agent/src/cri-config.ts'
 import { SERVER_SETTINGS } from '../../control-plane/src/config.ts'
 import { down } from './down.ts'
 import { EXIT_USAGE, fail } from './fail.ts'
+import { addFlashCommand } from './flash.ts'
 import { addImageCommand } from './image.ts'
 import { addJoinCommand } from './join.ts'
 import { kubeconfig } from './kubeconfig.ts'
@@ -66,6 +67,7 @@ addSettings(
 ).action((_options, command: Command) => becomeProgram('cri', givenSettings(command, CRI_SETTINGS)))
 
 addImageCommand(program)
+addFlashCommand(program)
 addJoinCommand(program)
 addLeaveCommand(program)
 
