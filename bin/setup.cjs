@@ -22,6 +22,11 @@ const PACKAGES = {
     catatonit: 'first process of a test host', curl: 'asks Services', faketime: 'machines without a clock', openssl: 'checks certificates', 'netcat-openbsd': 'asks UDP Services',
     containerd: 'the other container runtime', mmdebstrap: 'a clean Debian for the installer', 'docker-registry': 'images to pull', prometheus: 'reads /metrics', 'python3-kubernetes': 'the Python client, one of those that must work with us',
   },
+  qemu: {
+    'qemu-system-arm': 'a machine much like a Raspberry Pi', 'qemu-system-x86': 'one much like a PC', 'qemu-user-static': 'runs programs of arm64 while an image is built',
+    'binfmt-support': 'finds it', mmdebstrap: 'makes a tree of Debian packages', mtools: 'fills and reads boot partitions', dosfstools: 'makes and checks them',
+    fdisk: 'sfdisk makes the partitions', e2fsprogs: 'makes the root', 'openssh-client': 'looks into the machines',
+  },
   release: {
     'binutils-aarch64-linux-gnu': 'makes programs for arm64 smaller', 'binutils-x86-64-linux-gnu': 'makes programs for x64 smaller',
     'debian-archive-keyring': 'verifies packages of Debian', zstd: 'unpacks releases',
@@ -86,7 +91,10 @@ function withKubectl(wanted) {
   return childProcess.spawnSync('kubectl', ['version', '--client']).error ? Object.assign({ 'kubernetes-client': 'kubectl' }, wanted) : wanted
 }
 
-function pinned(args) { run(process.execPath, [path.join(root, 'bin', 'node.cjs')].concat(args)) }
+function pinned(args, options) { run(process.execPath, [path.join(root, 'bin', 'node.cjs')].concat(args), options) }
+
+/** Emulated machines that hang must not hang whoever waits for them. */
+const QEMU_MS_MAX = 20 * 60000
 
 const jobs = {
   start: function () {
@@ -106,6 +114,13 @@ const jobs = {
     pinned(['tools/bundle.ts'])
     pinned(['tools/test.ts', 'all'].concat(extra))
   },
+  'test:qemu': function () {
+    installModules()
+    installPackages(withKubectl(Object.assign({}, PACKAGES.run, PACKAGES.release, PACKAGES.qemu)))
+    pinned(['tools/generate.ts'])
+    pinned(['tools/bundle.ts'])
+    pinned(['tools/test.ts', 'qemu'].concat(extra), { timeout: QEMU_MS_MAX })
+  },
   release: function () {
     installModules()
     installPackages(PACKAGES.release)
@@ -115,7 +130,7 @@ const jobs = {
 }
 
 try {
-  if (!jobs[job]) throw new Error('usage: node bin/setup.cjs start|stop|test')
+  if (!jobs[job]) throw new Error('usage: node bin/setup.cjs start|stop|test|test:qemu|release')
   jobs[job]()
 } catch (error) {
   console.error('bramble: ' + error.message)

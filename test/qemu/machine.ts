@@ -34,7 +34,7 @@ const MACHINES = {
     console: 'ttyS0',
     args: ['-M', 'q35', '-cpu', 'max', '-accel', 'tcg,thread=multi'],
     disk: 'virtio-blk-pci',
-    net: 'virtio-net-pci',
+    net: 'virtio-net-pci,romfile=',
     random: 'virtio-rng-pci',
   },
 } as const
@@ -56,8 +56,9 @@ export class Machine {
     const { program, console, args, disk: diskDevice, net, random } = MACHINES[arch]
     const file = createWriteStream(log, { flags: 'a' })
     this.#child = spawn(
-      program,
+      'setpriv', // a test that is killed leaves no machine behind
       [
+        ...['--pdeathsig', 'KILL', '--', program],
         ...args,
         ...['-smp', `${PROCESSORS}`, '-m', `${MEMORY_MIB}`, '-kernel', kernel, '-initrd', initrd, '-append', `${words} console=${console}`],
         // what the guest has flushed survives a killed QEMU: the page cache is this machine's
