@@ -12,6 +12,9 @@ import { services } from './services.ts'
 import { addSettings, givenSettings } from './setting-options.ts'
 import { OPT_FOLDER, uninstallReleases } from './slots.ts'
 
+/** Outside of the data folder: what was cached, what operators said, what preflight mended. */
+const MADE = ['/var/cache/bramble', '/etc/bramble', '/etc/modules-load.d/bramble.conf', '/etc/sysctl.d/90-bramble.conf']
+
 interface LeaveOptions {
   readonly uninstall: boolean
   readonly yes: boolean
@@ -45,7 +48,7 @@ async function leave(given: Record<string, unknown>, { uninstall, yes }: LeaveOp
   for (const name of ['agent', 'join-token', 'node-agent.settings']) await rm(join(dataDirectory, name), { recursive: true, force: true })
   if (nodeName !== undefined) await forgetNode(dataDirectory, nodeName)
   if (uninstall) {
-    for (const path of [dataDirectory, '/var/cache/bramble', '/etc/bramble']) await rm(path, { recursive: true, force: true })
+    for (const path of [dataDirectory, ...MADE]) await rm(path, { recursive: true, force: true })
     await uninstallReleases()
     console.log(`bramble: ${OPT_FOLDER} and the command are gone; Debian's packages (podman, iptables, …) stay`)
   }

@@ -3,7 +3,8 @@ import { type Check, type Host, ok } from '../host.ts'
 /** Of other orchestrators, by what they leave. */
 const FOLDERS: readonly (readonly [path: string, name: string])[] = [
   ['/var/lib/rancher/k3s', 'k3s'],
-  ['/var/lib/kubelet', 'kubelet'],
+  // not the folder itself: CSI drivers register below it with us, too
+  ['/var/lib/kubelet/pki', 'kubelet'],
   ['/var/snap/microk8s', 'MicroK8s'],
   ['/var/lib/k0s', 'k0s'],
 ]
