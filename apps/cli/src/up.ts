@@ -45,7 +45,7 @@ export async function up(given: Record<string, unknown>, foreground: boolean): P
   const cluster = await waitForApi(runner, dataDirectory)
   say(`control plane: ready at ${cluster.server}`)
 
-  if (!existsSync(join(dataDirectory, 'agent', 'identity', 'node.crt'))) await writeToken(cluster, dataDirectory)
+  if (!existsSync(join(dataDirectory, 'agent', 'identity', 'node.crt'))) await writeToken(cluster, dataDirectory, nodeName)
   say(`agent: starting as node "${nodeName}" (log: ${runner.logHint('node-agent')})`)
   await runner.start('node-agent', agentGiven)
   const tookMs = await waitForNode(runner, cluster, nodeName)
@@ -61,10 +61,11 @@ export async function up(given: Record<string, unknown>, foreground: boolean): P
 
 const tokenFile = (dataDirectory: string): string => join(dataDirectory, 'join-token')
 
-async function writeToken(cluster: Cluster, dataDirectory: string): Promise<void> {
+/** For this machine alone: if its node is known, from before its folder was lost, it is the same one. */
+async function writeToken(cluster: Cluster, dataDirectory: string, nodeName: string): Promise<void> {
   await mkdir(dataDirectory, { recursive: true })
   await rm(tokenFile(dataDirectory), { force: true })
-  await writeFile(tokenFile(dataDirectory), await mintToken(cluster, { ttlMs: TOKEN_TTL_MS, uses: 1 }), { mode: 0o600 })
+  await writeFile(tokenFile(dataDirectory), await mintToken(cluster, { ttlMs: TOKEN_TTL_MS, uses: 1, nodeName }), { mode: 0o600 })
 }
 
 async function waitForApi(runner: Services, dataDirectory: string): Promise<Cluster> {
