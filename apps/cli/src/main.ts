@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { AGENT_SETTINGS } from '../../node-agent/src/config.ts'
 import { CRI_SETTINGS } from '../../node-agent/src/cri-config.ts'
@@ -18,6 +19,7 @@ import { status } from './show-status.ts'
 import { shutDown } from './shut-down.ts'
 import { addTokenCommand } from './token-command.ts'
 import { up } from './up.ts'
+import { addUpgradeCommand } from './upgrade.ts'
 import { VERSION } from './version.ts'
 
 /** Settings of both programs, each name once: what `bramble up` takes. */
@@ -28,6 +30,7 @@ const program = new Command('bramble')
   .description('Turns a drawer of Raspberry Pis into one Kubernetes-compatible cluster.')
   .version(VERSION, '-V, --version', 'print the version')
   .showHelpAfterError('(see --help)')
+  .enablePositionalOptions() // `bramble upgrade --version` is not `bramble --version`
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_USAGE))
 
 addSettings(
@@ -46,9 +49,13 @@ addSettings(
   dataDirOnly,
 ).action((_options, command: Command) => status(givenSettings(command, dataDirOnly)))
 
-addSettings(program.command('server').description('run the control plane'), SERVER_SETTINGS).action((_options, command: Command) =>
-  becomeProgram('control-plane', givenSettings(command, SERVER_SETTINGS)),
-)
+addSettings(program.command('server').description('run the control plane'), SERVER_SETTINGS)
+  .option('--restore <FILE>', 'put a copy of the store in its place, and end; copies are in PATH/server/backups')
+  .action((_options, command: Command) => {
+    const { restore } = command.opts<{ restore?: string }>()
+    const environment: Record<string, string> = restore === undefined ? {} : { BRAMBLE_RESTORE: resolve(restore) }
+    becomeProgram('control-plane', givenSettings(command, SERVER_SETTINGS), environment)
+  })
 
 addSettings(program.command('agent').description('run the agent of this node; joins with a token the first time'), AGENT_SETTINGS)
   .option('--shutdown', 'tell the agent that runs here that the machine goes down; returns when its pods have ended', false)
@@ -74,6 +81,7 @@ addLeaveCommand(program)
 addTokenCommand(program)
 addNodeCommand(program)
 addReleaseCommand(program)
+addUpgradeCommand(program)
 
 addSettings(program.command('kubeconfig').description('print an admin kubeconfig (it holds a private key)'), dataDirOnly).action(
   (_options, command: Command) => kubeconfig(givenSettings(command, dataDirOnly)),
