@@ -58,7 +58,7 @@ export function checkCard(options: CardOptions): { readonly settings: CardSettin
   const problems: Problem[] = []
   const check = (option: string, value: string | undefined, problemOf: (text: string) => string | undefined): void => {
     const message = value === undefined ? undefined : problemOf(value)
-    if (message !== undefined) problems.push({ option, message: `${shown(value!)} ${message}` })
+    if (message !== undefined) problems.push({ option, message: `${shown(value!)} ${message}`.trim() })
   }
   check('hostname', options.hostname, hostnameProblem)
   check('serial', options.serial, serialProblem)
