@@ -227,6 +227,17 @@ test('a node has the labels and taints of its token, and its own taints only whe
   assert.equal(plane.client.get(nodes, 'pi-1')!.spec.taints?.some(({ key }) => key === 'slow') ?? false, false)
 })
 
+test('a Node learns on which board its card is', { timeout: 30_000 }, async (t) => {
+  const plane = await aControlPlane(t, { pki })
+  await (await boot(t, plane, { ...aBoard('a'), serial: '' })).joined
+  assert.equal(annotations(plane)[DEVICE_SERIAL], undefined)
+  for (const serial of ['10000000aaaaaaaa', '10000000bbbbbbbb']) {
+    await plane.enrolment.seenBoard('pi-1', serial)
+    assert.equal(annotations(plane)[DEVICE_SERIAL], serial)
+  }
+  await plane.enrolment.seenBoard('pi-9', '10000000bbbbbbbb')
+})
+
 test('a machine whose host name is the one it came with is called after its board', { timeout: 30_000 }, async (t) => {
   const plane = await aControlPlane(t, { pki })
   const identity = await (await boot(t, plane, aBoard('a'), {}, { 'node-name': undefined })).joined

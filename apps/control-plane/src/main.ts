@@ -65,6 +65,7 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
     {
       ...{ host, port: mqttPort, authority: pki.authority, certificate: pki.server.certificate, key: pki.server.key },
       mayConnect: (nodeName, device) => enrolment.mayConnect(nodeName, device),
+      seenBoard: (nodeName, serial) => void enrolment.seenBoard(nodeName, serial),
     },
     env.log,
   )

@@ -79,8 +79,9 @@ async function serve(config: AgentConfig, env: Env, stop: AbortController): Prom
   await card?.tell('joining', 'this machine looks for its cluster')
   const time = new TimeKeeper({ path: join(folder, 'clock'), system: hostTime, env })
   await time.restore()
+  const device = deviceFacts()
   const membership = await Membership.open(config, join(folder, 'identity'), env, signal, {
-    device: deviceFacts(),
+    device,
     progress: (step, text) => card?.tell(step, text),
     time: (timeMs) => time.told(timeMs),
   })
@@ -120,6 +121,7 @@ async function serve(config: AgentConfig, env: Env, stop: AbortController): Prom
         port: mqttPort,
         credentials: () => membership.identity,
         keepaliveSeconds: config.keepaliveSeconds,
+        board: device.serial,
         env,
       }),
     ),

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { isReason } from '@bramble/api/status-error'
 import type { Secret } from '@bramble/api/types/core'
 import type { Node } from '@bramble/api/types/node'
-import { DEVICE_KEY } from '@bramble/api/types/node-identity'
+import { DEVICE_KEY, DEVICE_SERIAL } from '@bramble/api/types/node-identity'
 import type { EnrolRequest } from '@bramble/link/grpc/stream'
 import {
   isTokenOf,
@@ -91,6 +91,18 @@ export class Enrolment {
   /** Whether a device with a good certificate is still the node of that name. @param device Fingerprint of its key. */
   mayConnect(nodeName: string, device: string): boolean {
     return isCurrentDevice(this.#client.get(nodes, nodeName), device) && !this.#removed.has(device)
+  }
+
+  /** A card was moved to another board, or the Node is from before serials were known. Never rejects. */
+  async seenBoard(nodeName: string, serial: string): Promise<void> {
+    const before = this.#client.get(nodes, nodeName)?.metadata.annotations
+    if (before?.[DEVICE_KEY] === undefined || before[DEVICE_SERIAL] === serial) return
+    try {
+      await this.#client.patch(nodes, nodeName, { metadata: { annotations: { [DEVICE_SERIAL]: serial } } })
+      this.#env.log.info('a node is on another board', { node: nodeName, before: before[DEVICE_SERIAL], board: serial })
+    } catch (error) {
+      this.#env.log.warn('the board of a node was not noted', { node: nodeName, error })
+    }
   }
 
   /** Tells the names of nodes whose device may have changed, or that are gone, until `signal` aborts. */

@@ -108,6 +108,21 @@ test('a device that is the node no more is hung up on, and does not come back', 
   await assert.rejects(link.open(HELLO, new AbortController().signal), /refuses this node's certificate .*join again with a new token/)
 })
 
+test('of a card and its copy the one that is connected is the node; a card that was moved is the node still', LIMIT, async (t) => {
+  const seen: string[] = []
+  const { port, handler } = await serve(t, { seenBoard: (name, serial) => void seen.push(`${name} ${serial}`) })
+  const [card, copy] = ['10000000aaaaaaaa', '10000000bbbbbbbb'].map((board) => aLink('pi-1', port, { board })) as [MqttLink, MqttLink]
+  const session = await card.open(HELLO, new AbortController().signal)
+  await assert.rejects(copy.open(HELLO, new AbortController().signal), /refuses this node's certificate .*unless this card is a copy/)
+  await session.report([usage(1)])
+  const again = await card.open(HELLO, new AbortController().signal)
+  await session.closed
+  await again.close()
+  await handler.until('closed pi-1 goodbye')
+  await (await copy.open(HELLO, new AbortController().signal)).close()
+  assert.deepEqual(seen, ['pi-1 10000000aaaaaaaa', 'pi-1 10000000aaaaaaaa', 'pi-1 10000000bbbbbbbb'])
+})
+
 test('nobody listening is said plainly', LIMIT, async () => {
   const proxy = await openProxy(1)
   await proxy.close()

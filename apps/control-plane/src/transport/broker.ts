@@ -19,6 +19,7 @@ const KEEPALIVE_SECONDS_MAX = 3_600
 /** What a frame has besides its payload: fixed header, topic, packet id. */
 const FRAME_EXTRA_BYTES = 1_024
 const NOT_AUTHORIZED = 5
+const BOARD = /^[0-9a-f]{8,32}$/
 
 export interface BrokerOptions {
   readonly host: string
@@ -29,6 +30,8 @@ export interface BrokerOptions {
   readonly authority: string
   /** Whether the device that a good certificate was issued to is still the node; absent: it is. @param device Fingerprint of its key. */
   readonly mayConnect?: (nodeName: string, device: string) => boolean
+  /** Told the serial of the board on which a node is, each time that it connects and has one. */
+  readonly seenBoard?: (nodeName: string, serial: string) => void
 }
 
 /**
@@ -43,6 +46,8 @@ export class MqttBroker implements Broker {
   readonly #replaced = new WeakSet<Client>()
   /** Fingerprints of their keys. */
   readonly #devices = new WeakMap<Client, string>()
+  /** Serials of their boards. */
+  readonly #boards = new WeakMap<Client, string>()
   #aedes: Aedes | undefined
   #server: Server | undefined
 
@@ -119,7 +124,8 @@ export class MqttBroker implements Broker {
       drainTimeout: DRAIN_MS,
       connectTimeout: CONNECT_MS,
       keepaliveLimit: KEEPALIVE_SECONDS_MAX,
-      authenticate: (client, _username, _password, done) => {
+      authenticate: (client, username, _password, done) => {
+        if (username && BOARD.test(username)) this.#boards.set(client, username)
         const refusal = this.#refusal(client)
         if (refusal === undefined) return done(null, true)
         this.#log.warn('an MQTT client was refused', { client: client.id, reason: refusal })
@@ -154,6 +160,9 @@ export class MqttBroker implements Broker {
     if (client.id !== nodeName) return `the client id must be the node name in the certificate, ${nodeName}`
     if (!client.clean) return 'only clean sessions are served'
     const before = this.#current.get(nodeName)
+    const [board, boardBefore] = [this.#boards.get(client), before && this.#boards.get(before)]
+    if (board !== undefined && boardBefore !== undefined && board !== boardBefore)
+      return `its card is a copy: node "${nodeName}" is connected from board ${boardBefore}, and this is board ${board}; join the copy anew under another name`
     if (before) this.#replaced.add(before) // its last will must not tell that the node is lost
     return undefined
   }
@@ -166,6 +175,8 @@ export class MqttBroker implements Broker {
     const nodeName = client.id
     this.#current.get(nodeName)?.conn.destroy()
     this.#current.set(nodeName, client)
+    const board = this.#boards.get(client)
+    if (board !== undefined) this.#options.seenBoard?.(nodeName, board)
     const gone = (): void => {
       if (this.#current.get(nodeName) !== client) return
       this.#current.delete(nodeName)

@@ -12,6 +12,8 @@ export interface Identity extends Omit<Enrolled, 'timeMs'> {
   readonly server: string
   /** PEM. */
   readonly key: string
+  /** Serial of the board on which this card joined; absent where it had none. */
+  readonly board?: string
 }
 
 type Place = Omit<Identity, 'certificate' | 'authority' | 'key' | 'nodeName'>
@@ -83,8 +85,9 @@ export class IdentityFiles {
     podNetwork,
     serviceNetwork,
     server,
+    board,
   }: Omit<Identity, 'key' | 'nodeName'>): Promise<void> {
-    const place: Place = { mqttPort, streamPort, podNetwork, serviceNetwork, server }
+    const place: Place = { mqttPort, streamPort, podNetwork, serviceNetwork, server, ...(board && { board }) }
     await atomicWrite(join(this.#folder, 'ca.crt'), authority, 0o644)
     await atomicWrite(join(this.#folder, 'place.json'), JSON.stringify(place), 0o644)
     await atomicWrite(join(this.#folder, 'node.crt'), certificate, 0o644)
@@ -105,8 +108,9 @@ export async function joinCluster(
 ): Promise<{ readonly identity: Identity; readonly timeMs: number }> {
   const key = await files.deviceKey()
   const { timeMs, ...enrolled } = await client.enrol(token, { ...request, csr: await certificateRequest(key) })
-  await files.save({ ...enrolled, server })
-  return { identity: { nodeName: request.nodeName, key, ...enrolled, server }, timeMs }
+  const place = { ...enrolled, server, ...(request.device?.serial && { board: request.device.serial }) }
+  await files.save(place)
+  return { identity: { nodeName: request.nodeName, key, ...place }, timeMs }
 }
 
 /** A newer certificate for the same key. @throws EnrolmentError */
@@ -121,9 +125,9 @@ export const nodeNameOf = (certificate: string): string | undefined =>
   /^CN=system:node:(.+)$/m.exec(new X509Certificate(certificate).subject)?.[1]
 
 function parsePlace(text: string): Place {
-  const { server, mqttPort, streamPort, podNetwork, serviceNetwork } = (JSON.parse(text) ?? {}) as Partial<Place>
+  const { server, mqttPort, streamPort, podNetwork, serviceNetwork, board } = (JSON.parse(text) ?? {}) as Partial<Place>
   if (!server || !mqttPort || !streamPort || !podNetwork || !serviceNetwork) return refuse('something is missing')
-  return { server, mqttPort, streamPort, podNetwork, serviceNetwork }
+  return { server, mqttPort, streamPort, podNetwork, serviceNetwork, ...(board && { board }) }
 }
 
 function refuse(why: string): never {

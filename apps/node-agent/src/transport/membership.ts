@@ -85,6 +85,7 @@ export class Membership {
       refuseOther(kept, config, token, folder)
       const identity = config.server === undefined || config.server === kept.server ? kept : await files.move(kept, config.server)
       await forgetToken(config)
+      warnOfOtherBoard(kept, options.device?.serial ?? '', env)
       return new Membership(files, identity, false, env)
     }
     if (config.server === undefined)
@@ -165,6 +166,14 @@ function refuseOther(kept: Identity, config: AgentConfig, token: string | undefi
     throw new MembershipError(
       `this machine is a node of another cluster (its certificate is in ${folder}); to move it to the token's cluster, run "bramble reset --yes" first`,
     )
+}
+
+/** A card that was moved is as good as ever; of two that are alike the one that connects first is the node. */
+function warnOfOtherBoard({ board, nodeName }: Identity, serial: string, { log }: Env): void {
+  if (board === undefined || serial === '' || board === serial) return
+  log.warn(
+    `this card joined as node "${nodeName}" on board ${board}, and is on board ${serial} now; if it is a copy and that board has the other: bramble reset --yes; rm -f /etc/machine-id; systemd-machine-id-setup; then join with a new token under another name`,
+  )
 }
 
 /** A token is good once; a file with one would be a secret that nobody needs. */

@@ -24,6 +24,8 @@ export interface MqttLinkOptions {
   readonly port: number
   /** PEM, read at each open: a renewed certificate is used from the next session on. */
   credentials(): { readonly key: string; readonly certificate: string; readonly authority: string }
+  /** Serial of this machine's board: a copied card has a good certificate, and another board. Absent where there is none. */
+  readonly board?: string
   /** How often an idle connection is probed. Both ends notice its loss after 1.5 times this. */
   readonly keepaliveSeconds?: number
   readonly env: Env
@@ -89,7 +91,7 @@ export class MqttLink implements NodeLink {
   }
 
   #connectOptions(session: string): IClientOptions & { readonly noDelay: true } {
-    const { nodeName, host, port, keepaliveSeconds = KEEPALIVE_SECONDS } = this.#options
+    const { nodeName, host, port, board, keepaliveSeconds = KEEPALIVE_SECONDS } = this.#options
     const { key, certificate, authority } = this.#options.credentials()
     return {
       host,
@@ -101,6 +103,7 @@ export class MqttLink implements NodeLink {
       ca: authority,
       rejectUnauthorized: false, // `open` looks for itself
       clientId: nodeName,
+      ...(board && { username: board }),
       protocolVersion: 4,
       clean: true,
       keepalive: keepaliveSeconds,
@@ -140,7 +143,7 @@ export class MqttLink implements NodeLink {
     if (error instanceof NotControlPlane)
       return `${at} belongs to another cluster: its certificate was not issued by this node's authority (${error.message})`
     if (/\balert\b|not authorized/i.test(error.message))
-      return `${at} refuses this node's certificate (${error.message}); join again with a new token`
+      return `${at} refuses this node's certificate (${error.message}); join again with a new token, unless this card is a copy of one that is connected now`
     return `${at}: ${error.message}`
   }
 }
