@@ -65,7 +65,7 @@ export async function restartServer(dataDirectory: string, isSystemd: boolean): 
   const supervisor = (await readFile(`${dataDirectory}/log/control-plane.pid`, 'utf8').catch(() => '')).trim()
   for (const pid of await childrenOf(supervisor)) {
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-    if (command.includes('supervise') || !/control-plane|launcher/.test(command)) continue
+    if (command.includes('supervise') || !/control-plane|launcher|bin\/bramble/.test(command)) continue
     process.kill(Number(pid), 'SIGTERM')
     return
   }
