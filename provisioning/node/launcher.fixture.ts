@@ -7,6 +7,7 @@ import { basename, join } from 'node:path'
 export const LAUNCHER = join(import.meta.dirname, 'launcher')
 /** What changes something on the disk, and is therefore where a power cut may fall. */
 const CHANGES = ['cp', 'chmod', 'ln', 'mkdir', 'mv', 'rm', 'sync']
+const PROVES_ITSELF = '"$BRAMBLE_LAUNCHER" agent commit'
 const RUN_MS_MAX = 60_000
 
 export interface Launched {
@@ -32,8 +33,8 @@ export class LauncherBench {
     rmSync(this.root, { recursive: true, force: true })
   }
 
-  /** @param script What its program does. */
-  release(version: string, script = 'exit 0', more: Readonly<Record<string, string>> = {}): void {
+  /** @param script What its program does; default: it is well, says so, and ends. */
+  release(version: string, script = PROVES_ITSELF, more: Readonly<Record<string, string>> = {}): void {
     const files: Record<string, string> = {
       'bin/bramble': `#!/bin/sh\necho ran ${version}\n${script}\n`,
       'release.json': JSON.stringify({ version }),
