@@ -11,6 +11,7 @@ const BENCHES = {
   'power-cut': 'a host loses power while pods start and boots without its link: until all of them run, beside the plain runtime (5 min)',
   iptables: 'first fill and one change of the Service rules, 100 to 5000 Services (2 min)',
   soak: 'pods come and go for an hour: does memory grow? (--minutes N)',
+  provisioning: 'write speed of cards beside dd and xzcat | dd (3 min; [PART…] --mib N --repeats N)',
   api: 'reads, writes and watches per second over HTTPS, 1000 watchers, a start with 10,000 pods (3 min)',
 } as const
 
