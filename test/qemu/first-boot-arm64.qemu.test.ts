@@ -1,27 +1,14 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { promisify } from 'node:util'
-import { FirstBoot, root, whyNot } from './first-boot.ts'
+import { PI } from './boards.ts'
+import { FirstBoot, whyNot } from './first-boot.ts'
 
-const exec = promisify(execFile)
 const LIMIT = { timeout: 1_150_000 }
 
 test('a blank card becomes a Ready node, runs a pod, and runs it again after a power cut', LIMIT, async (t) => {
   const reason = await whyNot('arm64')
   if (reason !== undefined) return t.skip(reason)
-  const boot = await FirstBoot.prepare(t, {
-    arch: 'arm64',
-    hostname: 'pi-lab-1',
-    isReleaseInside: false,
-    flash: async (image, card, { hostname, controlPlane, publicKey, bundle }) => {
-      const words = ['--image', image, '--output', card, '--hostname', hostname, '--ssh-key', publicKey, '--bundle', bundle, '--yes']
-      const server = ['--data-dir', controlPlane.folder, '--server', controlPlane.server, '--stream-port', `${controlPlane.streamPort}`]
-      const more = ['--wifi', 'Not here', '--wifi-open', '--country', 'DE', '--timezone', 'Europe/Berlin', '--label', 'disktype=sd']
-      await exec(process.execPath, [join(root, 'bin/bramble'), 'flash', ...words, ...server, ...more], { timeout: 300_000 })
-    },
-  })
+  const boot = await FirstBoot.prepare(t, PI)
   const { card, controlPlane, guest } = boot
   const token = /^TOKEN='(.+)'$/m.exec(await card.read('bramble/node.env'))![1]!
 
@@ -37,9 +24,7 @@ test('a blank card becomes a Ready node, runs a pod, and runs it again after a p
     assert.match(await guest.run('cat /etc/wpa_supplicant/wpa_supplicant-wlan0.conf'), /country=DE\n(.*\n)* {2}ssid=4e6f742068657265\n/)
     assert.equal(await guest.run('systemctl is-system-running'), 'running')
   })
-  t.diagnostic(
-    await guest.run('grep MemAvailable /proc/meminfo; grep -h VmRSS /proc/$(systemctl show -p MainPID --value bramble-agent)/status'),
-  )
+  t.diagnostic(await boot.memory())
 
   await boot.cut()
   await t.test('what an operator reads on the card: it was ready, and nothing secret', async () => {

@@ -1,38 +1,14 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { test } from 'node:test'
-import { promisify } from 'node:util'
-import { CardFile } from './card.ts'
-import { BASE, FirstBoot, whyNot } from './first-boot.ts'
+import { PC } from './boards.ts'
+import { FirstBoot, whyNot } from './first-boot.ts'
 
-const exec = promisify(execFile)
 const LIMIT = { timeout: 1_000_000 }
 
 test('a PC with the release in its image becomes a node, and is one again after a power cut', LIMIT, async (t) => {
   const reason = await whyNot('x64')
   if (reason !== undefined) return t.skip(reason)
-  const boot = await FirstBoot.prepare(t, {
-    arch: 'x64',
-    hostname: 'lab-x64',
-    isReleaseInside: true,
-    // "bramble flash" makes cards for Pis alone
-    flash: async (image, path, { hostname, controlPlane, publicKey, folder }) => {
-      await exec('cp', ['--sparse=always', image, path])
-      const lines = {
-        FORMAT: '1',
-        HOSTNAME: hostname,
-        USER: 'bramble',
-        SSH_KEY: publicKey,
-        SERVER: controlPlane.server,
-        STREAM_PORT: `${controlPlane.streamPort}`,
-        TOKEN: await controlPlane.token(hostname),
-        LABELS: 'disktype=ssd',
-        RUNTIME: BASE.runtime,
-      }
-      const text = Object.entries(lines).map(([key, value]) => `${key}='${value}'\n`)
-      await new CardFile(path).write('bramble/node.env', text.join(''), folder)
-    },
-  })
+  const boot = await FirstBoot.prepare(t, PC)
   await boot.start()
   for (const step of ['start', 'token-stored', 'root-grown', 'identity', 'network-config', 'bundle', 'agent-started'])
     await boot.firstBootStep(step)

@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
 import { baseTree, ownMirrors } from '@bramble/provisioning/image/base-tree'
 import { buildImage } from '@bramble/provisioning/image/build-image'
@@ -27,6 +26,12 @@ const CARD_BYTES = 4 * 1024 ** 3
 /** Of an emulated board, on a machine that does other things too. */
 const BOOT_MS_MAX = 240_000
 const READY_MS_MAX = 300_000
+
+/** A test, or a benchmark. */
+export interface Scope {
+  after(cleanUp: () => Promise<void>): void
+  diagnostic(line: string): void
+}
 
 /** What a first boot is tried with. */
 export interface FirstBootParts {
@@ -98,7 +103,7 @@ export class FirstBoot {
   }
 
   /** Builds the image, flashes it, starts a control plane. Everything is gone when the test ends. */
-  static async prepare(t: TestContext, parts: FirstBootParts): Promise<FirstBoot> {
+  static async prepare(t: Scope, parts: FirstBootParts): Promise<FirstBoot> {
     const folder = await mkdtemp(join(tmpdir(), 'bramble-qemu-'))
     t.after(() => rm(folder, { recursive: true, force: true }))
     const say = (line: string): void => t.diagnostic(line)
@@ -193,6 +198,13 @@ export class FirstBoot {
       async () => (await this.controlPlane.kubectl('logs', 'words')).includes(`start ${start} of these words`),
       READY_MS_MAX,
     )
+  }
+
+  /** What the idle node needs, as the guest's kernel counts it. */
+  async memory(): Promise<string> {
+    const agent = 'grep -h -E "VmRSS|RssAnon" /proc/$(systemctl show -p MainPID --value bramble-agent)/status'
+    const text = await this.guest.run(`grep -E "MemTotal|MemAvailable" /proc/meminfo; ${agent}`)
+    return text.replaceAll(/\s+/g, ' ')
   }
 
   /** What happened when, in seconds since power on. */

@@ -64,6 +64,8 @@ const SWEPT = [
   'etc/gshadow-',
   'etc/subuid-',
   'etc/subgid-',
+  'etc/systemd/system/default.target.wants/podman.service', // the agent has its own
+  'etc/systemd/system/sockets.target.wants/podman.socket',
 ]
 const EMPTIED = ['var/log', 'var/lib/apt/lists', 'var/cache/apt', 'tmp', 'var/tmp', 'run']
 
