@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, readFile, stat } from 'node:fs/promises'
+import { chmod, mkdir, readFile, stat } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import { parse } from 'yaml'
 import { AN_SSH_KEY, A_PSK } from '@bramble/provisioning/card/card.fixture'
@@ -200,6 +200,58 @@ describe('bramble flash, read back by other tools', { skip: cannot }, () => {
     ])
     assert.equal((parse((await onCard(twice, '/user-data'))!) as Record<string, unknown>)['hostname'], 'pi-2')
     assert.equal((await onCard(twice, '/cmdline.txt'))!.split('cgroup_enable=memory').length, 2)
+  })
+
+  test('the first boot finds on the card what it needs to join, and takes the token off it', async () => {
+    const top = 'bramble-0.5.0'
+    const said =
+      '#!/bin/sh\nfor word; do echo "$word"; done >"$BRAMBLE_TREE/said"\ncat "$BRAMBLE_TREE/var/lib/bramble/join-token" >"$BRAMBLE_TREE/token"\n'
+    for (const folder of ['bin', 'share', 'lib/cni']) await mkdir(bench.path(`${top}/${folder}`), { recursive: true })
+    for (const [name, text] of [
+      ['bin/bramble', said],
+      ['share/launcher', '#!/bin/sh\n'],
+      ['lib/cni/bridge', ''],
+    ] as const) {
+      await bench.file(`${top}/${name}`, text)
+      await chmod(bench.path(`${top}/${name}`), 0o755)
+    }
+    const bundle = bench.path(`${top}-linux-arm64.tar.zst`)
+    assert.equal((await run('tar', ['-C', bench.folder, '-I', 'zstd -q', '-cf', bundle, top])).exitCode, 0)
+    const output = bench.path('joining.img')
+    const card = await flash([
+      '--image',
+      await bench.image('bramble'),
+      '--output',
+      output,
+      ...bench.usual,
+      ...everything(),
+      '--bundle',
+      bundle,
+    ])
+    assert.equal(card.code, 0, card.stderr)
+
+    const tree = bench.path('tree')
+    for (const folder of ['boot/firmware', 'usr/local/bin', 'etc/systemd/system', 'run', 'proc'])
+      await mkdir(`${tree}/${folder}`, { recursive: true })
+    const copied = await run('mcopy', ['-s', '-i', `${output}@@${FAT_START}`, '::bramble', `${tree}/boot/firmware/`])
+    assert.equal(copied.exitCode, 0, copied.stderr)
+    const env = { BRAMBLE_TREE: tree, BRAMBLE_MACHINE: 'aarch64' }
+    const joined = await run('sh', [`${tree}/boot/firmware/bramble/firstboot.sh`, 'join'], { env })
+    assert.equal(joined.exitCode, 0, joined.stdout)
+    const words = (await readFile(`${tree}/said`, 'utf8')).trim().split('\n')
+    const after = (flag: string): string | undefined => words[words.indexOf(flag) + 1]
+    assert.equal(words[0], 'join')
+    assert.deepEqual(['--server', '--stream-port', '--runtime', '--label', '--taint'].map(after), [
+      SERVER,
+      '8444',
+      'podman',
+      'disktype=ssd',
+      'camera=only:NoSchedule',
+    ])
+    assert.ok(words.includes('--metered'))
+    assert.equal(await readFile(`${tree}/token`, 'utf8'), `${A_TOKEN}\n`)
+    assert.doesNotMatch(await readFile(`${tree}/boot/firmware/bramble/node.env`, 'utf8'), /b1\./)
+    assert.doesNotMatch(await readFile(`${tree}/boot/firmware/bramble/status.txt`, 'utf8'), / failed /)
   })
 
   test('images for the Pi go on the card, and without a release when the image has one', async () => {
