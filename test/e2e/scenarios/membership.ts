@@ -29,7 +29,7 @@ export function membership(cluster: () => Cluster): void {
     it('a token that was used up, has run out, or was deleted', async () => {
       const { stdout } = await cluster().bramble(CONTROL_PLANE, ['token', 'list'])
       assert.match(stdout, /^ID +TTL +USED +NODES/)
-      assert.match(stdout, /1\/1 +pi-1$/m)
+      assert.match(stdout, /1\/1 +pi-1 /m)
       refused(await agent('pi-1', withToken(await cluster().joinArguments('pi-9'), tokenIn(cluster().joinedWith.get('pi-1')!))), /token/)
       const args = await cluster().joinArguments('pi-9')
       const id = /\.([^.]+)\.[^.]+$/.exec(tokenIn(args))?.[1] ?? ''

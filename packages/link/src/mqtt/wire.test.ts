@@ -34,6 +34,7 @@ const up: readonly UpMessage[] = [
 ]
 const down: readonly DownMessage[] = [
   { type: 'welcome', session: 's' },
+  { type: 'welcome', session: 's', timeMs: 1_767_225_600_000 },
   { type: 'assign', session: 's', number: 1, item: { type: 'complete', version: 'v', objects: [] } },
   {
     type: 'assign',
