@@ -72,10 +72,11 @@ function startTimes(tree: string): string {
     const times = Array.from({ length: 3 }, () => {
       const beforeMs = performance.now()
       const { status, stderr } = spawnSync(join(tree, 'bin/bramble'), args, { encoding: 'utf8' })
-      if (status !== 0) throw new Error(`the release does not start: ${stderr}`)
+      // a check says 1 where a machine lacks something
+      if (status !== 0 && !(status === 1 && args.includes('--check'))) throw new Error(`the release does not start: ${stderr}`)
       return performance.now() - beforeMs
     })
     return `${Math.round(Math.min(...times))} ms`
   }
-  return `"bramble version" takes ${best('version')}, "bramble agent --help" ${best('agent', '--help')}`
+  return `"bramble version" takes ${best('version')}, "bramble agent --check" ${best('agent', '--check')}`
 }
