@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { open, truncate } from 'node:fs/promises'
+import { mkdir, open, readFile, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { A_PSK } from '@bramble/provisioning/card/card.fixture'
 import { must, run } from '@bramble/provisioning/run'
 import { bramble, serverFlags, startServer, temporaryFolder } from '../../apps/cli/src/cli.fixture.ts'
+import { openCluster } from '../../apps/cli/src/cluster.ts'
+import { findBundle } from '../../apps/cli/src/flash/find-bundle.ts'
 import { binBramble } from '../../apps/cli/src/programs.ts'
+import { VERSION } from '../../apps/cli/src/version.ts'
 import { onCard } from './card-images.ts'
 import { Bench, flash, loopDevice, SERVER } from './flash.fixture.ts'
 
@@ -101,6 +106,33 @@ describe('cards and the control plane', { skip: cannot }, () => {
     assert.ok((await tokens()).some((line) => line.includes(' far ')))
   })
 
+  test('a release that is not here comes from the control plane, once, and is believed by its checksum alone', async () => {
+    const name = `bramble-${VERSION}-linux-arm64.tar.zst`
+    const content = await readFile(bench.path('bramble-0.1.0-linux-arm64.tar.zst'))
+    const note = { sizeBytes: content.length, sha256: createHash('sha256').update(content).digest('hex') }
+    const nowhere = { built: bench.path('nowhere'), imported: bench.path('nowhere') }
+    const said: string[] = []
+    const cluster = openCluster(dataDir)
+    process.env['XDG_CACHE_HOME'] = bench.path('cache')
+    const find = (): Promise<string> => findBundle(nowhere, cluster, (text) => said.push(text))
+    await assert.rejects(find, /no release for the Pi: .* the control plane has none of version .*"npm run release" makes one/)
+    await mkdir(join(dataDir, 'releases'), { recursive: true })
+    await writeFile(join(dataDir, 'releases', name), content)
+    await writeFile(join(dataDir, 'releases', `${name}.json`), JSON.stringify(note))
+    const path = await find()
+    assert.deepEqual(await readFile(path), content)
+    assert.equal(await find(), path)
+    assert.equal(said.length, 1)
+    await writeFile(path, 'cut')
+    assert.deepEqual(await readFile(await find()), content)
+    assert.equal(said.length, 2)
+    assert.equal(
+      await findBundle({ ...nowhere, imported: join(dataDir, 'releases') }, undefined, assert.fail),
+      join(dataDir, 'releases', name),
+    )
+    await assert.rejects(findBundle(nowhere, undefined, assert.fail), /is neither in .* nor in .*; "npm run release" makes one/)
+  })
+
   test('stopped in the middle, it leaves no file and no token', async () => {
     const [before, output] = [await tokens(), bench.path('stopped.img')]
     const large = bench.path('large.img')
@@ -138,6 +170,19 @@ describe('cards and the control plane', { skip: cannot }, () => {
       await disk.close()
       assert.ok(start.every((byte) => byte === 0))
     })
+
+    for (const { name, key } of [
+      { name: 'Ctrl-C', key: '\x03' },
+      { name: 'the end of what is typed', key: '\x04' },
+    ])
+      test(`${name} at a question ends it`, async (t) => {
+        if (device === undefined) return t.skip(MISSING)
+        const flashing = atTerminal([...(await common()), '--hostname', 'pi-1', '--device', device])
+        await flashing.until(/Type yes to go on: /)
+        flashing.child.stdin!.write(key)
+        assert.equal(await flashing.ended, 1)
+        assert.match(flashing.said(), /bramble: stopped/)
+      })
 
     test('a batch asks for the passphrase once, unseen, for yes once, and for each card', async (t) => {
       if (device === undefined) return t.skip(MISSING)

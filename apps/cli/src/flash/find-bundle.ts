@@ -6,6 +6,7 @@ import { get } from 'node:https'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { ReleaseFolder } from '@bramble/provisioning/release/release-folder'
 import type { Cluster } from '../cluster.ts'
 import { UsageError } from '../fail.ts'
 import { VERSION } from '../version.ts'
@@ -26,16 +27,20 @@ interface Release {
  *
  * @throws UsageError when nobody has it.
  */
-export async function findBundle(folders: readonly string[], cluster: Cluster | undefined, say: (text: string) => void): Promise<string> {
-  const here = folders.map((folder) => join(folder, NAME)).find((path) => existsSync(path))
-  if (here !== undefined) return here
-  const found =
-    cluster &&
-    (await download(cluster, say).catch((error: Error) => {
-      throw new UsageError(`no release for the Pi: ${error.message}; ${WAYS}`)
-    }))
-  if (found === undefined) throw new UsageError(`no release for the Pi (${NAME}) in ${folders.join(', ')}; ${WAYS}`)
-  return found
+export async function findBundle(
+  { built, imported }: { readonly built: string; readonly imported: string },
+  cluster: Cluster | undefined,
+  say: (text: string) => void,
+): Promise<string> {
+  const [here, kept] = [join(built, NAME), await new ReleaseFolder(imported).find(NAME)]
+  if (existsSync(here)) return here
+  if (kept) return join(imported, kept.file)
+  if (!cluster) throw new UsageError(`no release for the Pi: ${NAME} is neither in ${built} nor in ${imported}; ${WAYS}`)
+  try {
+    return await download(cluster, say)
+  } catch (error) {
+    throw new UsageError(`no release for the Pi: ${NAME} is not in ${built}, and ${(error as Error).message}; ${WAYS}`)
+  }
 }
 
 const WAYS = '"npm run release" makes one, --bundle FILE names one, --no-bundle is for images that have it inside'

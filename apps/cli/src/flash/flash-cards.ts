@@ -136,7 +136,7 @@ async function filesFor(options: FlashOptions, dataDirectory: string, cluster: C
   if (wrong !== undefined) throw new UsageError(`--preload ${wrong}: must be a .tar, as "podman save" makes it`)
   const bundle = async (): Promise<CardFiles['bundle']> => {
     if (options.bundle === false) return undefined
-    const folders = [join(root, 'dist/release'), join(dataDirectory, 'releases')]
+    const folders = { built: join(root, 'dist/release'), imported: join(dataDirectory, 'releases') }
     return loadBundle(options.bundle ?? (await findBundle(folders, cluster, (text) => console.log(text))))
   }
   return {

@@ -4,13 +4,14 @@ import { createInterface } from 'node:readline/promises'
 /** Whether somebody sits there who can be asked. */
 export const isInteractive = (): boolean => stdin.isTTY === true && stdout.isTTY === true
 
-export async function ask(question: string, signal: AbortSignal): Promise<string> {
+/** @returns the answer without blanks around. @param signal Ends the question. @throws Error when the terminal is closed, or Ctrl-C typed. */
+export function ask(question: string, signal: AbortSignal): Promise<string> {
   const lines = createInterface({ input: stdin, output: stdout })
-  try {
-    return (await lines.question(question, { signal })).trim()
-  } finally {
-    lines.close()
-  }
+  return new Promise<string>((resolve, reject) => {
+    lines.once('SIGINT', () => reject(new Error('stopped')))
+    lines.once('close', () => reject(new Error('stopped: there is no answer to be had')))
+    lines.question(question, { signal }).then((answer) => resolve(answer.trim()), reject)
+  }).finally(() => lines.close())
 }
 
 const ENTER = new Set(['\r', '\n', '\u0004'])
