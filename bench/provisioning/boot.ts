@@ -18,11 +18,11 @@ async function oneBoot(title: string, parts: FirstBootParts): Promise<void> {
     await machine.nodeIsReady()
     const memory = await machine.memory()
     await machine.applyPod()
-    await machine.podSays(1)
+    await machine.podSaysItsWords()
     await machine.cut()
     await machine.start()
     await machine.nodeIsReady()
-    await machine.podSays(2)
+    await machine.podSaysItsWords()
     console.log(`\n${title}\n\n${machine.timeline().join('\n')}\nmemory of the idle node: ${memory}`)
   } finally {
     for (const cleanUp of cleanUps) await cleanUp()

@@ -35,6 +35,7 @@ async function measure(arch: BaseRecipe['arch'], folder: string): Promise<string
     await buildImage({
       ...BASE,
       arch,
+      runtime: 'podman',
       output,
       bundle,
       preload: [],

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { CardFile } from './card.ts'
-import { BASE, type FirstBootParts, root } from './first-boot.ts'
+import { type FirstBootParts, root } from './first-boot.ts'
 
 const exec = promisify(execFile)
 
@@ -10,6 +10,7 @@ const exec = promisify(execFile)
 export const PI: FirstBootParts = {
   arch: 'arm64',
   hostname: 'pi-lab-1',
+  runtime: 'podman',
   isReleaseInside: false,
   flash: async (image, card, { hostname, controlPlane, publicKey, bundle }) => {
     const words = ['--image', image, '--output', card, '--hostname', hostname, '--ssh-key', publicKey, '--bundle', bundle, '--yes']
@@ -19,10 +20,11 @@ export const PI: FirstBootParts = {
   },
 }
 
-/** A virtual PC with the release in its image. */
+/** A virtual PC on containerd, with the release in its image. */
 export const PC: FirstBootParts = {
   arch: 'x64',
   hostname: 'lab-x64',
+  runtime: 'containerd',
   isReleaseInside: true,
   // "bramble flash" makes cards for Pis alone
   flash: async (image, path, { hostname, controlPlane, publicKey, folder }) => {
@@ -36,7 +38,7 @@ export const PC: FirstBootParts = {
       STREAM_PORT: `${controlPlane.streamPort}`,
       TOKEN: await controlPlane.token(hostname),
       LABELS: 'disktype=ssd',
-      RUNTIME: BASE.runtime,
+      RUNTIME: 'containerd',
     }
     const text = Object.entries(lines).map(([key, value]) => `${key}='${value}'\n`)
     await new CardFile(path).write('bramble/node.env', text.join(''), folder)

@@ -17,7 +17,7 @@ test('a blank card becomes a Ready node, runs a pod, and runs it again after a p
     await boot.firstBootStep(step)
   await boot.nodeIsReady()
   await boot.applyPod()
-  await boot.podSays(1)
+  await boot.podSaysItsWords()
   await t.test('the machine is what the card says', async () => {
     assert.match(await controlPlane.kubectl('get', 'node', 'pi-lab-1', '--show-labels'), /disktype=sd/)
     assert.equal(await guest.run('readlink /etc/localtime'), '/usr/share/zoneinfo/Europe/Berlin')
@@ -36,6 +36,6 @@ test('a blank card becomes a Ready node, runs a pod, and runs it again after a p
   })
   await boot.start()
   await boot.nodeIsReady()
-  await boot.podSays(2)
+  await boot.podSaysItsWords()
   for (const line of boot.timeline()) t.diagnostic(line)
 })

@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { PC } from './boards.ts'
 import { FirstBoot, whyNot } from './first-boot.ts'
 
+const POD_PID = 'pgrep -f "of these word[s]"'
+const AGENT_PID = 'systemctl show -p MainPID --value bramble-agent'
 const LIMIT = { timeout: 1_000_000 }
 
 test('a PC with the release in its image becomes a node, and is one again after a power cut', LIMIT, async (t) => {
@@ -14,7 +16,7 @@ test('a PC with the release in its image becomes a node, and is one again after 
     await boot.firstBootStep(step)
   await boot.nodeIsReady()
   await boot.applyPod()
-  await boot.podSays(1)
+  await boot.podSaysItsWords()
   const { guest, controlPlane, card } = boot
 
   await t.test('its label is the one of the card', async () => {
@@ -22,10 +24,8 @@ test('a PC with the release in its image becomes a node, and is one again after 
   })
   await t.test('memory limits of pods are limits of the second kind of cgroup', async () => {
     assert.equal(await guest.run('stat -fc %T /sys/fs/cgroup'), 'cgroup2fs')
-    assert.equal(
-      (await guest.run('cat $(find /sys/fs/cgroup -path "*libpod-*" -name memory.max) | grep -c "^33554432$"').then(Number)) > 0,
-      true,
-    )
+    const limits = 'find /sys/fs/cgroup -name memory.max -exec grep -lx 33554432 {} +'
+    assert.match(await guest.run(limits), /memory\.max/)
   })
   await t.test('systemd runs the agent as its unit says', async () => {
     const shown = await guest.run('systemctl show bramble-agent -p KillMode,Delegate,Restart,SubState,Type,OOMScoreAdjust')
@@ -35,14 +35,14 @@ test('a PC with the release in its image becomes a node, and is one again after 
     assert.equal(await guest.run('systemctl is-enabled bramble-agent bramble-shutdown'), 'enabled\nenabled')
   })
   await t.test('a restart of the agent leaves its pods running', async () => {
-    const pid = 'podman inspect --format "{{.State.Pid}}" $(podman ps -q --filter ancestor=localhost/words:latest)'
-    const before = await guest.run(pid)
-    await guest.run('systemctl restart bramble-agent')
-    await boot.nodeIsReady()
-    assert.equal(await guest.run(pid), before)
-    await guest.run('systemctl kill --signal KILL bramble-agent')
-    await boot.nodeIsReady()
-    assert.equal(await guest.run(pid), before)
+    const before = await guest.run(POD_PID)
+    for (const blow of ['systemctl restart bramble-agent', 'systemctl kill --signal KILL bramble-agent']) {
+      const agent = await guest.run(AGENT_PID)
+      await guest.run(blow)
+      await boot.podAnswers()
+      assert.notEqual(await guest.run(AGENT_PID), agent)
+      assert.equal(await guest.run(POD_PID), before, blow)
+    }
   })
 
   await boot.cut()
@@ -54,6 +54,6 @@ test('a PC with the release in its image becomes a node, and is one again after 
   })
   await boot.start()
   await boot.nodeIsReady()
-  await boot.podSays(2)
+  await boot.podSaysItsWords()
   for (const line of boot.timeline()) t.diagnostic(line)
 })

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { baseTree, ownMirrors } from '@bramble/provisioning/image/base-tree'
 import { buildImage } from '@bramble/provisioning/image/build-image'
+import type { BaseRecipe } from '@bramble/provisioning/image/recipe'
 import { freePorts } from '../../apps/cli/src/cli.fixture.ts'
 import { waitFor } from '../e2e/wait.ts'
 import { CardFile } from './card.ts'
@@ -18,7 +19,7 @@ const exec = promisify(execFile)
 
 export const root = join(import.meta.dirname, '../..')
 export const CACHE_FOLDER = '/var/cache/bramble/images'
-export const BASE = { suite: 'bookworm', runtime: 'podman' } as const
+export const BASE = { suite: 'bookworm' } as const
 const VERSION = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly version: string }).version
 const NAMESPACE = 'default'
 /** A card as large as the smallest that people buy. */
@@ -37,6 +38,7 @@ export interface Scope {
 export interface FirstBootParts {
   readonly arch: Arch
   readonly hostname: string
+  readonly runtime: BaseRecipe['runtime']
   /** Whether the release is in the image, or comes with the card. */
   readonly isReleaseInside: boolean
   /** Makes a card of the image, with the settings on it. */
@@ -91,6 +93,7 @@ export class FirstBoot {
   readonly guest: Guest
   readonly #folder: string
   readonly #sshPort: number
+  readonly #bootsTold = new Set<string>()
   readonly #boots: { readonly machine: Machine; readonly marks: (readonly [string, number])[] }[] = []
 
   private constructor(parts: FirstBootParts, controlPlane: ControlPlane, card: CardFile, guest: Guest, folder: string, sshPort: number) {
@@ -107,7 +110,7 @@ export class FirstBoot {
     const folder = await mkdtemp(join(tmpdir(), 'bramble-qemu-'))
     t.after(() => rm(folder, { recursive: true, force: true }))
     const say = (line: string): void => t.diagnostic(line)
-    const recipe = { ...BASE, arch: parts.arch }
+    const recipe = { ...BASE, arch: parts.arch, runtime: parts.runtime }
     const mirrors = await ownMirrors()
     const { archive } = await baseTree(recipe, { mirrors, cacheFolder: CACHE_FOLDER, say })
     const words = join(folder, 'words.tar')
@@ -166,10 +169,9 @@ export class FirstBoot {
     await this.#until('node Ready', () => this.controlPlane.isReady(this.parts.hostname), READY_MS_MAX)
   }
 
-  /** A pod of the image that was preloaded. It counts its starts in a file of the node. */
+  /** A pod of the image that was preloaded. It says in which boot of the machine it was started. */
   async applyPod(): Promise<void> {
-    const script =
-      'n=0; [ ! -e /count/n ] || read -r n </count/n; n=$((n + 1)); echo $n >/count/n; echo "start $n of these words"; while :; do sleep 1; done'
+    const script = 'read -r boot </proc/sys/kernel/random/boot_id; echo "boot $boot of these words"; while :; do sleep 1; done'
     await this.controlPlane.apply({
       apiVersion: 'v1',
       kind: 'Pod',
@@ -182,20 +184,30 @@ export class FirstBoot {
             imagePullPolicy: 'Never',
             command: ['sh', '-c', script],
             resources: { limits: { memory: '32Mi' } },
-            volumeMounts: [{ name: 'count', mountPath: '/count' }],
           },
         ],
         terminationGracePeriodSeconds: 1,
-        volumes: [{ name: 'count', hostPath: { path: '/var/lib/words', type: 'DirectoryOrCreate' } }],
       },
     })
   }
 
-  /** Until `kubectl logs` shows what the pod says at its so-manieth start. */
-  async podSays(start: number): Promise<void> {
+  /** Until `kubectl logs` shows what the pod says, started in a boot that it has not told of before. */
+  async podSaysItsWords(): Promise<void> {
+    await this.#until('pod says its words', async () => this.#isNews(await this.controlPlane.kubectl('logs', 'words')), READY_MS_MAX)
+  }
+
+  #isNews(log: string): boolean {
+    const boot = /^boot (\S+) of these words$/m.exec(log)?.[1]
+    if (boot === undefined || this.#bootsTold.has(boot)) return false
+    this.#bootsTold.add(boot)
+    return true
+  }
+
+  /** Until a command can be run in the pod: the agent is there, and knows it. */
+  async podAnswers(): Promise<void> {
     await this.#until(
-      `pod says its words, start ${start}`,
-      async () => (await this.controlPlane.kubectl('logs', 'words')).includes(`start ${start} of these words`),
+      'pod answers',
+      async () => (await this.controlPlane.kubectl('exec', 'words', '--', 'sh', '-c', 'echo here')) === 'here\n',
       READY_MS_MAX,
     )
   }

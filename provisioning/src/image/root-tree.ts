@@ -29,12 +29,13 @@ const WANTED: readonly (readonly [unit: string, by: string])[] = [
   ['systemd-timesyncd.service', 'sysinit.target'],
 ]
 
-/** What wakes a card up for nothing, or starts containers that are the agent's. */
+/** What wakes a card up or holds its boot up for nothing, or starts containers that are the agent's. */
 const MASKED = [
   'apt-daily.timer',
   'apt-daily-upgrade.timer',
   'dpkg-db-backup.timer',
   'e2scrub_all.timer',
+  'e2scrub_reap.service',
   'fstrim.timer',
   'podman-auto-update.timer',
   'podman-auto-update.service',
@@ -66,6 +67,7 @@ const SWEPT = [
   'etc/subgid-',
   'etc/systemd/system/default.target.wants/podman.service', // the agent has its own
   'etc/systemd/system/sockets.target.wants/podman.socket',
+  'etc/systemd/system/multi-user.target.wants/wpa_supplicant.service', // one for wlan0 is started when there is one
 ]
 const EMPTIED = ['var/log', 'var/lib/apt/lists', 'var/cache/apt', 'tmp', 'var/tmp', 'run']
 
