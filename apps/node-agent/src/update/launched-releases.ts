@@ -4,7 +4,7 @@ import type { Log } from '@bramble/reconcile/env'
 import { runCommand } from '../host/exec.ts'
 import { atomicWrite, isMissing, readIfPresent } from '../host/files.ts'
 import { DEADLINE_SECONDS, REFUSED, type Slot } from './plan.ts'
-import type { Releases } from './releases.ts'
+import { DamagedRelease, type Releases } from './releases.ts'
 import type { ReleaseServer } from './fetch-release.ts'
 
 /** Checksums of a whole release, on a card that is slow. */
@@ -75,9 +75,9 @@ export class LaunchedReleases implements Releases {
     try {
       await this.#launch('stage', version, String(Math.ceil(deadlineSeconds)))
     } catch (error) {
-      // not whole: it is fetched anew. Whatever else it was does not mend by that
-      if ((error as { exitCode?: number }).exitCode === NOT_WHOLE) await rm(join(this.#releases, version), { recursive: true, force: true })
-      throw error
+      if ((error as { exitCode?: number }).exitCode !== NOT_WHOLE) throw error // fetching it anew would not help
+      await rm(join(this.#releases, version), { recursive: true, force: true })
+      throw new DamagedRelease('what was unpacked is damaged: is the disk failing?', { cause: error })
     }
   }
 

@@ -42,6 +42,12 @@ const cases: readonly { name: string; view: Partial<UpdateView>; step: string; r
   },
   { name: 'healthy for 30 s, it stays', view: { running: '0.2.0', slot: onTrial, healthyMs: 30_000 }, step: 'commit', reason: 'OnTrial' },
   {
+    name: 'a short deadline asks for half of it',
+    view: { running: '0.2.0', slot: { ...onTrial, trial: { ...onTrial.trial!, deadlineSeconds: 10 } }, healthyMs: 5_000 },
+    step: 'commit',
+    reason: 'OnTrial',
+  },
+  {
     name: 'a trial comes to its end before another version is looked at',
     view: { running: '0.2.0', slot: onTrial, wanted: '0.3.0' },
     step: 'wait',

@@ -91,11 +91,12 @@ const IDLE: UpdateStep = { kind: 'wait' }
 
 function planTrial({ running, healthyMs, nowMs }: UpdateView, trial: NonNullable<Slot['trial']>): UpdatePlan {
   const { starts, deadlineSeconds } = trial
+  const neededMs = Math.min(HEALTHY_MS, deadlineSeconds * 500) // a deadline that is short can be kept as well
   return {
-    step: healthyMs >= HEALTHY_MS ? { kind: 'commit', version: running } : { kind: 'wait', untilMs: nowMs + 1000 },
+    step: healthyMs >= neededMs ? { kind: 'commit', version: running } : { kind: 'wait', untilMs: nowMs + 1000 },
     says: {
       reason: 'OnTrial',
-      message: `${running}: start ${starts} of 3; stays once it has been healthy and in contact for ${HEALTHY_MS / 1000} s, within ${deadlineSeconds} s`,
+      message: `${running}: start ${starts} of 3; stays once it has been healthy and in contact for ${neededMs / 1000} s, within ${deadlineSeconds} s`,
     },
   }
 }

@@ -10,7 +10,7 @@ export interface Releases {
    * @throws UnfitRelease when this one can never run here, another error when it may be tried again.
    */
   fetch(version: string, signal: AbortSignal): Promise<void>
-  /** The next start is that release, on trial. @throws when it is not whole; it is not on the disk then. */
+  /** The next start is that release, on trial. @throws DamagedRelease when it is not whole; it is not on the disk then. */
   stage(version: string, deadlineSeconds: number): Promise<void>
   /** The running release stays. */
   commit(version: string): Promise<void>

@@ -44,9 +44,13 @@ async function untar(archive: string, folder: string, signal: AbortSignal): Prom
   try {
     await pipeline(createReadStream(archive), createZstdDecompress(), tar.stdin!, { signal })
   } catch (error) {
-    tar.kill()
-    await tar.ended
-    if (signal.aborted || complaint === '') throw error
+    // it may hang up before the padding at the end, or because it could not go on: its exit code says which
+    const { code } = error as NodeJS.ErrnoException
+    if (signal.aborted || (code !== 'EPIPE' && code !== 'ERR_STREAM_PREMATURE_CLOSE')) {
+      tar.kill()
+      await tar.ended
+      throw error
+    }
   }
   const { exitCode } = await tar.ended
   if (exitCode !== 0) throw new Error(`its archive cannot be unpacked: ${complaint.trim() || `tar ended with ${exitCode ?? 'a signal'}`}`)
