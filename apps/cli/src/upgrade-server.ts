@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Node } from '@bramble/api/types/node'
 import { agentVersionOf } from '@bramble/api/types/node-config'
-import { isVersion, minorsBetween, VERSION_RULE } from '@bramble/api/version'
+import { isVersion, minorsBetween, SKEW_MINORS_MAX, VERSION_RULE } from '@bramble/api/version'
 import { parseServerConfig } from '../../control-plane/src/config.ts'
 import { type Cluster, ClusterError, openCluster } from './cluster.ts'
 import { UsageError } from './fail.ts'
@@ -18,7 +18,6 @@ const RETURN_SECONDS = 120
 const LOOK_MS = 1_000
 /** One answer may be its last. */
 const ANSWERS_NEEDED = 5
-const SKEW_MINORS_MAX = 2
 
 /**
  * Brings the control plane of this machine to a release: pods go on, nodes connect again. If it is not ready in time, the version

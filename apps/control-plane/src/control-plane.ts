@@ -102,7 +102,7 @@ export async function createControlPlane(deps: {
   const keySetUrl = `https://${settings.advertiseAddress}:${settings.apiPort}/openid/v1/jwks`
   const tokens = new ServiceAccountTokens({ signingKey: serviceAccountKey, reads, env, keySetUrl })
   const events = new ApiEventRecorder(client, env)
-  const gateway = createNodeGateway({ client, env, linkServer, tokens, events })
+  const gateway = createNodeGateway({ client, env, linkServer, tokens, events, ...(agents && { serverVersion: agents.serverVersion }) })
   const [controllerManager, scheduler] = [runningPart('controller-manager'), runningPart('scheduler')]
   return {
     store,

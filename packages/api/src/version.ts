@@ -17,6 +17,9 @@ export function compareVersions(a: string, b: string): number {
   return comparePreReleases(left.preRelease, right.preRelease)
 }
 
+/** Control plane and agents understand each other within so many minor versions, either way. */
+export const SKEW_MINORS_MAX = 2
+
 /**
  * How many minor versions `a` is ahead of `b`; negative when it is behind. Another major version is as far as can be.
  * @returns undefined when one of them is no version.

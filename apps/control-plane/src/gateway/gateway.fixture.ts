@@ -49,7 +49,14 @@ export async function harness(t: TestContext) {
     for (const name of ['default', 'kube-node-lease'])
       if (!client.get(namespaces, name)) await client.create(namespaces, { metadata: { name } })
     const tokens = new ServiceAccountTokens({ signingKey: async () => KEY, reads: client, env, keySetUrl: 'https://x/openid/v1/jwks' })
-    const gateway = createNodeGateway({ client, env, linkServer: link.server, tokens, events: { as: () => ({ record }) } })
+    const gateway = createNodeGateway({
+      client,
+      env,
+      linkServer: link.server,
+      tokens,
+      events: { as: () => ({ record }) },
+      serverVersion: '0.4.0',
+    })
     const stop = new AbortController()
     const running = gateway.run(stop.signal)
     await env.clock.advance(0)
@@ -69,8 +76,8 @@ export async function harness(t: TestContext) {
   let now = await start()
   t.after(() => now.stop())
   const pass = (ms: number): Promise<void> => env.clock.advance(ms)
-  const connect = async (name: string, have?: Assigned): Promise<PlayedNode> => {
-    const opening = link.connect(name).open({ agentVersion: '1', ...(have && { have: have.version }) }, new AbortController().signal)
+  const connect = async (name: string, have?: Assigned, agentVersion = '0.4.0'): Promise<PlayedNode> => {
+    const opening = link.connect(name).open({ agentVersion, ...(have && { have: have.version }) }, new AbortController().signal)
     await pass(1)
     const node: PlayedNode = { session: await opening, messages: [], assigned: have }
     void (async () => {

@@ -295,3 +295,14 @@ test('under loss, repeats and reordering every node ends up with what it shall k
     )
   }
 })
+
+test('a node of a version that is far away is served, and people hear of it', async (t) => {
+  const h = await harness(t)
+  await h.report(await h.connect('pi-1', undefined, '0.2.0'), nodeStatus())
+  await h.addPod('web', 'pi-1')
+  for (const version of ['0.2.0', '0.6.0']) await h.connect('pi-1', undefined, version)
+  assert.deepEqual(h.told, [])
+  const node = await h.connect('pi-1', undefined, '0.1.0')
+  assert.deepEqual(ids(node), ['Node pi-1', 'Pod default/web'])
+  assert.match(h.told.join(), /^Warning VersionSkew pi-1: the agent is 0\.1\.0 and the control plane 0\.4\.0: .*upgrade this node/)
+})

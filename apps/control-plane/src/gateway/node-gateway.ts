@@ -6,7 +6,7 @@ import { Signal } from '@bramble/reconcile/signal'
 import type { ApiClient } from '../api/client.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import type { ServiceAccountTokens, TokenIssuer } from '../auth/service-account-tokens.ts'
-import type { EventSource } from '../controllers/events.ts'
+import type { EventRecorder, EventSource } from '../controllers/events.ts'
 import { configMaps } from '../resources/config-map.ts'
 import { endpointSlices } from '../resources/endpoint-slice.ts'
 import { nodes } from '../resources/node.ts'
@@ -21,6 +21,7 @@ import { AssignmentIndex, type Changes } from './assignment-index.ts'
 import { NodeLeases } from './node-leases.ts'
 import { PodTokens } from './pod-tokens.ts'
 import { StatusIntake } from './status-intake.ts'
+import { skewComplaint } from './version-skew.ts'
 
 const LEASE_RENEW_MS = 10_000
 /** How long a burst of changes is gathered. Longer when all nodes must hear of it and they are many: the work stays bounded. */
@@ -58,6 +59,8 @@ export interface NodeGatewayDeps {
   readonly linkServer: LinkServer
   readonly tokens: Pick<ServiceAccountTokens, 'issuer'>
   readonly events: EventSource
+  /** Of this program, for comparing with those of agents. */
+  readonly serverVersion?: string
 }
 
 export const createNodeGateway = (deps: NodeGatewayDeps): NodeGateway => new NodeGateway(deps)
@@ -71,15 +74,19 @@ export class NodeGateway {
   readonly #index: AssignmentIndex
   readonly #intake: StatusIntake
   readonly #leases: NodeLeases
+  readonly #events: EventRecorder
+  readonly #serverVersion: string | undefined
   readonly #sessions = new Map<string, NodeSession>()
   readonly #changed = new Signal()
   #issuer: TokenIssuer | undefined
 
-  constructor({ client, env, linkServer, tokens, events }: NodeGatewayDeps) {
+  constructor({ client, env, linkServer, tokens, events, serverVersion }: NodeGatewayDeps) {
     this.#client = client
     this.#env = env
     this.#linkServer = linkServer
     this.#tokens = tokens
+    this.#events = events.as('node-gateway')
+    this.#serverVersion = serverVersion
     const find = (kind: string, key: ObjectKey): KubeObject | undefined => client.get(WATCHED_BY_KIND.get(kind)!, key)
     const issue: TokenIssuer['issue'] = (...order) => this.#issuer!.issue(...order)
     this.#index = new AssignmentIndex(find, new PodTokens({ find, tokens: { issue }, nowMs: () => env.clock.nowMs() }))
@@ -141,6 +148,7 @@ export class NodeGateway {
         this.#sessions.delete(nodeName)
         throw error
       }
+      this.#tellOfSkew(nodeName, hello.agentVersion)
       await this.#renew(nodeName)
     },
     resync: async (session) => {
@@ -158,6 +166,14 @@ export class NodeGateway {
       if (why === 'replaced') return
       await this.#intake.markLost(nodeName, why === 'goodbye' ? 'The agent stopped' : 'The link to the node was lost')
     },
+  }
+
+  #tellOfSkew(nodeName: string, agentVersion: string): void {
+    const complaint = skewComplaint(this.#serverVersion, agentVersion)
+    if (complaint === undefined) return
+    this.#env.log.warn('versions are far apart', { node: nodeName, complaint })
+    const node = this.#client.get(nodes, nodeName)
+    if (node) this.#events.record(node, 'Warning', 'VersionSkew', complaint)
   }
 
   async #watch(resource: ResourceDefinition, signal: AbortSignal): Promise<void> {

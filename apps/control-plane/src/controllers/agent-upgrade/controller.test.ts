@@ -192,3 +192,17 @@ test('a release that is missing is asked for, and found once it is there', async
   await pass(30_000)
   assert.equal(told(), 'a=0.2.0')
 })
+
+test('what a node said of a version long ago is not its answer now', async (t) => {
+  const { client, upgrade, told, says, standing, pass } = await bench(t, ['a'])
+  await upgrade('fleet')
+  await says('a', '0.1.0', 'Returned', '0.2.0: crashed 3 times; 0.1.0 runs again')
+  assert.equal(standing('fleet'), 'Aborted 0/1')
+  await client.delete(agentUpgrades, 'fleet')
+  await client.patch(nodes, 'a', { metadata: { annotations: { 'bramble.dev/agent-version': null } } })
+  await pass(1)
+  await upgrade('fleet')
+  assert.deepEqual([told(), standing('fleet')], ['a=0.2.0', 'Progressing 0/1'])
+  await says('a', '0.1.0', 'Returned', '0.2.0: crashed 3 times; 0.1.0 runs again')
+  assert.equal(standing('fleet'), 'Aborted 0/1')
+})

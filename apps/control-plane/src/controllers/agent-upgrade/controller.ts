@@ -12,7 +12,7 @@ import { nodes } from '../../resources/node.ts'
 import { type ControllerDefinition, type ControllerDeps, wake } from '../controller.ts'
 import { inBatches } from '../in-batches.ts'
 import { isOffline } from '../node-reachability.ts'
-import { type Candidate, isTold } from './node-state.ts'
+import { type Candidate, hasAnswered, isTold } from './node-state.ts'
 import { ownNodes } from './ownership.ts'
 import { planUpgrade, type UpgradePlan } from './plan.ts'
 import { Stopwatches } from './stopwatches.ts'
@@ -51,9 +51,8 @@ export class AgentUpgradeReconciler implements Reconciler<ObjectKey> {
       serverVersion: agents?.serverVersion,
       nowMs: env.clock.nowMs(),
     })
-    // What ends comes first, then what is written of it: a crash in between ends with an end, never with one more node told.
+    await this.#report(upgrade, plan) // first: an abort outlives a crash before the failures that led to it are taken back
     await this.#untell(upgrade, plan)
-    await this.#report(upgrade, plan)
     await this.#tell(upgrade, plan)
     await this.#finish(upgrade, plan)
     return plan.againInMs === undefined ? SETTLED : { againInMs: plan.againInMs }
@@ -79,7 +78,19 @@ export class AgentUpgradeReconciler implements Reconciler<ObjectKey> {
       [AGENT_DEADLINE_ANNOTATION]: spec.deadlineSeconds === undefined ? null : String(spec.deadlineSeconds),
       [TOLD_ANNOTATION]: metadata.name,
     }
+    for (const node of tell.filter((each) => hasAnswered(each, spec.version))) await this.#forgetAnswer(node)
     await this.#annotate(tell, annotations, 'AgentUpgradeStarted', `AgentUpgrade ${metadata.name} wants ${spec.version}`)
+  }
+
+  /** What it said of this version when it was asked before is no answer; it says it again if it still holds. */
+  async #forgetAnswer(node: Node): Promise<void> {
+    const draft = mutableCopy(node)
+    draft.status = { ...draft.status, conditions: (draft.status?.conditions ?? []).filter(({ type }) => type !== AGENT_UPGRADE_CONDITION) }
+    try {
+      await this.#deps.client.updateStatus(nodes, draft)
+    } catch (error) {
+      if (!isReason(error, 'NotFound')) throw error
+    }
   }
 
   async #untell({ metadata, spec }: AgentUpgrade, { untell }: UpgradePlan): Promise<void> {

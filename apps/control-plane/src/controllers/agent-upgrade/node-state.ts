@@ -64,6 +64,9 @@ const within = (sinceMs: number, limitMs: number, reason: string, message: strin
 
 export const isTold = (node: Node, version: string): boolean => node.metadata.annotations?.[AGENT_VERSION_ANNOTATION] === version
 
+/** Whether the agent has said something about this version. */
+export const hasAnswered = (node: Node, version: string): boolean => answerOf(node, version) !== undefined
+
 /** Whether an agent that was told has not begun to change anything: it can still be told otherwise. */
 export function hasNotBegun(node: Node, version: string): boolean {
   const reason = answerOf(node, version)?.reason

@@ -7,7 +7,7 @@ import {
   TOLD_ANNOTATION,
 } from '@bramble/api/types/agent-upgrade'
 import type { Node } from '@bramble/api/types/node'
-import { minorsBetween } from '@bramble/api/version'
+import { minorsBetween, SKEW_MINORS_MAX } from '@bramble/api/version'
 import { isOffline } from '../node-reachability.ts'
 import { scaledValue } from '../scaled-value.ts'
 import { type Candidate, hasNotBegun, isTold, isUpdated, type NodeState, stateOf } from './node-state.ts'
@@ -38,8 +38,6 @@ export interface UpgradePlan {
   readonly againInMs: number | undefined
 }
 
-/** Two ends of a link that are further apart may not understand each other. */
-export const SKEW_MINORS_MAX = 2
 const RELEASES_LOOK_MS = 30_000
 const DEADLINE_SECONDS = 600
 
