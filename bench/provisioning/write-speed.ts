@@ -8,7 +8,7 @@ import { megabytes, numberOption, printTable, spread } from '../table.ts'
 
 // How fast an image gets onto a card, beside what people type. Each writes to a file and to a loop device and ends with a sync; writeImage
 // reads back and compares as well. The disk below is the limit of all of them, so they take turns, and the caches are dropped between.
-// --mib N      the image, default 768
+// --mib N      the image, default 512
 // --repeats N  default 3
 
 interface Way {
@@ -21,13 +21,13 @@ interface Way {
 
 /** Prints the table. Loop devices need root; without it, files only. */
 export async function writeSpeed(): Promise<void> {
-  const mib = numberOption('mib', 768)
+  const mib = numberOption('mib', 512)
   const repeats = numberOption('repeats', 3)
   const folder = mkdtempSync(join(tmpdir(), 'bramble-bench-'))
   try {
     const image = join(folder, 'pi.img')
     makeImage(image, mib)
-    sh(`xz -k -T0 -3 '${image}' && zstd -q -k '${image}'`)
+    sh(`xz -k -T0 -1 '${image}' && zstd -q -k '${image}'`)
     const ways: readonly Way[] = [
       { name: 'dd', write: shell((target) => `dd if='${image}' of='${target}' bs=4M conv=fsync,notrunc status=none`) },
       { name: 'writeImage', write: ours(image) },

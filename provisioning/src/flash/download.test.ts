@@ -21,12 +21,23 @@ interface Behaviour {
   /** Statuses of the first requests. */
   readonly statuses?: number[]
   readonly content?: Buffer
+  /** Requests for the file that are answered before all are refused. */
+  readonly expireAfter?: number
 }
 
 /** A server as they are found, and worse. */
 async function serve(
   t: TestContext,
-  { noRanges, cuts = [], etag = () => '"v1"', sidecar, sidecarType = 'text/plain', statuses = [], content = packed }: Behaviour,
+  {
+    noRanges,
+    cuts = [],
+    etag = () => '"v1"',
+    sidecar,
+    sidecarType = 'text/plain',
+    statuses = [],
+    content = packed,
+    expireAfter = Number.POSITIVE_INFINITY,
+  }: Behaviour,
 ) {
   const asked: string[] = []
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
@@ -37,6 +48,7 @@ async function serve(
         ? response.writeHead(404).end()
         : response.writeHead(200, { 'content-type': sidecarType }).end(sidecar))
     asked.push(request.headers.range ?? 'all')
+    if (asked.length > expireAfter) return void response.writeHead(403).end()
     const tag = etag(asked.length)
     if (tag !== undefined) response.setHeader('etag', tag)
     const range = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '')
@@ -78,6 +90,28 @@ test('a download that is cut goes on where it was', async (t) => {
   const resumed = asked.slice(3).map((range) => Number(/bytes=(\d+)-/.exec(range)![1]))
   assert.equal(resumed.length, 3)
   assert.ok(resumed[0]! > 0 && resumed.every((from, index) => index === 0 || from >= resumed[index - 1]!), `${resumed}`)
+})
+
+test('the rest comes from the mirror that the start came from, or is asked for anew when its link has expired', async (t) => {
+  const first = await serve(t, { cuts: [700_000], etag: () => '"v1"' })
+  const second = await serve(t, { etag: () => '"elsewhere"' })
+  const mirrors = [first.url, second.url, second.url]
+  let asked = 0
+  const redirect = createServer((request, response) => {
+    if (request.url!.includes('.sha256')) return void response.writeHead(404).end()
+    response.writeHead(302, { location: mirrors[Math.min(asked++, mirrors.length - 1)] }).end()
+  })
+  await new Promise<void>((resolve) => redirect.listen(0, '127.0.0.1', resolve))
+  t.after(() => redirect.close())
+  const url = `http://127.0.0.1:${(redirect.address() as AddressInfo).port}/pi.img.gz`
+  assert.equal((await readAll(await openImage(url))).equals(image), true)
+  assert.deepEqual([asked, second.asked], [1, []])
+
+  const expired = await serve(t, { cuts: [700_000], expireAfter: 3 })
+  mirrors.splice(0, 3, expired.url, first.url, first.url)
+  asked = 0
+  assert.equal((await readAll(await openImage(url))).equals(image), true)
+  assert.equal(asked, 2)
 })
 
 test('a server that is busy is asked again', async (t) => {

@@ -4,6 +4,8 @@ import { DiskError } from '../disk/disk-error.ts'
 /** What a server tells of a file before it is downloaded. */
 export interface RemoteFile {
   readonly url: string
+  /** Where it came from in the end: the next redirect may lead to another mirror. */
+  readonly from: string
   readonly sizeBytes: number | undefined
   /** Names this version of the file, so that the rest of a cut download is of the same. */
   readonly version: string | undefined
@@ -27,6 +29,7 @@ export async function lookAt(url: string, headBytes: number, signal?: AbortSigna
       (response.status === 200 ? response.headers.get('content-length') : null)
     return {
       url,
+      from: response.url,
       sizeBytes: isEmpty ? 0 : total === null ? undefined : Number(total),
       version: response.headers.get('etag')?.replace(/^W\/.*/, '') || response.headers.get('last-modified') || undefined,
       canResume: response.status === 206,
@@ -36,10 +39,10 @@ export async function lookAt(url: string, headBytes: number, signal?: AbortSigna
 }
 
 /** The last bytes of a file, or undefined when the server cannot send them alone. */
-export async function tailOf({ url, sizeBytes, canResume }: RemoteFile, tailBytes: number): Promise<Buffer | undefined> {
+export async function tailOf({ url, from, sizeBytes, canResume }: RemoteFile, tailBytes: number): Promise<Buffer | undefined> {
   if (!canResume || sizeBytes === undefined) return undefined
   return retried(url, undefined, async () => {
-    const response = await request(url, { range: `bytes=${Math.max(0, sizeBytes - tailBytes)}-${sizeBytes - 1}` })
+    const response = await request(from, { range: `bytes=${Math.max(0, sizeBytes - tailBytes)}-${sizeBytes - 1}` })
     return response.status === 206 ? Buffer.from(await response.arrayBuffer()) : undefined
   })
 }
@@ -92,14 +95,20 @@ export async function* download(file: RemoteFile, signal: AbortSignal): AsyncGen
 
 const progressOf = (position: number, sizeBytes: number | undefined): string => `byte ${position} of ${sizeBytes ?? 'an unknown number'}`
 
-async function* part({ url, version, canResume }: RemoteFile, position: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* part(
+  { url, from: mirror, version, canResume }: RemoteFile,
+  position: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const stalled = new AbortController()
   const watch = (): NodeJS.Timeout => setTimeout(() => stalled.abort(new Error(`nothing came for ${STALLED_MS / 1000} s`)), STALLED_MS)
   let timer = watch()
   try {
     const either = AbortSignal.any([signal, stalled.signal])
     const condition: Record<string, string> = version === undefined || !canResume ? {} : { 'if-range': version }
-    const response = await request(url, { ...(canResume && { range: `bytes=${position}-`, ...condition }) }, either)
+    const headers = canResume ? { range: `bytes=${position}-`, ...condition } : {}
+    let response = await request(mirror, headers, either)
+    if (mirror !== url && response.status >= 400 && response.status < 500) response = await request(url, headers, either) // its link has expired
     refuseFailed(url, response)
     const from = Number(/^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1] ?? 0)
     if (from !== position) throw new DiskError('corrupt', `${url}: has changed while it was downloaded: begin anew`)
