@@ -306,6 +306,21 @@ describe('what bramble flash refuses', { skip: cannot, concurrency: 2 }, () => {
     }
   })
 
+  test('a card stays as it was when its image can be looked into and has no room', async (t) => {
+    const device = await loopDevice(bench.path('kept'), 96 << 20)
+    if (device === undefined) return t.skip('there are no loop devices')
+    try {
+      await must('mkfs.ext4', ['-q', '-L', 'photos', device])
+      const full = bench.path('bramble-0.4.0-linux-arm64.tar.zst')
+      const args = [...usualFor(['--bundle']), '--bundle', full, '--image', bench.path('good.img'), '--hostname', 'pi-1']
+      const { code, stderr } = await flash([...args, '--device', device, '--yes'])
+      assert.deepEqual([code, /is too full/.test(stderr)], [2, true], stderr)
+      assert.equal((await run('e2label', [device])).stdout, 'photos')
+    } finally {
+      await run('losetup', ['--detach', device])
+    }
+  })
+
   test('a card whose image turns out to be of no use is blank afterwards, not half a system', async (t) => {
     const device = await loopDevice(bench.path('blank'), 96 << 20)
     if (device === undefined) return t.skip('there are no loop devices')

@@ -2,10 +2,10 @@ import type { BlockFile } from '../disk/block-file.ts'
 import { DiskError } from '../disk/disk-error.ts'
 import { FatVolume } from '../disk/fat-volume.ts'
 import { type Partition, readPartitions } from '../disk/partitions.ts'
-import { type Card, CardError } from './card.ts'
+import { type Card, CardError, type CardSettings } from './card.ts'
 import type { CardFile, CardFiles } from './card-files.ts'
 import { cmdlinePaths, includesOf } from './config-txt.ts'
-import { type BootFolder, recogniseLayout, type Scheme, TEXT_FILES } from './layout.ts'
+import { type BootFolder, type Scheme, TEXT_FILES } from './layout.ts'
 import { type CardPlan, planCard } from './plan.ts'
 
 const FOLDER = 'bramble'
@@ -22,12 +22,7 @@ const LABEL_SHOWN = 'boot partition'
  * @throws CardError when the image is none that we know, or has no room, with the numbers. DiskError when the card itself fails.
  */
 export async function customiseCard(disk: BlockFile, card: Card, files: CardFiles): Promise<{ readonly scheme: Scheme }> {
-  const { bundle } = files
-  const volume = await openBoot(disk)
-  const plan = planCard(await readBoot(volume), card, bundle && { file: bundle.path, sha256: bundle.sha256 }, files.firstrun)
-  await removeStale(volume, files)
-  const large = [...(bundle ? [bundle] : []), ...files.others]
-  checkRoom(volume, plan, large)
+  const { volume, plan, large } = await prepare(disk, card, files)
   try {
     for (const file of large) await volume.write(`${FOLDER}/${file.path}`, await file.read())
     for (const { path, content } of plan.texts) await volume.write(path, content)
@@ -39,9 +34,26 @@ export async function customiseCard(disk: BlockFile, card: Card, files: CardFile
   return { scheme: plan.scheme }
 }
 
-/** Which scheme an image has, before anything is written. @throws CardError when it is none that we know. */
-export async function recogniseCard(disk: BlockFile): Promise<Scheme> {
-  return recogniseLayout(await readBoot(await openBoot(disk))).scheme
+/** Whether an image can become this card, before anything is written anywhere. @throws as {@link customiseCard}. */
+export async function checkImage(disk: BlockFile, settings: CardSettings, files: CardFiles): Promise<void> {
+  await prepare(disk, { ...settings, token: '' }, files)
+}
+
+interface Prepared {
+  readonly volume: FatVolume
+  readonly plan: CardPlan
+  readonly large: readonly CardFile[]
+}
+
+/** Changes nothing on the disk. */
+async function prepare(disk: BlockFile, card: Card, files: CardFiles): Promise<Prepared> {
+  const { bundle, others, firstrun } = files
+  const volume = await openBoot(disk)
+  const plan = planCard(await readBoot(volume), card, bundle && { file: bundle.path, sha256: bundle.sha256 }, firstrun)
+  const large = [...(bundle ? [bundle] : []), ...others]
+  await removeStale(volume, files)
+  if (neededBytes(plan, large) > volume.freeBytes) throw noRoom(volume, plan, large)
+  return { volume, plan, large }
 }
 
 /** The first partition with FAT on it that a Pi could start from. */
@@ -106,10 +118,6 @@ async function removeStale(volume: FatVolume, files: CardFiles): Promise<void> {
     : []
   const stale = names.filter(({ name, isFolder }) => !isFolder && STALE.test(name) && name !== files.bundle?.path)
   for (const { name } of stale) await volume.remove(`${FOLDER}/${name}`)
-}
-
-function checkRoom(volume: FatVolume, plan: CardPlan, large: readonly CardFile[]): void {
-  if (neededBytes(plan, large) > volume.freeBytes) throw noRoom(volume, plan, large)
 }
 
 const neededBytes = ({ texts }: CardPlan, large: readonly CardFile[]): number =>

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { type CardFiles, diskFile, loadBundle } from '@bramble/provisioning/card/card-files'
 import { CardError } from '@bramble/provisioning/card/card'
 import type { ListedCard } from '@bramble/provisioning/card/card-list'
-import { recogniseCard } from '@bramble/provisioning/card/customise'
+import { checkImage } from '@bramble/provisioning/card/customise'
 import { openBlockFile } from '@bramble/provisioning/disk/block-file'
 import { DiskError } from '@bramble/provisioning/disk/disk-error'
 import { listDrives } from '@bramble/provisioning/flash/drives'
@@ -58,7 +58,7 @@ async function flashCards(options: FlashOptions, dataDirectory: string, signal: 
 
   const tokens = tokensFor(options, cluster, cards.length)
   const files = await filesFor(options, dataDirectory, cluster)
-  if (isPlainFile(image)) await checkLayout(image)
+  if (isPlainFile(image)) await checkPlainImage(image, cards, files)
   const source = await openImage(image, options.sha256 === undefined ? {} : { sha256: options.sha256 })
   if (device !== undefined) await chooseDrive(device, source.sizeBytes)
   warn(cards)
@@ -152,10 +152,10 @@ async function filesFor(options: FlashOptions, dataDirectory: string, cluster: C
 const isPlainFile = (image: string): boolean => image.endsWith('.img') && !/^https?:/.test(image)
 
 /** An image that is not packed can be looked into before the card is erased. */
-async function checkLayout(image: string): Promise<void> {
+async function checkPlainImage(image: string, cards: readonly ListedCard[], files: CardFiles): Promise<void> {
   const disk = await openBlockFile(image)
   try {
-    await recogniseCard(disk)
+    await checkImage(disk, cards[0]!.settings, files)
   } finally {
     await disk.close()
   }
