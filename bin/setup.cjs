@@ -1,5 +1,5 @@
 'use strict'
-// What "npm start", "npm stop" and "npm test" run: sets up what is missing, then does the job. Works under Node.js 20
+// What "npm start", "npm stop", "npm test" and the like run: sets up what is missing, then does the job. Works under Node.js 20
 // with nothing installed; each step is skipped when it is done already.
 const childProcess = require('child_process')
 const crypto = require('crypto')
@@ -116,6 +116,13 @@ const jobs = {
     pinned(['tools/bundle.ts'])
     pinned(['tools/test.ts', 'all'].concat(extra))
   },
+  'test:provisioning': function () {
+    installModules()
+    installPackages(withKubectl(withoutPresent(Object.assign({}, PACKAGES.run, PACKAGES.test, PACKAGES.release))))
+    pinned(['tools/generate.ts'])
+    pinned(['tools/bundle.ts'])
+    pinned(['tools/test.ts', 'provisioning'].concat(extra))
+  },
   'test:qemu': function () {
     installModules()
     installPackages(withKubectl(Object.assign({}, PACKAGES.run, PACKAGES.release, PACKAGES.qemu)))
@@ -132,7 +139,7 @@ const jobs = {
 }
 
 try {
-  if (!jobs[job]) throw new Error('usage: node bin/setup.cjs start|stop|test|test:qemu|release')
+  if (!jobs[job]) throw new Error('usage: node bin/setup.cjs start|stop|test|test:provisioning|test:qemu|release')
   jobs[job]()
 } catch (error) {
   console.error('bramble: ' + error.message)

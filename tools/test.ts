@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-// node bin/node.cjs tools/test.ts [unit|sim|e2e|qemu|all] [FILE…]: checks, then tests. The last line counts them. `all` is without qemu.
+// node bin/node.cjs tools/test.ts [unit|sim|e2e|provisioning|qemu|all] [FILE…]: checks, then tests. The last line counts them. `all` is the first three.
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 process.chdir(root)
@@ -14,20 +15,23 @@ const ALL = SOURCES.flatMap((folder) => globSync(`${folder}/**/*.test.ts`, { exc
 const isE2e = (file: string): boolean => file.endsWith('.e2e.test.ts') || file.startsWith('test/e2e/')
 /** Boots machines: minutes each, under emulation. */
 const isQemu = (file: string): boolean => file.endsWith('.qemu.test.ts')
+/** Makes releases, cards and whole systems. */
+const isProvisioning = (file: string): boolean => file.startsWith('test/provisioning/') && isE2e(file)
 const isSim = (file: string): boolean => file.endsWith('.sim.test.ts')
 
 /** e2e tests share the kernel's tables, cgroups and ports: one file at a time. */
 const GROUPS = {
   unit: { files: ALL.filter((file) => !isE2e(file) && !isSim(file) && !isQemu(file)), concurrency: 2, timeoutMs: 120_000 },
   sim: { files: ALL.filter(isSim), concurrency: 1, timeoutMs: 300_000 },
-  e2e: { files: ALL.filter(isE2e), concurrency: 1, timeoutMs: 600_000 },
+  e2e: { files: ALL.filter((file) => isE2e(file) && !isProvisioning(file)), concurrency: 1, timeoutMs: 600_000 },
+  provisioning: { files: ALL.filter(isProvisioning), concurrency: 1, timeoutMs: 600_000 },
   qemu: { files: ALL.filter(isQemu), concurrency: 1, timeoutMs: 1_200_000 },
 } as const
 type Group = keyof typeof GROUPS
 
 const [wanted = 'all', ...only] = process.argv.slice(2)
 const groups: readonly Group[] = wanted === 'all' ? ['unit', 'sim', 'e2e'] : [wanted as Group]
-if (!groups.every((group) => group in GROUPS)) throw new Error(`unknown group "${wanted}": unit, sim, e2e, qemu or all`)
+if (!groups.every((group) => group in GROUPS)) throw new Error(`unknown group "${wanted}": unit, sim, e2e, provisioning, qemu or all`)
 
 /** These drive a cluster with real kubectl. Debian's own, 1.20, lacks commands and flags that they use. */
 const drivesKubectl = (file: string): boolean => /kubectl.*\.e2e\.test\.ts$|e2e\/cluster\.e2e/.test(file)
@@ -70,11 +74,19 @@ async function runGroup(group: Group): Promise<void> {
   if (files.length === 0) return
   process.stdout.write(`\n── ${group}: ${files.length} files\n`)
   const events = run({ files, concurrency, timeout: timeoutMs, execArgv: [...process.execArgv] })
-  events.on('test:summary', ({ file, counts: sum }) => {
-    if (file !== undefined) return // of one file; the last one is of all
+  const took: [file: string, ms: number][] = []
+  events.on('test:summary', ({ file, counts: sum, duration_ms }) => {
+    if (file !== undefined) {
+      took.push([relative(root, file), duration_ms])
+      return // of one file; the last one is of all
+    }
     counts.passed += sum.passed
     counts.failed += sum.tests - sum.passed - sum.skipped - sum.todo
     counts.skipped += sum.skipped
   })
   for await (const chunk of events.compose(spec)) process.stdout.write(chunk as string)
+  const slowest = took.sort(([, a], [, b]) => b - a).slice(0, 12)
+  process.stdout.write(
+    `\n── ${group}, the slowest:\n${slowest.map(([file, ms]) => `${(ms / 1000).toFixed(1).padStart(7)} s  ${file}\n`).join('')}`,
+  )
 }
