@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Ended, serverFlags } from '../../apps/cli/src/cli.fixture.ts'
+import type { Ended } from '../../apps/cli/src/cli.fixture.ts'
 import { binBramble } from '../../apps/cli/src/programs.ts'
 import { must, run } from '@bramble/provisioning/run'
 import { LAYOUTS, type LayoutName, makeImage } from './card-images.ts'
@@ -77,5 +77,3 @@ export async function loopDevice(path: string, bytes: number): Promise<string | 
   const { exitCode, stdout } = await run('losetup', ['--find', '--show', path])
   return exitCode === 0 ? stdout.trim() : undefined
 }
-
-export { serverFlags }
