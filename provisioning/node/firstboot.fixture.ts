@@ -68,7 +68,7 @@ export class Tree {
     ])
       await mkdir(join(tree.root, folder), { recursive: true })
     await tree.write('usr/share/zoneinfo/Europe/Berlin', '')
-    await tree.write('sys/firmware/devicetree/base/serial-number', '10000000deadbeef\0')
+    await tree.write('sys/firmware/devicetree/base/serial-number', '10000000DEADBEEF\0')
     for (const name of ['trigger', 'delay_on', 'delay_off']) await tree.write(`sys/class/leds/ACT/${name}`, '')
     for (const program of ['podman', 'iptables', 'conntrack']) await tree.write(`programs/${program}`, '#!/bin/sh\n', 0o755)
     await tree.write(`${CARD}/images/words.tar`, 'an archive of images')
@@ -151,10 +151,20 @@ export class Tree {
   /** A release whose command writes down how it was called. @returns its checksum. */
   async #release(): Promise<string> {
     const folder = 'release/bramble-0.1.0'
-    await this.write(`${folder}/bin/bramble`, '#!/bin/sh\nprintf "%s\\n" "$@" >"$BRAMBLE_TREE/joined"\n', 0o755)
+    await this.write(`${folder}/bin/bramble`, '#!/bin/sh\nprintf "%s\\n" "$@" | sed "s|$BRAMBLE_TREE||" >"$BRAMBLE_TREE/joined"\n', 0o755)
     await this.write(`${folder}/share/launcher`, '#!/bin/sh\n', 0o755)
     const archive = join(this.root, CARD, BUNDLE)
-    await must('tar', ['-czf', archive, '-C', join(this.root, 'release'), 'bramble-0.1.0'])
+    await must('tar', [
+      '--create',
+      '--use-compress-program=gzip -n',
+      '--sort=name',
+      '--mtime=@0',
+      '--file',
+      archive,
+      '-C',
+      join(this.root, 'release'),
+      'bramble-0.1.0',
+    ])
     await rm(join(this.root, 'release'), { recursive: true })
     return createHash('sha256')
       .update(await readFile(archive))

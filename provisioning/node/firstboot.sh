@@ -109,7 +109,7 @@ hostname_wanted() {
   name=$(value_of HOSTNAME)
   serial=$(tr -d '\0' 2>/dev/null <"$tree/sys/firmware/devicetree/base/serial-number")
   [ -n "$serial" ] || serial=$(cat "$tree/etc/machine-id" 2>/dev/null)
-  printf '%s\n' "${name:-bramble-$(printf %s "$serial" | tail -c 8)}"
+  printf '%s\n' "${name:-bramble-$(printf %s "$serial" | tail -c 8 | tr A-F a-f)}"
 }
 
 identity() {

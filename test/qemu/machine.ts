@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, existsSync } from 'node:fs'
 import { systemClock } from '@bramble/reconcile/env'
 import { waitFor } from '../e2e/wait.ts'
 
 export type Arch = 'arm64' | 'x64'
+
+export type Accelerator = 'kvm' | 'tcg'
 
 export interface MachineOptions {
   readonly arch: Arch
@@ -15,6 +17,8 @@ export interface MachineOptions {
   readonly words: string
   /** TCP port of this machine's loopback that reaches the guest's SSH. */
   readonly sshPort: number
+  /** `kvm` where this machine's processor can be lent, else `tcg`: it is emulated, ten times slower. */
+  readonly accelerator: Accelerator
   /** What the guest says on its console. */
   readonly log: string
 }
@@ -24,7 +28,8 @@ const MACHINES = {
   arm64: {
     program: 'qemu-system-aarch64',
     console: 'ttyAMA0',
-    args: ['-M', 'virt', '-cpu', 'cortex-a72', '-accel', 'tcg,thread=multi'],
+    board: 'virt',
+    processor: 'cortex-a72',
     disk: 'virtio-blk-device',
     net: 'virtio-net-device',
     random: 'virtio-rng-device',
@@ -32,7 +37,8 @@ const MACHINES = {
   x64: {
     program: 'qemu-system-x86_64',
     console: 'ttyS0',
-    args: ['-M', 'q35', '-cpu', 'max', '-accel', 'tcg,thread=multi'],
+    board: 'q35',
+    processor: 'max',
     disk: 'virtio-blk-pci',
     net: 'virtio-net-pci,romfile=',
     random: 'virtio-rng-pci',
@@ -45,6 +51,10 @@ const PROCESSORS = 2
 export const PACKAGE = { arm64: 'qemu-system-arm', x64: 'qemu-system-x86' } as const
 export const programOf = (arch: Arch): string => MACHINES[arch].program
 
+/** What to try, best first. */
+export const accelerators = (arch: Arch): readonly Accelerator[] =>
+  arch === process.arch && existsSync('/dev/kvm') ? ['kvm', 'tcg'] : ['tcg']
+
 /** A virtual machine that is switched on; `cut` takes its power away. */
 export class Machine {
   readonly startMs = systemClock.monotonicMs()
@@ -52,14 +62,15 @@ export class Machine {
   readonly #ended: Promise<unknown>
   #said = ''
 
-  constructor({ arch, disk, kernel, initrd, words, sshPort, log }: MachineOptions) {
-    const { program, console, args, disk: diskDevice, net, random } = MACHINES[arch]
+  constructor({ arch, disk, kernel, initrd, words, sshPort, accelerator, log }: MachineOptions) {
+    const { program, console, board, processor, disk: diskDevice, net, random } = MACHINES[arch]
+    const speed = accelerator === 'kvm' ? ['-cpu', 'host', '-accel', 'kvm'] : ['-cpu', processor, '-accel', 'tcg,thread=multi']
     const file = createWriteStream(log, { flags: 'a' })
     this.#child = spawn(
       'setpriv', // a test that is killed leaves no machine behind
       [
         ...['--pdeathsig', 'KILL', '--', program],
-        ...args,
+        ...['-M', board, ...speed],
         ...['-smp', `${PROCESSORS}`, '-m', `${MEMORY_MIB}`, '-kernel', kernel, '-initrd', initrd, '-append', `${words} console=${console}`],
         // what the guest has flushed survives a killed QEMU: the page cache is this machine's
         ...['-drive', `if=none,id=card,file=${disk},format=raw,cache=writeback`, '-device', `${diskDevice},drive=card`],
