@@ -165,6 +165,13 @@ test('a device that is mounted is refused, and so is one whose partition is, and
   })
 })
 
+test('the disk that this system runs from is refused', { skip }, async (t) => {
+  const root = must('findmnt --noheadings --output SOURCE --target /')
+  if (!root.startsWith('/dev/')) return t.skip(`the root here is ${root}`)
+  const disk = must(`lsblk --noheadings --paths --inverse --output NAME,TYPE --list '${root}' | awk '$2 == "disk" { print $1 }'`)
+  assert.match((await driveAt(disk)).refusals[0]!, /^is the system disk \(.*\/.*\)$/)
+})
+
 test('a link such as those in /dev/disk/by-id means its device', { skip }, async (t) => {
   const folder = folderOf(t)
   const { device } = insertCard(folder, 8)
