@@ -45,7 +45,7 @@ export async function makeFakeRelease(target: string, options: FakeReleaseOption
 }
 
 const BEHAVIOURS: Readonly<Record<FakeBehaviour, string>> = {
-  healthy: '[ -z "${BRAMBLE_LAUNCHER:-}" ] || "$BRAMBLE_LAUNCHER" "$slot" commit "$version"\nexec sleep 100000',
+  healthy: '[ -z "$BRAMBLE_LAUNCHER" ] || "$BRAMBLE_LAUNCHER" "$slot" commit "$version"\nexec sleep 100000',
   crashing: 'exit 1',
   hanging: "trap '' TERM\nwhile :; do sleep 1; done",
 }

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { isReleaseVersion, RELEASE_ARCHES, type ReleaseArch } from '../../provisioning/src/release/release-name.ts'
 import { must } from '../../provisioning/src/run.ts'
 import { type Sealed, sealRelease } from './seal.ts'
-import { makeTree } from './tree.ts'
+import { makeBundles, makeTree } from './tree.ts'
 
 // npm run release [-- --version 0.2.0-test --arch arm64 --output FOLDER --level 1..19]: bramble-<version>-linux-<arch>.tar.zst for
 // both processors, and SHA256SUMS beside them. SOURCE_DATE_EPOCH, or the last commit, is the time of every file.
@@ -30,13 +30,15 @@ for (const arch of values.arch)
 const cache = join(ROOT, 'dist/release-cache')
 const time = await sourceTime()
 await mkdir(values.output, { recursive: true })
+const bundleFolder = join(values.output, '.bundles')
+const bundles = await makeBundles(bundleFolder, version)
 const sums: string[] = []
 for (const arch of RELEASE_ARCHES.filter((known) => values.arch.includes(known))) {
   const tree = join(values.output, `.tree-${arch}`)
   await rm(tree, { recursive: true, force: true })
   await mkdir(tree, { recursive: true })
   try {
-    const made = await makeTree(tree, { version, arch, cache, time })
+    const made = await makeTree(tree, { version, arch, bundles, cache, time })
     const sealed = await sealRelease(tree, values.output, { version, arch, ...made, time, level })
     sums.push(`${sealed.sha256}  ${basename(sealed.path)}\n`)
     report(sealed, tree, arch)
@@ -44,6 +46,7 @@ for (const arch of RELEASE_ARCHES.filter((known) => values.arch.includes(known))
     await rm(tree, { recursive: true, force: true })
   }
 }
+await rm(bundleFolder, { recursive: true })
 await writeFile(join(values.output, 'SHA256SUMS'), sums.join(''))
 
 function refuse(message: string): never {

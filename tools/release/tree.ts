@@ -17,9 +17,22 @@ const CNI_PLUGINS = ['bridge', 'host-local', 'loopback', 'portmap', 'ptp'] as co
 /** Not bundled as code, but our schemas are generated from its types. */
 const GENERATED_FROM = ['node_modules/@kubernetes/client-node']
 
+/** Our programs, the same for every processor. */
+export interface Bundles {
+  readonly folder: string
+  /** Folders of npm packages of which anything is inside. */
+  readonly packages: readonly string[]
+}
+
+export const makeBundles = async (folder: string, version: string): Promise<Bundles> => ({
+  folder,
+  packages: await bundleAll(folder, { version }),
+})
+
 export interface TreeOptions {
   readonly version: string
   readonly arch: ReleaseArch
+  readonly bundles: Bundles
   /** Where downloads are kept. */
   readonly cache: string
   /** Seconds. */
@@ -33,7 +46,7 @@ export interface Tree {
 }
 
 /** Fills an empty folder with everything of a release but release.json and SHA256SUMS. */
-export async function makeTree(tree: string, { version, arch, cache, time }: TreeOptions): Promise<Tree> {
+export async function makeTree(tree: string, { version, arch, bundles, cache, time }: TreeOptions): Promise<Tree> {
   const { FLAGS: nodeFlags } = createRequire(import.meta.url)(join(ROOT, 'bin/node.cjs')) as { FLAGS: readonly string[] }
   for (const folder of ['lib/cni', 'licenses']) await mkdir(join(tree, folder), { recursive: true })
 
@@ -41,9 +54,9 @@ export async function makeTree(tree: string, { version, arch, cache, time }: Tre
   await copyStripped(join(node.folder, 'bin/node'), join(tree, 'lib/node'), arch)
   await cp(join(node.folder, 'LICENSE'), join(tree, 'licenses/node/LICENSE'))
 
-  const bundled = await bundleAll(join(tree, 'lib'), { version })
+  await cp(bundles.folder, join(tree, 'lib'), { recursive: true })
   await writeFile(join(tree, 'lib/package.json'), '{"type":"module"}\n')
-  const packages = await npmPackages(ROOT, [...bundled, ...GENERATED_FROM])
+  const packages = await npmPackages(ROOT, [...bundles.packages, ...GENERATED_FROM])
   for (const each of packages) await copyLicenses(each, join(tree, 'licenses/npm', each.name, each.version))
   await cp(join(ROOT, 'LICENSE'), join(tree, 'licenses/bramble/LICENSE'))
 
