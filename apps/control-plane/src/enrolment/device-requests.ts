@@ -31,6 +31,12 @@ export class DeviceRequests {
     return conditionOf(request.status?.conditions, 'Approved') ? 'approved' : undefined
   }
 
+  /** Whether operators see it already. */
+  isShown({ nodeName, device }: Joiner): boolean {
+    const request = this.#client.get(certificateSigningRequests, nodeName)
+    return request !== undefined && isFrom(request, device)
+  }
+
   /**
    * Shows what the device asks for. It takes the place of an older device's request, which nobody waits for any more.
    * @returns why it cannot be shown; undefined when it is.

@@ -122,8 +122,10 @@ export class Enrolment {
 
   /** The token stays its own while it waits. */
   async #ask(token: JoinToken, joiner: Joiner): Promise<never> {
-    const { nodeName, serial } = joiner
+    const { nodeName, serial, address } = joiner
     await this.#redeem(token, joiner)
+    if (!this.#requests.isShown(joiner))
+      this.#env.log.warn('a board with a new card waits for approval', { node: nodeName, serial, address })
     const why = await this.#requests.show(joiner, token.id)
     throw new EnrolmentRefused(
       why === undefined ? 'waiting' : 'taken',
