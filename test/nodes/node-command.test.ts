@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
 import { MqttLink } from '@bramble/link/mqtt/mqtt-link'
 import { systemClock } from '@bramble/reconcile/env'
@@ -156,4 +158,21 @@ test('a token says for whom it is, from where it may be used and what it gives',
   await tokenFor('--hostname', 'pi-7', '--cidr', '10.0.0.0/8', '--label', 'a=b', '--taint', 'c=d:NoSchedule')
   const { stdout } = await bramble('token', 'list', ...here)
   assert.match(stdout, /^ID .* FOR +FROM +GIVES\n\w{6} +\S+ +0\/1 +<none> +pi-7 +10\.0\.0\.0\/8 +a=b,c=d:NoSchedule\n$/)
+})
+
+test('an agent whose token has expired ends for good: systemd does not start it again', LIMIT, async (t) => {
+  const token = await tokenFor('--ttl', '1s')
+  const data = await temporaryFolder(t)
+  const card = await temporaryFolder(t)
+  await writeFile(join(card, 'node.env'), "FORMAT='1'\n")
+  const listed = async (): Promise<boolean> => (await bramble('token', 'list', ...here)).stdout.includes('expired')
+  while (!(await listed())) await new Promise((resolve) => setImmediate(resolve))
+  const given = ['--server', `https://127.0.0.1:${flags[7]}`, '--stream-port', `${streamPort}`, '--node-name', 'pi-8', '--token', token]
+  const { code, stderr } = await bramble('agent', '--data-dir', data, '--card-dir', card, ...given)
+  assert.equal(code, 78)
+  assert.match(stderr, /^bramble: the join token expired at 20.*; create one with "bramble token create"\n$/m)
+  assert.match(
+    await readFile(join(card, 'status.txt'), 'utf8'),
+    /^\d+ failed the join token expired at .*; if this machine boots from a flashed card, make a new card\n$/m,
+  )
 })
