@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, symlinkSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { anImage, readAll } from './image.fixture.ts'
+import { anImage, readAll, testFolder } from './image.fixture.ts'
 import { openImage } from './image-source.ts'
 
 const image = anImage(6, 7)
@@ -112,6 +114,32 @@ test('the rest comes from the mirror that the start came from, or is asked for a
   asked = 0
   assert.equal((await readAll(await openImage(url))).equals(image), true)
   assert.equal(asked, 2)
+})
+
+test('a download that is kept is asked for once, however many cards it is written to', async (t) => {
+  const { url, asked } = await serve(t, { sidecar: sha, cuts: [700_000] })
+  const keepAt = join(testFolder(t), 'kept')
+  const source = await openImage(url, { keepAt })
+  for await (const _ of await source.open(new AbortController().signal)) break
+  assert.equal(existsSync(keepAt), false, 'half a download is not kept')
+  assert.equal((await readAll(source)).equals(image), true)
+  const { length } = asked
+  assert.equal((await readAll(source)).equals(image), true)
+  assert.equal(asked.length, length)
+  assert.equal(readFileSync(keepAt).equals(packed), true)
+})
+
+test('a download for whose copy there is no room is asked for again', {
+  skip: !existsSync('/dev/full') && 'no /dev/full here',
+}, async (t) => {
+  const { url, asked } = await serve(t, {})
+  const keepAt = join(testFolder(t), 'kept')
+  for (const read of [1, 2]) symlinkSync('/dev/full', `${keepAt}.${read}`)
+  const source = await openImage(url, { keepAt })
+  assert.equal((await readAll(source)).equals(image), true)
+  assert.equal((await readAll(source)).equals(image), true)
+  assert.deepEqual(asked.slice(2), ['bytes=0-', 'bytes=0-'])
+  assert.equal(existsSync(keepAt), false)
 })
 
 test('a server that is busy is asked again', async (t) => {

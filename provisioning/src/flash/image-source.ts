@@ -6,6 +6,7 @@ import { DiskError, diskError } from '../disk/disk-error.ts'
 import { parseSha256, sumInSidecar } from './checksum.ts'
 import { download, downloadText, lookAt, tailOf } from './download.ts'
 import { formatOf, LOOK_BYTES, sizeOfImage } from './image-format.ts'
+import { keptAt } from './keep.ts'
 import { unpacked } from './unpack.ts'
 
 /** An image of a disk, wherever it is and however it is packed. */
@@ -42,11 +43,17 @@ const SIDECAR_MAX_BYTES = 1 << 20
  * Looks at an image: a file or an http(s) address; as it is or packed with xz, zstd or gzip, told by its first bytes.
  *
  * The checksum is `sha256` or what FILE.sha256 beside it says; of the file as published or of the image in it, both are good.
+ * For many cards, `keepAt` names a file in which a download is kept when it was read once; the caller removes it.
  * @throws DiskError when it is not there, is no image, or is cut short.
  */
-export async function openImage(fileOrUrl: string, options: { readonly sha256?: string } = {}): Promise<ImageSource> {
+export async function openImage(
+  fileOrUrl: string,
+  options: { readonly sha256?: string; readonly keepAt?: string } = {},
+): Promise<ImageSource> {
   const given = options.sha256 === undefined ? undefined : { sha256: parseSha256(options.sha256, '--sha256'), from: '--sha256' }
-  const packed = await (/^https?:\/\//i.test(fileOrUrl) ? remote(fileOrUrl, given === undefined) : local(fileOrUrl, given === undefined))
+  const packed = await (/^https?:\/\//i.test(fileOrUrl)
+    ? remote(fileOrUrl, given === undefined, options.keepAt)
+    : local(fileOrUrl, given === undefined))
   const { name, sidecar } = packed
   const format = formatOf(name, packed.head)
   const sizeBytes = sizeOfImage(format, name, packed.head, packed.tail, packed.sizeBytes)
@@ -129,7 +136,7 @@ function ignoreMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error
 }
 
-async function remote(url: string, wantsSidecar: boolean): Promise<Packed> {
+async function remote(url: string, wantsSidecar: boolean, keepAt: string | undefined): Promise<Packed> {
   if (!URL.canParse(url)) throw new DiskError('path', `${url}: is no address`)
   const address = new URL(url)
   const name = basename(address.pathname) || address.host
@@ -143,6 +150,6 @@ async function remote(url: string, wantsSidecar: boolean): Promise<Packed> {
     head: file.head,
     tail: await tailOf(file, LOOK_BYTES),
     sidecar: text === undefined ? undefined : { where, text },
-    open: (signal) => download(file, signal),
+    open: keepAt === undefined ? (signal) => download(file, signal) : keptAt(keepAt, (signal) => download(file, signal)),
   }
 }
