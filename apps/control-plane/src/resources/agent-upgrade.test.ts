@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AgentUpgradeSpec, AgentUpgradeStatus } from '@bramble/api/types/agent-upgrade'
 import { agentUpgrades } from './agent-upgrade.ts'
-import { refusals, row, warnings, written } from './testing.ts'
+import { nodes } from './node.ts'
+import { METADATA, refusals, row, warnings, written } from './testing.ts'
 
 const PERCENT =
   "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
@@ -82,3 +83,12 @@ for (const [conditions, text] of statuses)
     const { Name: _, Age: __, Message: ___, ...rest } = row(agentUpgrades, upgrade)
     assert.deepEqual(rest, { Version: '0.2.0', Updated: '3/7', Failed: 1, Offline: 2, Status: text })
   })
+
+test('who mistypes a version on a Node is told that nothing will come of it', () => {
+  const wanting = (version: string): object => ({ metadata: { ...METADATA, annotations: { 'bramble.dev/agent-version': version } } })
+  assert.deepEqual(warnings(nodes, wanting('0.2.0')), [])
+  assert.deepEqual(warnings(nodes, wanting('latest')), [
+    'metadata.annotations[bramble.dev/agent-version]: "latest" must be a version such as 0.2.0 or 0.2.0-rc.1: the node is not told',
+  ])
+  assert.deepEqual(warnings(nodes, wanting('latest'), wanting('latest')), [])
+})

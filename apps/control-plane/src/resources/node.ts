@@ -2,6 +2,8 @@ import { conditionOf } from '@bramble/api/conditions'
 import { duplicate, forbiddenField, invalidValue } from '@bramble/api/field-error'
 import type { FieldError } from '@bramble/api/field-error'
 import type { Node, NodeAddress, Taint } from '@bramble/api/types/node'
+import { AGENT_VERSION_ANNOTATION } from '@bramble/api/types/node-config'
+import { isVersion, VERSION_RULE } from '@bramble/api/version'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ageColumn, nameColumn } from './columns.ts'
 import { parseNetwork } from './ip-address.ts'
@@ -48,6 +50,14 @@ export const nodes: ResourceDefinition<Node> = {
     ...validatePodNetworks(node),
     ...(previous ? validateUpdate(node, previous) : []),
   ],
+  warnings: versionWarnings,
+}
+
+/** Annotations are not refused; but a person who mistypes a version would wait for ever. */
+function versionWarnings({ metadata }: Node, previous: Node | undefined): readonly string[] {
+  const wanted = metadata.annotations?.[AGENT_VERSION_ANNOTATION]
+  if (wanted === undefined || isVersion(wanted) || wanted === previous?.metadata.annotations?.[AGENT_VERSION_ANNOTATION]) return []
+  return [`metadata.annotations[${AGENT_VERSION_ANNOTATION}]: ${JSON.stringify(wanted)} ${VERSION_RULE}: the node is not told`]
 }
 
 /** Source: Kubernetes pkg/apis/core/validation validateNodeTaints. */
