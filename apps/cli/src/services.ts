@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { binBramble, binSupervise, type ProgramName, programCommand, programEnvironment, root } from './programs.ts'
 import { must, run, startDetached } from './run.ts'
-import { ensureSlot, isInstalledRelease, OPT_FOLDER, slotCommand } from './slots.ts'
+import { BRAMBLE_COMMAND, ensureSlot, isInstalledRelease, OPT_FOLDER, slotCommand } from './slots.ts'
 import { SHUTDOWN_UNIT, shutdownUnitText, UNIT_FOLDER, unitName, unitText } from './systemd-units.ts'
 
 /** Keeps the two programs running: systemd units where systemd runs, else a detached supervisor. */
@@ -66,7 +66,8 @@ class SystemdServices implements Services {
     const environment = await writeSettings(this.#dataDirectory, name, config)
     const writable = [this.#dataDirectory, OPT_FOLDER, '/var/cache/bramble']
     await writeFile(unitPath(name), unitText(name, { environment, command: await serviceCommand(name), writable }))
-    if (name === 'node-agent') await writeFile(SHUTDOWN_UNIT_PATH, shutdownUnitText(binBramble, config))
+    const bramble = isInstalledRelease(root) ? BRAMBLE_COMMAND : binBramble // a release goes once it is two updates old
+    if (name === 'node-agent') await writeFile(SHUTDOWN_UNIT_PATH, shutdownUnitText(bramble, config))
     await run('systemctl', ['daemon-reload']) // an image that is being made has no systemd yet
     await must('systemctl', ['enable', unitName(name)])
     if (name === 'node-agent') await must('systemctl', ['enable', SHUTDOWN_UNIT])

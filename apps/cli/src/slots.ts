@@ -7,7 +7,7 @@ import type { ProgramName } from './programs.ts'
 
 export const OPT_FOLDER = '/opt/bramble'
 const LAUNCHER = join(OPT_FOLDER, 'launcher')
-const BRAMBLE_COMMAND = '/usr/local/bin/bramble'
+export const BRAMBLE_COMMAND = '/usr/local/bin/bramble'
 /** Of the node's release, else of the control plane's: an update changes what it runs. */
 const BRAMBLE_SCRIPT = `#!/bin/sh
 for slot in agent server; do
