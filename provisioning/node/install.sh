@@ -17,7 +17,7 @@ usage() {
   cat <<'END'
 usage: install.sh [--token TOKEN | --token-file FILE] [--version V] [--check] [--uninstall] [OPTIONS OF "bramble join"]
   --token, --token-file   as "bramble token create" printed it; BRAMBLE_TOKEN in the environment does as well
-  --version               which release (default: the newest that the control plane has)
+  --version               which release (default: the newest finished one that the control plane has)
   --check                 say whether this machine can be a node, and change nothing
   --uninstall             remove Bramble from this machine: its pods, settings, releases and units
   Everything else goes to "bramble join": --label disktype=ssd, --taint, --runtime containerd, --node-name, --metered, …
@@ -60,7 +60,10 @@ fetch() { # PATH FILE
 find_release() { # -> release, sha256, file
   rm -f "$work/index.json"
   fetch /dist/index.json "$work/index.json" || die "$server does not answer, or is not the control plane that made this script; check that this machine reaches it"
-  line=$(tr -d ' \n' <"$work/index.json" | tr '{' '\n' | grep "\"arch\":\"$arch\"" | { [ -z "$wanted" ] && cat || grep "\"version\":\"$wanted\""; } | head -n 1) || line=
+  ours=$(tr -d ' \n' <"$work/index.json" | tr '{' '\n' | grep "\"arch\":\"$arch\"") || ours=
+  line=$(printf '%s\n' "$ours" | grep "\"version\":\"${wanted:-[0-9.]*}\"" | head -n 1) || line=
+  # one that is not finished, such as 0.2.0-rc.1, only where there is nothing else
+  [ -n "$line$wanted" ] || line=$(printf '%s\n' "$ours" | head -n 1)
   [ -n "$line" ] || die "the control plane has no release${wanted:+ $wanted} for $arch; there, run: bramble release import bramble-${wanted:-VERSION}-linux-$arch.tar.zst"
   field() { printf %s "$line" | sed -n "s/.*\"$1\":\"\([A-Za-z0-9._+-]*\)\".*/\1/p"; }
   release=$(field version) sha256=$(field sha256) file=$(field file)

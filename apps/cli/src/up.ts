@@ -7,6 +7,7 @@ import { isConditionTrue } from '@bramble/api/conditions'
 import { AGENT_SETTINGS, defaultNodeName, parseAgentConfig } from '../../node-agent/src/config.ts'
 import { parseServerConfig, SERVER_SETTINGS } from '../../control-plane/src/config.ts'
 import { type Cluster, kubeconfigPath, openCluster } from './cluster.ts'
+import { installation } from './installation.ts'
 import { checkConfig, type ProgramName } from './programs.ts'
 import { type Services, services } from './services.ts'
 import { mintToken } from './token.ts'
@@ -122,9 +123,12 @@ Your cluster is at ${cluster.server}. Next:
   kubectl get pods -o wide -w
   curl http://127.0.0.1:30080/
 
-To add another machine, run "bin/bramble token create" here and paste the line that it prints there.
-Stop with "npm stop" (pods go on running); remove everything with "bin/bramble reset --yes".`)
+To add another machine, run "${typed('bramble token create')}" here and paste the line that it prints there.
+Stop with "${installation.kind === 'sources' ? 'npm stop' : 'bramble down'}" (pods go on running); remove everything with "${typed('bramble reset --yes')}".`)
 }
+
+/** As a person types it here. */
+const typed = (command: string): string => (installation.kind === 'sources' ? `bin/${command}` : command)
 
 function interrupted(listen: boolean): Promise<void> {
   if (!listen) return Promise.resolve()
