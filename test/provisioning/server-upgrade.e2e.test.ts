@@ -80,6 +80,14 @@ test('a control plane is upgraded, returns from a release that spoils its store,
   machine.start()
   await machine.answers('0.3.0')
   assert.deepEqual(await machine.notes(), ['before'])
+
+  await machine.stop()
+  await machine.launcher('stage', '0.2.0', '40')
+  machine.start()
+  await machine.answers('0.2.0')
+  assert.match(await machine.launcher('status'), /^trial 0\.2\.0 1 40 /m)
+  while (/^trial/m.test(await machine.launcher('status'))) await delay(200) // nobody waits for it: it proves itself
+  assert.match(await machine.launcher('status'), /^current 0\.2\.0$/m)
 })
 
 /** @param working Path of a control plane of version 0.2.0. */
@@ -146,6 +154,7 @@ async function install(archive: string) {
         .sort()
     },
     copies: async (): Promise<readonly string[]> => (await readdir(join(data, 'server/backups'))).map((name) => name.slice(21, -3)).sort(),
+    launcher: (...args: readonly string[]): Promise<string> => must(join(opt, 'launcher'), ['server', ...args], { env }),
     tryBramble,
     bramble: async (...args: readonly string[]): Promise<string> => {
       const { exitCode, stdout, stderr } = await tryBramble(...args)

@@ -17,6 +17,7 @@ import { openPki, type Pki, publicKeyPin } from './pki/pki.ts'
 import { serviceAccountKey } from './pki/service-account-key.ts'
 import { writeDurably } from './pki/write-durably.ts'
 import { apiServiceIp, serviceRanges } from './admission/service-addresses/ranges.ts'
+import { launched, proveRelease } from './prove-release.ts'
 import { openBackend } from './store/backend/open.ts'
 import { givenUpBy, prepareStore, restoreByHand } from './store/backend/prepare-store.ts'
 import { MqttBroker } from './transport/broker.ts'
@@ -69,7 +70,8 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
     },
     env.log,
   )
-  const givenUp = await givenUpBy(process.env['BRAMBLE_SLOT'])
+  const by = launched(process.env)
+  const givenUp = await givenUpBy(by?.slot)
   await prepareStore({ path, version: manifest.version, givenUp, nowMs: env.clock.nowMs(), log: env.log })
   const controlPlane = await createControlPlane({
     backend: openBackend({ engine: 'sqlite', path }, env),
@@ -117,6 +119,7 @@ async function serve(config: ServerConfig, env: Env, signal: AbortSignal): Promi
     })
     await writeDurably(join(folder, 'kubeconfig'), adminKubeconfig(pki, `https://${address}:${apiPort}`), 0o600)
     env.log.info('Kubernetes API', { address, port: apiPort })
+    if (by) void proveRelease(by, () => controlPlane.components.every(({ check }) => check() === undefined), env, stop)
     await server.closed
   }
 
