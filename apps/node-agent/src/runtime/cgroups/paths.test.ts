@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type CgroupManager, classPlace, containerFolders, podPlace, type QosClass, givenPlace } from './paths.ts'
+import { type CgroupManager, classPlace, containerFolders, podPlace, type QosClass, givenPlace, isOfPod } from './paths.ts'
 
 describe('where the cgroup of a pod is', () => {
   const UID = '0a1b-2c'
@@ -30,6 +30,12 @@ describe('where the cgroup of a pod is', () => {
       const { folder } = podPlace(manager, 'bramble', qosClass, UID)
       assert.equal(folder.slice(0, folder.lastIndexOf('/')), classPlace(manager, 'bramble', qosClass).folder)
     }
+  })
+
+  it('the group of a pod is told from others in that of its class by its name', () => {
+    for (const [manager, , folder] of cases) assert.ok(isOfPod(manager, folder.split('/').at(-1)!), folder)
+    for (const name of ['burstable', 'besteffort', 'libpod-c1', 'cgroup.procs']) assert.ok(!isOfPod('cgroupfs', name), name)
+    for (const name of ['bramble-burstable.slice', 'libpod-c1.scope', 'cgroup.procs']) assert.ok(!isOfPod('systemd', name), name)
   })
 
   it('a container is found under the name that any of the runtimes gives it', () => {

@@ -21,6 +21,10 @@ export const classPlace = (manager: CgroupManager, name: string, qosClass: QosCl
 export const podPlace = (manager: CgroupManager, name: string, qosClass: QosClass, podUid: string): CgroupPlace =>
   place(manager, [name, ...below(qosClass), `pod${podUid}`])
 
+/** Whether a folder in that of a class is the group of a pod, by its name. */
+export const isOfPod = (manager: CgroupManager, name: string): boolean =>
+  manager === 'cgroupfs' ? name.startsWith('pod') : /-pod[^-]+\.slice$/.test(name)
+
 /** Names that runtimes give to a container's own group in that of its pod. */
 export const containerFolders = (containerId: string): readonly string[] => [
   `libpod-${containerId}`,

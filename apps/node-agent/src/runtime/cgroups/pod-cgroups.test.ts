@@ -20,6 +20,15 @@ async function aRoot(t: TestContext, version: 1 | 2): Promise<string> {
 }
 const groupsIn = (root: string, version: 1 | 2): PodCgroups => new PodCgroups({ manager: 'cgroupfs', version, clock: new SimClock(), root })
 
+/** With whether it is over already. */
+function settled<T>(result: Promise<T>): { readonly result: Promise<T>; isOver: boolean } {
+  const seen = { result, isOver: false }
+  void result.finally(() => {
+    seen.isOver = true
+  })
+  return seen
+}
+
 describe('the cgroups of pods, cgroup v1', () => {
   it('a pod gets a group with its limits in the class that it is of, and keeps it when they change', async (t) => {
     const root = await aRoot(t, 1)
@@ -60,6 +69,47 @@ describe('the cgroups of pods, cgroup v1', () => {
     for (const uid of ['a', 'b']) await mkdir(join(root, `pids/bramble/burstable/pod${uid}`), { recursive: true })
     await groups.remove('a')
     assert.deepEqual(await readdir(join(root, 'pids/bramble/burstable')), ['podb'])
+  })
+  it('says when somebody is in it still, after a while', async (t) => {
+    const root = await aRoot(t, 1)
+    const clock = new SimClock()
+    const groups = new PodCgroups({ manager: 'cgroupfs', version: 1, clock, root })
+    const conmon = join(root, 'pids/bramble/burstable/poda/conmon')
+    await mkdir(conmon, { recursive: true })
+    await writeFile(join(conmon, 'busy'), '') // the kernel would not let go of it either
+    const removing = settled(groups.remove('a'))
+    while (!removing.isOver) await clock.advance(100)
+    assert.equal(await removing.result, false)
+    await rm(join(conmon, 'busy'))
+    assert.equal(await groups.remove('a'), true)
+    assert.deepEqual(await readdir(join(root, 'pids')), [])
+    assert.equal(await groups.remove('a'), true, 'absent')
+  })
+  it('groups of pods that nobody knows go, in every class; those that are known or in use stay', async (t) => {
+    const root = await aRoot(t, 1)
+    const groups = groupsIn(root, 1)
+    for (const folder of ['podforgotten/conmon', 'burstable/podforgotten', 'besteffort/podforgotten/conmon', 'burstable/podknown/conmon'])
+      await mkdir(join(root, 'pids/bramble', folder), { recursive: true })
+    await mkdir(join(root, 'memory/bramble/besteffort/podforgotten'), { recursive: true })
+    await mkdir(join(root, 'cpu/bramble/podbusy/libpod-c1'), { recursive: true })
+    await writeFile(join(root, 'cpu/bramble/podbusy/libpod-c1/cgroup.procs'), '4711\n')
+    await mkdir(join(root, 'pids/bramble/libpod-c2'))
+    await groups.removeForgotten(async () => ['known'])
+    assert.deepEqual((await readdir(join(root, 'pids/bramble'))).sort(), ['burstable', 'libpod-c2'])
+    assert.deepEqual(await readdir(join(root, 'pids/bramble/burstable')), ['podknown'])
+    assert.deepEqual(await readdir(join(root, 'memory')), [], 'the last one takes those above with it')
+    assert.deepEqual(await readdir(join(root, 'cpu/bramble/podbusy')), ['libpod-c1'])
+  })
+  it('a pod that comes while forgotten groups are looked for keeps its own', async (t) => {
+    const root = await aRoot(t, 1)
+    const groups = groupsIn(root, 1)
+    await mkdir(join(root, 'pids/bramble/podforgotten'), { recursive: true })
+    await groups.removeForgotten(async () => {
+      await groups.make('new', BURSTABLE)
+      return []
+    })
+    assert.equal(await groups.folderOf('forgotten'), undefined)
+    assert.equal(await groups.folderOf('new'), '/bramble/burstable/podnew')
   })
 })
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Clock } from '@bramble/reconcile/env'
 import { runCommand } from '../../host/exec.ts'
 import { isMissing } from '../../host/files.ts'
@@ -11,6 +11,7 @@ import {
   classPlace,
   containerFolders,
   givenPlace,
+  isOfPod,
   podPlace,
   QOS_CLASSES,
   type QosClass,
@@ -146,10 +147,10 @@ export class PodCgroups {
     const found = new Map<string, readonly number[]>()
     const [top] = await this.#existing(classPlace(this.#manager, this.#name, 'Guaranteed').folder)
     if (top === undefined) return found
-    for (const entry of await readdir(top, { recursive: true, withFileTypes: true })) {
-      const id = /^libpod-([0-9a-f]{64})(\.scope)?$/.exec(entry.name)?.[1]
-      if (id === undefined || !entry.isDirectory()) continue
-      const pids = (await readFile(join(entry.parentPath, entry.name, 'cgroup.procs'), 'utf8').catch(() => '')).split('\n').map(Number)
+    for (const folder of await foldersBelow(top)) {
+      const id = /^libpod-([0-9a-f]{64})(\.scope)?$/.exec(basename(folder))?.[1]
+      if (id === undefined) continue
+      const pids = (await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '')).split('\n').map(Number)
       found.set(
         id,
         pids.filter((pid) => pid > 1),
@@ -175,24 +176,58 @@ export class PodCgroups {
   /**
    * Removes the pod's group, and those above when it was the last. The runtime's own clean-up may be in it for some hundred
    * milliseconds after the last container is gone: it is waited for, up to a limit. Absent = success.
+   *
+   * @returns false when somebody is in it still.
    */
-  async remove(podUid: string): Promise<void> {
+  async remove(podUid: string): Promise<boolean> {
     const given = this.#given.get(podUid)
     if (given) {
       await removeAllEmpty(await this.#existing(join(given.folder, FIRST)))
       this.#given.delete(podUid)
-      return
+      return true
     }
-    for (const { folder, parent } of this.#places(podUid)) {
-      if (this.#manager === 'systemd') {
-        if ((await this.#existing(folder)).length === 0) continue
-        await runCommand('systemctl', ['stop', parent], { exitCodes: 'any' })
-        await runCommand('systemctl', ['revert', parent], { exitCodes: 'any' })
-        continue
-      }
-      const folders = await this.#existing(folder)
-      for (let tries = 1; !(await removeAllEmpty(folders)) && tries < REMOVE_TRIES_MAX; tries++) await this.#clock.sleep(REMOVE_AGAIN_MS)
+    let isGone = true
+    for (const place of this.#places(podUid)) isGone = (await this.#removePlace(place, REMOVE_TRIES_MAX)) && isGone
+    await this.#removeEmptyClasses()
+    return isGone
+  }
+
+  /**
+   * Removes groups that no pod has any more, as an agent leaves them that dies while it makes or removes one. Those in use stay.
+   *
+   * @param known Uids of all pods; asked for after a look at the groups, so that a pod that comes meanwhile keeps its own.
+   */
+  async removeForgotten(known: () => Promise<Iterable<string>>): Promise<void> {
+    const found: CgroupPlace[] = []
+    for (const qosClass of QOS_CLASSES)
+      for (const path of await this.#existing(classPlace(this.#manager, this.#name, qosClass).folder))
+        for (const name of await readdir(path).catch(() => []))
+          if (isOfPod(this.#manager, name))
+            found.push({ folder: join(classPlace(this.#manager, this.#name, qosClass).folder, name), parent: name })
+    if (found.length === 0) return
+    const kept = new Set([...(await known())].flatMap((podUid) => this.#places(podUid).map(({ folder }) => folder)))
+    for (const place of found)
+      if (!kept.has(place.folder) && !(await isInUse(await this.#existing(place.folder)))) await this.#removePlace(place, 1)
+    await this.#removeEmptyClasses()
+  }
+
+  /** @returns whether it is gone. */
+  async #removePlace({ folder, parent }: CgroupPlace, triesMax: number): Promise<boolean> {
+    const folders = await this.#existing(folder)
+    if (folders.length === 0) return true
+    if (this.#manager === 'systemd') {
+      await runCommand('systemctl', ['stop', parent], { exitCodes: 'any' })
+      await runCommand('systemctl', ['revert', parent], { exitCodes: 'any' })
+      return true
     }
+    for (let tries = 1; !(await removeAllEmpty(folders)); tries++) {
+      if (tries >= triesMax) return false
+      await this.#clock.sleep(REMOVE_AGAIN_MS)
+    }
+    return true
+  }
+
+  async #removeEmptyClasses(): Promise<void> {
     if (this.#manager === 'systemd') return
     for (const qosClass of [...QOS_CLASSES].reverse()) // that of Guaranteed ones is above the others
       for (const folder of await this.#existing(classPlace('cgroupfs', this.#name, qosClass).folder)) await rmdir(folder).catch(() => {}) // other pods are in it
@@ -278,6 +313,24 @@ function readNow(path: string): string {
   } catch {
     return '' // not this place, or gone already
   }
+}
+
+/** Whether there is a process in any of them, or below. */
+async function isInUse(folders: readonly string[]): Promise<boolean> {
+  for (const top of folders)
+    for (const folder of [top, ...(await foldersBelow(top))]) if (readNow(join(folder, 'cgroup.procs')).trim() !== '') return true
+  return false
+}
+
+/** Step by step: groups go while one looks, and that must not hide the others. */
+async function foldersBelow(top: string): Promise<readonly string[]> {
+  const folders: string[] = []
+  for (const entry of await readdir(top, { withFileTypes: true }).catch(() => [])) {
+    if (!entry.isDirectory()) continue
+    const folder = join(top, entry.name)
+    folders.push(folder, ...(await foldersBelow(folder)))
+  }
+  return folders
 }
 
 async function removeAllEmpty(folders: readonly string[]): Promise<boolean> {

@@ -60,6 +60,7 @@ export class CriRuntime implements Runtime {
   readonly #streams: CriStreams
   #name: string
   #host: Promise<CriHost> | undefined
+  #tidying: Promise<void> | undefined
 
   constructor(options: CriOptions) {
     const { network, clock, log, socketPath, stateDirectory = '/run/bramble' } = options
@@ -100,7 +101,8 @@ export class CriRuntime implements Runtime {
     }
   }
 
-  observe(podUid?: string): Promise<readonly SandboxState[]> {
+  async observe(podUid?: string): Promise<readonly SandboxState[]> {
+    await this.#tidied()
     return reasoned('RuntimeUnavailable', this.#observer.observe(podUid))
   }
 
@@ -108,7 +110,8 @@ export class CriRuntime implements Runtime {
     return podHints({ client: this.#client, clock: this.#clock, log: this.#log, observer: this.#observer }, signal)
   }
 
-  runSandbox(config: SandboxConfig, signal: AbortSignal): Promise<string> {
+  async runSandbox(config: SandboxConfig, signal: AbortSignal): Promise<string> {
+    await this.#tidied()
     return this.#sandboxes.run(config, signal)
   }
 
@@ -278,6 +281,20 @@ export class CriRuntime implements Runtime {
     const target = running.find(({ metadata, id }) => id === wanted || metadata?.name === wanted)
     if (!target) throw new RuntimeError('CreateContainerConfigError', `unable to find target container ${wanted}`)
     return target.id
+  }
+
+  /** Once, before anything is made: cgroups of pods that the runtime does not have any more. A failure is tried again by the next caller. */
+  #tidied(): Promise<void> {
+    this.#tidying ??= this.#tidy().catch((error: unknown) => {
+      this.#tidying = undefined
+      throw error
+    })
+    return reasoned('RuntimeUnavailable', this.#tidying)
+  }
+
+  async #tidy(): Promise<void> {
+    const { cgroups } = await this.#traits()
+    await cgroups.removeForgotten(async () => (await this.#observer.observe()).map(({ podUid }) => podUid))
   }
 
   /** Asked once; a failure is asked again by the next caller. */

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, beforeEach, describe, it, type TestContext } from 'node:test'
 import { systemClock } from '@bramble/reconcile/env'
 import { BUSYBOX_IMAGE, buildImages } from '../../../../../tools/images/build.ts'
-import { runCommand } from '../../host/exec.ts'
+import { runCommand, startDetached } from '../../host/exec.ts'
 import { insidePrivateHost, privateHostTest } from '../../host/private-host.ts'
 import type { PodUnderTest } from '../contract/pod-under-test.ts'
-import { aRuntime, endService, killQuietly, nothingIsLeft, PAUSE_MS, podOnPodman, reboot } from './podman-host.fixture.ts'
+import { aRuntime, CGROUP_NAME, endService, killQuietly, nothingIsLeft, PAUSE_MS, podOnPodman, reboot } from './podman-host.fixture.ts'
 
 const GRAPH_ROOT = '/var/lib/containers/storage'
 
@@ -163,6 +163,40 @@ function repairTests(): void {
     assert.deepEqual([seen.ready, seen.containers.map((container) => container.id)], [false, [id]])
     await pod.harness.runtime.removeSandbox(pod.uid)
     await pod.exited(await pod.start({ args: ['exit 0'] }))
+  })
+
+  it('a sandbox in whose cgroup something still runs is there until it is removed again, also by the next agent', async (t) => {
+    const pod = await podOnPodman(t)
+    await pod.start({})
+    const group = `/sys/fs/cgroup/memory${await pod.harness.runtime.cgroupOf(pod.uid)}/conmon`
+    const { pid } = startDetached('sleep', ['600'])
+    await writeFile(join(group, 'cgroup.procs'), String(pid))
+    await assert.rejects(pod.harness.runtime.removeSandbox(pod.uid), /still runs in the cgroup/)
+    const seen = await pod.observe()
+    assert.deepEqual([seen.ready, seen.containers], [false, []])
+    process.kill(pid, 'SIGKILL')
+    const runtime = await aRuntime(t)
+    assert.deepEqual(
+      (await runtime.observe()).map(({ podUid, ready }) => [podUid, ready]),
+      [[pod.uid, false]],
+    )
+    await runtime.removeSandbox(pod.uid)
+    assert.deepEqual(await runtime.observe(), [])
+    await nothingIsLeft()
+  })
+
+  it('cgroups of pods that are not there any more go when an agent starts, and no others', async (t) => {
+    const pod = await podOnPodman(t)
+    const id = await pod.start({})
+    const group = (await pod.harness.runtime.cgroupOf(pod.uid))!
+    for (const controller of ['memory', 'cpu'])
+      for (const folder of [`${CGROUP_NAME}/besteffort/podgone/conmon`, `${CGROUP_NAME}/podgone`])
+        await mkdir(join('/sys/fs/cgroup', controller, folder), { recursive: true })
+    const runtime = await aRuntime(t)
+    assert.equal((await runtime.observe(pod.uid))[0]?.ready, true)
+    assert.equal(await runtime.cgroupOf('gone'), undefined)
+    assert.equal(await runtime.cgroupOf(pod.uid), group)
+    assert.equal((await pod.container(id)).state, 'running')
   })
 
   it('a pod whose first process has died is not ready, and is made anew', async (t) => {

@@ -105,7 +105,14 @@ export class PodmanRuntime implements Runtime {
     this.#attachments = new Attachments(this.#client, this.#holders)
     this.#ports = new PortConnections(clock)
     this.#resizes = new Resizes(join(stateDirectory, 'resizes'))
-    this.#repairs = new Repairs({ client: this.#client, host: () => this.#host(), clock, log, stateDirectory })
+    this.#repairs = new Repairs({
+      client: this.#client,
+      sandboxes: this.#sandboxes,
+      host: () => this.#host(),
+      clock,
+      log,
+      stateDirectory,
+    })
     this.#observer = new Observer({
       client: this.#client,
       sandboxes: this.#sandboxes,
@@ -187,10 +194,11 @@ export class PodmanRuntime implements Runtime {
     const ids = await unavailable(this.#observer.containersOf(id))
     await Promise.all(ids.map((containerId) => this.removeContainer(containerId)))
     const parent = (await this.#sandboxes.read(id))?.cgroupParent
-    await this.#sandboxes.remove(id)
+    await this.#sandboxes.dismantle(id)
     const { cgroups } = await this.#host()
     if (parent !== undefined) cgroups.give(id, parent)
-    await cgroups.remove(id)
+    if (!(await cgroups.remove(id))) throw new RuntimeError('RuntimeUnavailable', `something still runs in the cgroup of pod ${id}`)
+    await this.#sandboxes.forget(id)
     await this.#shareOut()
   }
 

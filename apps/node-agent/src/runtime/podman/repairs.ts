@@ -5,11 +5,14 @@ import { readIfPresent } from '../../host/files.ts'
 import { type PodmanClient, PodmanError } from './client.ts'
 import type { PodmanHost } from './host-traits.ts'
 import type { ListedContainer } from './libpod.ts'
+import { LABEL } from './convert.ts'
 import { killLeftovers, killNow } from './oci-commands.ts'
+import type { Sandboxes } from './sandboxes.ts'
 import { damagedImages } from './storage-damage.ts'
 
 export interface RepairsOptions {
   readonly client: PodmanClient
+  readonly sandboxes: Sandboxes
   readonly host: () => Promise<PodmanHost>
   readonly clock: Clock
   readonly log: Log
@@ -39,6 +42,7 @@ export class Repairs {
     await killLeftovers(this.#options.stateDirectory, this.#options.clock)
     const host = await this.#options.host()
     await this.#killStrays(host)
+    await host.cgroups.removeForgotten(() => this.#podUids())
     await this.#checkStorage(host)
   }
 
@@ -54,6 +58,16 @@ export class Repairs {
       if (pids.length > 0) this.#options.log.warn('a container runs that Podman has forgotten, killing it', { container })
       for (const pid of pids) killNow(pid)
     }
+  }
+
+  async #podUids(): Promise<readonly string[]> {
+    const { client, sandboxes } = this.#options
+    const filters = JSON.stringify({ label: [LABEL.podUid] })
+    const [records, containers] = await Promise.all([
+      sandboxes.list(),
+      client.call<readonly ListedContainer[]>('GET', '/containers/json', { query: { all: true, filters } }),
+    ])
+    return [...records.map(({ record }) => record.podUid), ...containers.map(({ Labels }) => Labels![LABEL.podUid]!)]
   }
 
   /** Once after each boot. */

@@ -117,14 +117,24 @@ export class Sandboxes {
     return record
   }
 
-  /** Absent = success. */
-  async remove(podUid: string): Promise<void> {
+  /**
+   * Removes all of it but its record, which says that nothing of it can be used any more. Absent = success.
+   *
+   * What else belongs to it goes next, the record last: it tells an agent what there is, also one that comes after another's death.
+   */
+  async dismantle(podUid: string): Promise<void> {
+    const { made, ...draft } = (await this.read(podUid)) ?? {}
+    if (made) await this.write(draft as SandboxRecord)
     await this.#network.remove(podUid)
     await this.#clear(podUid)
     const folder = join(this.#directory, podUid)
     for (const name of await readdir(folder).catch(() => []))
       if (name !== RECORD) await rm(join(folder, name), { recursive: true, force: true })
-    await rm(folder, { recursive: true, force: true }) // the record last: it tells what else there is
+  }
+
+  /** Absent = success. */
+  async forget(podUid: string): Promise<void> {
+    await rm(join(this.#directory, podUid), { recursive: true, force: true })
   }
 
   async read(podUid: string): Promise<SandboxRecord | undefined> {
