@@ -1,6 +1,7 @@
-import { constants, openSync } from 'node:fs'
+import { constants, openSync, readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { PassThrough, type Writable } from 'node:stream'
+import type { Clock } from '@bramble/reconcile/env'
 import type { ProcessEnd, RemoteProcess, Stdio } from '@bramble/streams/remote-process'
 import { RuntimeError } from '../runtime.ts'
 import { type PodmanClient, PodmanError } from './client.ts'
@@ -10,14 +11,19 @@ import type { InspectedContainer } from './libpod.ts'
 import type { StdinHolders } from './stdin-holders.ts'
 import { resizer } from './terminals.ts'
 
+const LOOKS_MAX = 100
+const LOOK_AGAIN_MS = 20
+
 /** Somebody at the streams of a container's own process: its output by Podman, its input by another hand at the same pipe. */
 export class Attachments {
   readonly #client: PodmanClient
   readonly #holders: StdinHolders
+  readonly #clock: Clock
 
-  constructor(client: PodmanClient, holders: StdinHolders) {
+  constructor(client: PodmanClient, holders: StdinHolders, clock: Clock) {
     this.#client = client
     this.#holders = holders
+    this.#clock = clock
   }
 
   /** @throws RuntimeError `RuntimeUnavailable` when the container does not run. */
@@ -31,7 +37,7 @@ export class Attachments {
     const stdin = stdio.stdin && hasInput && (Config.Tty || isLast)
     const query = { stream: true, logs: false, stdin, stdout: true, stderr: true, detachKeys: '' }
     const socket = await this.#client.hijack(`/containers/${containerId}/attach`, { query }, signal)
-    const ended = this.#follow(containerId, socket, signal)
+    const ended = this.#follow(containerId, State.Pid, socket, signal)
     ended.catch(() => {}) // who does not look at it does not care
     if (Config.Tty) return { ...this.#terminal(containerId, socket, stdio), ended }
     const input = stdio.stdin && hasInput ? inputOf(State.Pid, socket) : undefined
@@ -57,12 +63,20 @@ export class Attachments {
     throw new RuntimeError('RuntimeUnavailable', `container ${containerId} is not running`)
   }
 
-  async #follow(containerId: string, socket: Socket, signal: AbortSignal): Promise<ProcessEnd> {
+  async #follow(containerId: string, pid: number, socket: Socket, signal: AbortSignal): Promise<ProcessEnd> {
     await new Promise<void>((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve())))
     signal.throwIfAborted()
-    if ((await this.#inspect(containerId))?.State.Status === 'running')
-      throw new RuntimeError('RuntimeUnavailable', `the stream of container ${containerId} was closed`)
+    if (!(await this.#hasEnded(pid))) throw new RuntimeError('RuntimeUnavailable', `the stream of container ${containerId} was closed`)
     return { exitCode: 0 }
+  }
+
+  /** The kernel is asked: Podman says "running" until its watcher has written down the end, which is after the stream was closed. */
+  async #hasEnded(pid: number): Promise<boolean> {
+    for (let looks = 0; !hasDied(pid); looks++) {
+      if (looks === LOOKS_MAX) return false
+      await this.#clock.sleep(LOOK_AGAIN_MS) // a process that ends lets go of its outputs a moment before
+    }
+    return true
   }
 
   async #inspect(containerId: string): Promise<InspectedContainer | undefined> {
@@ -72,6 +86,16 @@ export class Attachments {
       if (error instanceof PodmanError) return undefined
       throw error
     }
+  }
+}
+
+/** Or only its parent has not asked yet how. @see Source: proc(5), /proc/[pid]/stat. */
+function hasDied(pid: number): boolean {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return /^ [ZX] /.test(text.slice(text.lastIndexOf(')') + 1))
+  } catch {
+    return true
   }
 }
 

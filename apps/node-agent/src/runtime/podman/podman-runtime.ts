@@ -102,7 +102,7 @@ export class PodmanRuntime implements Runtime {
     this.#containers = new PodmanContainers({ client: this.#client, clock, log, graphRoot })
     this.#terminals = new Terminals(this.#client, clock, stateDirectory)
     this.#holders = new StdinHolders(stateDirectory)
-    this.#attachments = new Attachments(this.#client, this.#holders)
+    this.#attachments = new Attachments(this.#client, this.#holders, clock)
     this.#ports = new PortConnections(clock)
     this.#resizes = new Resizes(join(stateDirectory, 'resizes'))
     this.#repairs = new Repairs({
