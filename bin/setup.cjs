@@ -19,7 +19,7 @@ const PACKAGES = {
     'ca-certificates': 'pulls from registries',
   },
   test: {
-    catatonit: 'first process of a test host', curl: 'asks Services', faketime: 'machines without a clock', openssl: 'checks certificates', 'netcat-openbsd': 'asks UDP Services',
+    catatonit: 'first process of a test host', curl: 'asks Services', faketime: 'machines without a clock', openssl: 'checks certificates', shellcheck: 'reads the scripts of nodes', 'netcat-openbsd': 'asks UDP Services',
     containerd: 'the other container runtime', mmdebstrap: 'a clean Debian for the installer', 'docker-registry': 'images to pull', prometheus: 'reads /metrics', 'python3-kubernetes': 'the Python client, one of those that must work with us',
     mtools: 'reads the boot partitions of cards', dosfstools: 'makes and checks them', fdisk: 'makes their partitions', e2fsprogs: 'file systems that are in use', 'xz-utils': 'packs images',
     zstd: 'packs images',

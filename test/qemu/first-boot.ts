@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -84,6 +84,8 @@ export async function whyNot(arch: Arch): Promise<string | undefined> {
       )
     )
       return `${program} is not here: apt-get install ${debianPackage}`
+  if (arch === 'arm64' && process.arch !== 'arm64' && !existsSync('/proc/sys/fs/binfmt_misc/qemu-aarch64'))
+    return 'the kernel does not know who runs programs of arm64: systemctl restart binfmt-support, or a machine that may'
   return undefined
 }
 
