@@ -24,7 +24,7 @@ const GROUPS = {
   unit: { files: ALL.filter((file) => !isE2e(file) && !isSim(file) && !isQemu(file)), concurrency: 2, timeoutMs: 120_000 },
   sim: { files: ALL.filter(isSim), concurrency: 1, timeoutMs: 300_000 },
   e2e: { files: ALL.filter((file) => isE2e(file) && !isProvisioning(file)), concurrency: 1, timeoutMs: 600_000 },
-  provisioning: { files: ALL.filter(isProvisioning), concurrency: 1, timeoutMs: 600_000 },
+  provisioning: { files: ALL.filter(isProvisioning), concurrency: 1, timeoutMs: 900_000 },
   qemu: { files: ALL.filter(isQemu), concurrency: 1, timeoutMs: 1_200_000 },
 } as const
 type Group = keyof typeof GROUPS
