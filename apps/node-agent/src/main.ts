@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { uptime } from 'node:os'
 import { join } from 'node:path'
@@ -76,17 +77,18 @@ async function serve(config: AgentConfig, env: Env, stop: AbortController): Prom
   await mkdir(folder, { recursive: true, mode: 0o700 })
   void keepWatchdog(env, signal)
   const card = await openCard(config, env)
-  await card?.tell('joining', 'this machine looks for its cluster')
+  const identity = join(folder, 'identity')
+  if (!existsSync(join(identity, 'node.crt'))) await card?.tell('joining', 'this machine looks for its cluster')
   const time = new TimeKeeper({ path: join(folder, 'clock'), system: hostTime, env })
   await time.restore()
   const device = deviceFacts()
-  const membership = await Membership.open(config, join(folder, 'identity'), env, signal, {
+  const membership = await Membership.open(config, identity, env, signal, {
     device,
     progress: (step, text) => card?.tell(step, text),
     time: (timeMs) => time.told(timeMs),
   })
   if (!membership) return
-  await card?.tell('enrolled', `as node ${membership.identity.nodeName}`)
+  if (membership.isNew) await card?.tell('enrolled', `as node ${membership.identity.nodeName}`)
   await card?.forgetSecrets()
   if (membership.isNew) return becomeAnew()
   await protectAgent(env.log)
