@@ -21,13 +21,17 @@ async function aStore(t: TestContext) {
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, 'store.db')
   let nowMs = NOW_MS
+  const later = (): number => {
+    nowMs += 1000
+    return nowMs
+  }
   const open = () => new SqliteBackend({ path, env: simEnv() })
   return {
     folder,
     path,
     /** A version starts, writes objects, and ends. @returns what it found, and its first revision. */
     runs: async (version: string, writes: readonly string[] = [], givenUp?: string) => {
-      await prepareStore({ path, version, givenUp, nowMs: (nowMs += 1000), log: silentLog })
+      await prepareStore({ path, version, givenUp, nowMs: later(), log: silentLog })
       const backend = open()
       try {
         const { revision, entries } = await backend.load()
@@ -46,7 +50,7 @@ async function aStore(t: TestContext) {
       database.exec(`PRAGMA user_version = ${to}`)
       database.close()
     },
-    restore: (from: string, version = '0.1.0') => restoreByHand(path, from, version, (nowMs += 1000)),
+    restore: (from: string, version = '0.1.0') => restoreByHand(path, from, version, later()),
     copies: async (): Promise<readonly string[]> => (await listBackups(path)).map(({ version }) => version),
     newest: async (): Promise<string> => (await listBackups(path))[0]!.path,
     open,
