@@ -16,7 +16,7 @@ const isE2e = (file: string): boolean => file.endsWith('.e2e.test.ts') || file.s
 /** Boots machines: minutes each, under emulation. */
 const isQemu = (file: string): boolean => file.endsWith('.qemu.test.ts')
 /** Makes releases, cards and whole systems. */
-const isProvisioning = (file: string): boolean => file.startsWith('test/provisioning/') && isE2e(file)
+const isProvisioning = (file: string): boolean => /^(test\/)?provisioning\//.test(file) && isE2e(file)
 const isSim = (file: string): boolean => file.endsWith('.sim.test.ts')
 
 /** e2e tests share the kernel's tables, cgroups and ports: one file at a time. */
