@@ -98,9 +98,8 @@ export class DebianHost {
 
 /** Its files as an archive, made once per machine. */
 async function cleanTree(): Promise<string> {
-  const path = '/var/cache/bramble-tests/clean-debian.tar'
+  const path = join(tmpdir(), `bramble-clean-${SUITE}.tar`)
   if (existsSync(path)) return path
-  await mkdir('/var/cache/bramble-tests', { recursive: true })
   const part = `${path}.part.tar`
   await runCommand(
     'mmdebstrap',

@@ -68,9 +68,9 @@ containers:
 restartPolicy: Never
 containers:
 - name: main
-  command: [sh, -c, 'until [ -e /dev/shm/word ]; do sleep 0.1; done; cat /dev/shm/word; until nc -w 1 127.0.0.1 7000 < /dev/null > /tmp/heard && [ -s /tmp/heard ]; do sleep 0.2; done; cat /tmp/heard']
+  command: [sh, -c, 'until [ -e /dev/shm/word ]; do sleep 0.1; done; cat /dev/shm/word; until nc -w 1 127.0.0.1 7000 < /dev/null > /tmp/heard && [ -s /tmp/heard ]; do sleep 0.2; done; touch /dev/shm/heard; cat /tmp/heard']
 - name: other
-  command: [sh, -c, 'hostname > /dev/shm/word; (echo heard; sleep 1) | nc -l -p 7000']
+  command: [sh, -c, 'hostname > /dev/shm/word; until [ -e /dev/shm/heard ]; do (echo heard; sleep 1) | timeout 3 nc -l -p 7000; done']
 `,
     outcome: { phase: 'Succeeded', logs: { main: /^\S+\nheard\n$/ } },
   },
