@@ -14,7 +14,7 @@ import { measured, metricsRoute } from './routes/metrics.ts'
 import { oidcRoutes } from './routes/oidc.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { handleResource } from './routes/resources.ts'
-import { StreamSlots } from './stream-slots.ts'
+import { Slots, STREAM_LIMITS } from './slots.ts'
 import { WatchStreams } from './watch-stream.ts'
 
 export interface AppDeps extends Omit<ApiDeps, 'metrics' | 'watches' | 'podStreams' | 'streamSlots'> {
@@ -46,7 +46,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     ...deps,
     metrics,
     watches: new WatchStreams(deps.env, metrics),
-    streamSlots: new StreamSlots(),
+    streamSlots: new Slots(STREAM_LIMITS),
   }
   const app = new Hono<HttpEnv>({ strict: false })
   app.onError((error, c) => respondError(c, error, deps.env.log))

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { KeptRelease, ReleaseFolder } from '@bramble/provisioning/release/release-folder'
 import type { Env } from '@bramble/reconcile/env'
 import type { Hono } from 'hono'
-import { DownloadSlots } from '../download-slots.ts'
+import { DOWNLOAD_LIMITS, Slots } from '../slots.ts'
 import { rangeOf } from '../byte-range.ts'
 import { sendPart } from '../file-stream.ts'
 import type { HttpContext, HttpEnv } from '../http-env.ts'
@@ -38,7 +38,7 @@ const REVALIDATE = 'no-cache'
  */
 export function distRoutes(app: Hono<HttpEnv>, distribution: Distribution, deps: DistDeps): void {
   const { releases } = distribution
-  const slots = new DownloadSlots()
+  const slots = new Slots(DOWNLOAD_LIMITS)
 
   app.get('/install.sh', async (c) => {
     const script = distribution.installer === undefined ? undefined : await readIfThere(distribution.installer)
@@ -71,7 +71,7 @@ async function sendArchive(
   c: HttpContext,
   releases: ReleaseFolder,
   { file, sizeBytes, sha256 }: KeptRelease,
-  slots: DownloadSlots,
+  slots: Slots,
   { env: { clock, log }, stop }: DistDeps,
 ): Promise<Response> {
   const etag = `"${sha256}"`

@@ -10,7 +10,7 @@ import type { ApiMetrics } from '../../metrics/api-metrics.ts'
 import type { HttpContext } from '../http-env.ts'
 import type { PodStreams } from '../pod-streams.ts'
 import type { ResourceRequest } from '../request-info.ts'
-import type { StreamSlots } from '../stream-slots.ts'
+import type { Slots } from '../slots.ts'
 import type { WatchStreams } from '../watch-stream.ts'
 import type { HealthCheck } from './health.ts'
 import type { PodLogs } from './streams.ts'
@@ -24,7 +24,7 @@ export interface ApiDeps {
   readonly tokens: ServiceAccountTokens
   readonly podLogs: PodLogs
   readonly podStreams: PodStreams
-  readonly streamSlots: StreamSlots
+  readonly streamSlots: Slots
   readonly metrics: ApiMetrics
   readonly watches: WatchStreams
   /** The parts of the control plane, for `componentstatuses`. */
