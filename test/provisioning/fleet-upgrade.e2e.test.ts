@@ -5,11 +5,11 @@ import type { Node } from '@bramble/api/types/node'
 import { AGENT_VERSION_ANNOTATION, agentVersionOf } from '@bramble/api/types/node-config'
 import { type Cluster, CONTROL_PLANE, createCluster, NODES, type NodeName } from '../e2e/cluster.ts'
 import type { LabProcess } from '../e2e/lab/lab.ts'
+import { INSTALL, ROOT, settingsOf } from './supervised-node.ts'
 import { TestReleases } from './test-release.ts'
 
 // Three nodes whose agents the launcher keeps, and `bramble upgrade`: what an operator types, what the nodes do.
 
-const ROOT = '/var/opt/bramble'
 const LIMIT = { timeout: 300_000 }
 const SKIP = process.getuid?.() === 0 ? false : 'needs root for namespaces'
 const CANARY: NodeName = 'pi-2'
@@ -39,20 +39,6 @@ after(async () => {
   await cluster?.down()
   await releases?.remove()
 })
-
-/** As install.sh does it. */
-const INSTALL = `set -e
-mkdir -p $ROOT/releases/0.1.0
-zstd -dcq "$ARCHIVE" | tar -x -C $ROOT/releases/0.1.0 --strip-components=1
-cp $ROOT/releases/0.1.0/share/launcher $ROOT/launcher
-BRAMBLE_ROOT=$ROOT $ROOT/launcher agent stage 0.1.0
-`
-
-/** `--server URL --token …` as the settings of a service. */
-function settingsOf(args: readonly string[]): string {
-  const pairs = args.flatMap((arg, index) => (arg.startsWith('--') ? [[arg.slice(2), args[index + 1]] as const] : []))
-  return JSON.stringify({ ...Object.fromEntries(pairs), keepalive: 5 })
-}
 
 async function start(node: NodeName): Promise<void> {
   const environment = [`BRAMBLE_ROOT=${ROOT}`, `BRAMBLE_CONFIG=${settings.get(node)}`]

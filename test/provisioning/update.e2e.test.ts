@@ -5,14 +5,13 @@ import { basename, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Cluster, CONTROL_PLANE, createCluster } from '../e2e/cluster.ts'
 import { BUSYBOX_IMAGE } from '../../tools/images/build.ts'
+import { INSTALL, ROOT, settingsOf } from './supervised-node.ts'
 import { TestReleases } from './test-release.ts'
 import { countAgents, LIST_PROCESSES, UPDATE_MS_MAX, WantedVersion } from './wanted-version.ts'
 
 // A node with real Podman whose agent is kept running by bin/supervise through the launcher, as where there is no systemd.
 
 const NODE = 'pi-1'
-/** On the node: what lies under /var survives a power cut in the laboratory. */
-const ROOT = '/var/opt/bramble'
 const LIMIT_MS = 240_000
 const SKIP = process.getuid?.() === 0 ? false : 'needs root for namespaces'
 
@@ -55,20 +54,6 @@ after(async () => {
   await cluster?.down()
   await releases?.remove()
 })
-
-/** As install.sh does it. */
-const INSTALL = `set -e
-mkdir -p $ROOT/releases/0.1.0
-zstd -dcq "$ARCHIVE" | tar -x -C $ROOT/releases/0.1.0 --strip-components=1
-cp $ROOT/releases/0.1.0/share/launcher $ROOT/launcher
-BRAMBLE_ROOT=$ROOT $ROOT/launcher agent stage 0.1.0
-`
-
-/** `--server URL --token …` as the settings of a service. */
-function settingsOf(args: readonly string[]): string {
-  const pairs = args.flatMap((arg, index) => (arg.startsWith('--') ? [[arg.slice(2), args[index + 1]] as const] : []))
-  return JSON.stringify({ ...Object.fromEntries(pairs), keepalive: 5 })
-}
 
 const supervise = () =>
   cluster.spawn(NODE, [
