@@ -19,6 +19,7 @@ export function resize(cluster: () => Cluster, { name: runtime }: RuntimeUnderTe
     try {
       await cluster().apply(pod(runtime, 'resized', [script(FOR_EVER, { resources: sized('200m', '64Mi') })], onNodeOf(runtime)))
       await kubectl('wait', '--for=condition=Ready', 'pod/resized', '--timeout=50s')
+      // kubectl discards what comes before it has made its streams ("Unknown stream id 1"), once in some 1700 times
       await cluster().waitFor('its limits', async () => (await limits()).join() === [20_000, 64 * MIB].join())
       const spec = { containers: [{ name: 'main', resources: sized('300m', '96Mi') }] }
       await kubectl('patch', 'pod', 'resized', '--subresource=resize', `--patch=${JSON.stringify({ spec })}`)
